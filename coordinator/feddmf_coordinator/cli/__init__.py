@@ -1,0 +1,1 @@
+"""The coordinator's half of the command line: one module a noun."""

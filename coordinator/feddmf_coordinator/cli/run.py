@@ -1,0 +1,221 @@
+"""`feddmf run`: submit training runs, watch them, stop them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.progress import RoundProgress, run_figures
+from feddmf.errors import CatalogueError, RunFailed, TimedOut
+from feddmf.plan import Plan, matched_rows
+from feddmf.protocols.registry import protocol_for
+from feddmf.runfile import RunSettings, load_run
+from feddmf_coordinator.cli.coordinator import FolderOption
+from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.store.catalogues import accepted_digests, find_catalogue
+from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.runs import (
+    Run,
+    RunState,
+    add_run,
+    ask_to_stop,
+    find_run,
+    list_rounds,
+    list_runs,
+)
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+RunArgument = Annotated[str, typer.Argument(help="Id of the run, as `feddmf run list` shows it.")]
+LimitOption = Annotated[float, typer.Option("--wait", help="Give up watching after this many seconds.")]
+
+_POLL_S = 0.25
+
+
+@app.command("submit")
+def submit(
+    file: Annotated[Path, typer.Argument(help="The run file, TOML.")],
+    *,
+    folder: FolderOption = Path(),
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch until it ends.")] = False,
+    limit_s: LimitOption = 86_400.0,
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Submit a run; it pins the latest catalogue, which each of its parties must have accepted."""
+    settings = load_run(file)
+    with _open(folder) as database:
+        with database.begin() as connection:
+            catalogue = find_catalogue(connection)
+            digest = catalogue.digest()
+            accepted = accepted_digests(connection, catalogue.version)
+            _check(settings, accepted, catalogue.parties, catalogue.version, digest)
+            plan = Plan(run="new", catalogue=digest, settings=settings)
+            protocol_for(settings.protocol).init(plan, matched_rows(catalogue, plan))
+            run = add_run(
+                connection, settings, version=catalogue.version, digest=digest, now=datetime.now(UTC)
+            )
+        if not watch:
+            show({"run": run}, output, lambda: run)
+            say(f"watch it: feddmf run watch {run}")
+            return
+        say(f"run {run} is submitted")
+        _watch(database, run, limit_s, output)
+
+
+@app.command("list")
+def list_(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT) -> None:
+    """List all runs, oldest first."""
+    with _open(folder) as database, database.read() as connection:
+        found = list_runs(connection)
+    data = {"runs": [_describe(run) for run in found]}
+    rows = [(each["run"], each["state"], ", ".join(each["parties"]), each["reason"]) for each in data["runs"]]
+    show(data, output, lambda: table(("run", "state", "parties", "reason"), rows))
+
+
+@app.command("show")
+def show_(
+    run: RunArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
+) -> None:
+    """Show one run: state, settings, and the figures of every round."""
+    with _open(folder) as database, database.read() as connection:
+        found = find_run(connection, run)
+        rounds = list_rounds(connection, run)
+    data = {**_describe(found), "plan": found.plan.model_dump(mode="json"), "rounds": list(rounds)}
+    show(data, output, lambda: _rounds_table(found, rounds))
+    if found.hint:
+        say(f"to do: {found.hint}")
+
+
+@app.command("watch")
+def watch(
+    run: RunArgument,
+    *,
+    folder: FolderOption = Path(),
+    limit_s: LimitOption = 86_400.0,
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Follow a run until it ends; the exit code is 1 where it failed."""
+    with _open(folder) as database:
+        _watch(database, run, limit_s, output)
+
+
+@app.command("stop")
+def stop(
+    run: RunArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
+) -> None:
+    """Ask the coordinator to end a run; nothing of it is published."""
+    with _open(folder) as database, database.begin() as connection:
+        ask_to_stop(connection, run)
+    show({"run": run, "stop_asked": True}, output, lambda: f"run {run} will stop")
+
+
+def _open(folder: Path) -> Database:
+    where = CoordinatorFolder(folder)
+    return Database.open(where.database_url(where.load()))
+
+
+def _check(
+    settings: RunSettings, accepted: dict[str, str], columns: tuple[str, ...], version: int, digest: str
+) -> None:
+    for party in settings.parties:
+        if party not in columns:
+            raise CatalogueError(
+                f"catalogue version {version} has no column for {party}",
+                hint=f"publish a version with local_id:{party}, or leave {party} out of the run file",
+            )
+        if accepted.get(party) != digest:
+            raise CatalogueError(
+                f"{party} has not accepted catalogue version {version} (digest {digest})",
+                hint=f"ask {party} to run: feddmf catalog accept",
+            )
+
+
+def _describe(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.run,
+        "state": run.state.value,
+        "parties": list(run.plan.roster),
+        "protocol": run.plan.settings.protocol,
+        "catalogue_version": run.catalogue_version,
+        "submitted_at": run.submitted_at.isoformat(),
+        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+        "reason": run.reason,
+        "hint": run.hint,
+    }
+
+
+def _watch(database: Database, run: str, limit_s: float, output: OutputFormat) -> None:
+    with database.read() as connection:
+        total = find_run(connection, run).plan.settings.rounds + 1
+    sent = 0
+    with RoundProgress(total) as progress:
+        for rounds in _new_rounds(database, run, limit_s):
+            for each in rounds:
+                sent += each["bytes_up"] + each["bytes_down"]
+                progress.add(run_figures(each["diagnostics"]), sent)
+    with database.read() as connection:
+        found, rounds = find_run(connection, run), list_rounds(connection, run)
+    if found.state is not RunState.FINISHED:
+        raise RunFailed(f"run {run} {found.state.value}: {found.reason}", hint=found.hint)
+    data = {**_describe(found), **_totals(rounds)}
+    text = (
+        f"run {run} finished: {len(rounds)} rounds, alignment {rounds[-1]['diagnostics']['cosine']:.3f}, "
+        f"{data['bytes_sent'] / 1e6:.1f} MB"
+    )
+    show(data, output, lambda: text)
+
+
+def _totals(rounds: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    return {
+        "rounds": len(rounds),
+        "seconds": sum(each["seconds"] for each in rounds),
+        "bytes_sent": sum(each["bytes_up"] + each["bytes_down"] for each in rounds),
+        "diagnostics": rounds[-1]["diagnostics"] if rounds else {},
+    }
+
+
+def _new_rounds(database: Database, run: str, limit_s: float) -> Iterator[tuple[dict[str, Any], ...]]:
+    """Yield the rounds that are new, again and again, until the run has ended."""
+    began, seen = time.monotonic(), -1
+    while True:
+        with database.read() as connection:
+            found = find_run(connection, run)
+            rounds = list_rounds(connection, run, after=seen)
+        if rounds:
+            seen = rounds[-1]["position"]
+        yield rounds
+        if found.state.ended:
+            return
+        if time.monotonic() - began > limit_s:
+            raise TimedOut(
+                f"run {run} is {found.state.value} after {limit_s:g} s",
+                hint="it goes on without you; watch it again, or stop it: feddmf run stop",
+            )
+        time.sleep(_POLL_S)
+
+
+def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
+    names = run.plan.roster
+    columns = ("phase", "round", "seconds", "alignment", "probe", *(f"loss {name}" for name in names))
+    rows = [
+        (
+            each["phase"],
+            each["number"] + 1,
+            float(each["seconds"]),
+            each["diagnostics"]["cosine"],
+            "-" if each["diagnostics"]["probe_cosine"] is None else each["diagnostics"]["probe_cosine"],
+            *(each["diagnostics"]["parties"][name]["loss"] for name in names),
+        )
+        for each in rounds
+    ]
+    title = f"{run.run}: {run.state.value}" + (f" ({run.reason})" if run.reason else "")
+    return table(columns, rows, title=title)

@@ -1,0 +1,3 @@
+"""The coordinator's listeners; importing the wire here, before any gRPC, holds them to TLS 1.3."""
+
+import feddmf.wire  # noqa: F401

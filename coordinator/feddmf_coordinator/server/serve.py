@@ -1,0 +1,72 @@
+"""The serving process: the federation port, the enrolment port while needed, the runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import grpc
+
+from feddmf.locks import only_one
+from feddmf.wire.codec import MAX_MESSAGE_BYTES
+from feddmf.wire.federation_pb2_grpc import add_FederationServicer_to_server
+from feddmf_coordinator.server.credentials import federation_credentials
+from feddmf_coordinator.server.enrolment import serve_enrolment
+from feddmf_coordinator.server.federation import FederationService
+from feddmf_coordinator.server.identity import Doorkeeper
+from feddmf_coordinator.server.ports import check_port, endpoint
+from feddmf_coordinator.server.presence import Presence
+from feddmf_coordinator.server.supervisor import Supervisor
+from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.publications import VectorShelf
+
+__all__ = ["serve"]
+
+log = logging.getLogger(__name__)
+
+_GRACE_S = 2.0
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+)
+_MOST_CALLS = 1_024
+
+
+async def serve(folder: CoordinatorFolder, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set or a signal comes.
+
+    Raises LocalResourceError where a port is taken or another process serves this folder, InputError
+    where the folder's files cannot be used.
+    """
+    settings = folder.load()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    lock = only_one(folder.path / "serving.lock", doing="serving")
+    with lock, Database.open(folder.database_url(settings)) as database:
+        check_port(settings.listen, settings.port)
+        shelf, presence = VectorShelf(folder.path / "vectors"), Presence()
+        supervisor = Supervisor(database, shelf, presence)
+        doorkeeper = Doorkeeper(settings.federation, database)
+        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
+        service = FederationService(settings.federation, doorkeeper, database, shelf, supervisor, presence)
+        add_FederationServicer_to_server(service, server)
+        address = endpoint(settings.listen, settings.port)
+        server.add_secure_port(address, federation_credentials(folder))
+        await server.start()
+        log.info("federation %s is served at %s", settings.federation, address)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(supervisor.serve(stop))
+                group.create_task(serve_enrolment(folder, database, stop))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+        finally:
+            await server.stop(_GRACE_S)
+            log.info("stopped")

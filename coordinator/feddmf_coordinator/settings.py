@@ -1,0 +1,161 @@
+"""The coordinator's folder and its settings file, coordinator.toml."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from feddmf.config import Settings, load_toml
+from feddmf.errors import ConfigError
+from feddmf.identity import FEDERATION_PATTERN
+
+__all__ = ["CoordinatorFolder", "CoordinatorSettings", "Host", "render_toml"]
+
+SETTINGS_FILE = "coordinator.toml"
+_HOST_NAME = re.compile(
+    r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$"
+)
+
+
+def _check_host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        if not _HOST_NAME.match(value):
+            raise ValueError("neither a host name nor an IP address") from None
+    return value
+
+
+Host = Annotated[str, AfterValidator(_check_host)]
+FederationName = Annotated[str, StringConstraints(pattern=FEDERATION_PATTERN)]
+
+
+class CoordinatorSettings(Settings):
+    """A whole coordinator.toml."""
+
+    federation: FederationName = Field(
+        description="Name of the federation: lower-case letters, digits and hyphens. Certificates carry it."
+    )
+    hosts: tuple[Host, ...] = Field(
+        ("localhost", "127.0.0.1"),
+        min_length=1,
+        max_length=32,
+        description="Names and addresses that the server certificate holds; invitations name the first.",
+    )
+    listen: Host = Field("127.0.0.1", description="Address that both ports listen on; 0.0.0.0 for all.")
+    port: int = Field(8470, ge=1, le=65_535, description="Federation port; it demands a client certificate.")
+    enrolment_port: int = Field(
+        8471, ge=1, le=65_535, description="Enrolment port; open only while somebody is invited."
+    )
+    database: str | None = Field(None, description="Database URL; without it, a SQLite file in this folder.")
+    party_certificate_days: int = Field(
+        90, ge=1, le=825, description="Days that a party's certificate is valid."
+    )
+    server_certificate_days: int = Field(
+        365, ge=1, le=825, description="Days that the server's certificate is valid."
+    )
+    authority_days: int = Field(
+        3650, ge=30, le=10_950, description="Days that the federation's root certificate is valid."
+    )
+    invite_hours: int = Field(
+        72, ge=1, le=720, description="Hours that an invitation holds, and then a request for approval."
+    )
+    enrolment_poll_s: float = Field(
+        2.0, gt=0, le=60, description="Seconds between looks for invitations that open the enrolment port."
+    )
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> CoordinatorSettings:
+        if self.port == self.enrolment_port:
+            raise ValueError("port and enrolment_port are the same")
+        return self
+
+
+@dataclass(frozen=True)
+class CoordinatorFolder:
+    """Where the files of a coordinator are; `load` reads its settings."""
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """Settings, and the sign that a folder is a coordinator's."""
+        return self.path / SETTINGS_FILE
+
+    @property
+    def root_certificate(self) -> Path:
+        """The federation's root certificate, PEM; public."""
+        return self.path / "root.pem"
+
+    @property
+    def authority_key(self) -> Path:
+        """The root's key, PEM, encrypted; only `init`, `approve` and renewals read it."""
+        return self.path / "ca" / "key.pem"
+
+    @property
+    def passphrase_file(self) -> Path:
+        """The generated passphrase of the root's key, until the operator moves it elsewhere."""
+        return self.path / "ca" / "passphrase"
+
+    @property
+    def server_key(self) -> Path:
+        """The server's key, PEM, readable by its owner alone."""
+        return self.path / "server" / "key.pem"
+
+    @property
+    def server_certificate(self) -> Path:
+        """The server's certificate, PEM."""
+        return self.path / "server" / "certificate.pem"
+
+    @property
+    def invitations(self) -> Path:
+        """Folder that `invite` writes invitation files into."""
+        return self.path / "invites"
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file that is used when coordinator.toml names no database."""
+        return self.path / "coordinator.db"
+
+    def load(self) -> CoordinatorSettings:
+        """Read the settings; ConfigError where the folder is not a coordinator's or a key is wrong."""
+        if not self.settings_file.is_file():
+            raise ConfigError(
+                f"{self.path} is not a coordinator's folder: it has no {SETTINGS_FILE}",
+                hint="run `feddmf coordinator init`, or name the folder with --folder",
+            )
+        return load_toml(self.settings_file, CoordinatorSettings)
+
+    def database_url(self, settings: CoordinatorSettings) -> str:
+        """Return the URL of the database: the one that `settings` names, else the SQLite file here."""
+        return settings.database or f"sqlite:///{self.database_file.absolute()}"
+
+
+def render_toml(settings: CoordinatorSettings) -> str:
+    """Return `settings` as a commented TOML file; comments come from the model, so they cannot drift.
+
+    A key that stands at its default is commented out, so that a later default reaches this folder too.
+    """
+    lines = ["# Settings of a FedDMF coordinator. A key behind # stands at its default."]
+    for name, field in CoordinatorSettings.model_fields.items():
+        value = getattr(settings, name)
+        lines += [
+            "",
+            *textwrap.wrap(field.description or "", 98, initial_indent="# ", subsequent_indent="# "),
+        ]
+        mark = "# " if value == field.default else ""
+        shown = "sqlite:////path/to/coordinator.db" if value is None else value
+        lines.append(f"{mark}{name} = {_literal(shown)}")
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value: Any) -> str:
+    """Return `value` as TOML; for these types, and text without exotic characters, JSON is TOML."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

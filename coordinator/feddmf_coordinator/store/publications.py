@@ -1,0 +1,100 @@
+"""What parties published after a run: the item list in the database, the vectors in a file by digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from sqlalchemy import JSON, BigInteger, Column, Connection, ForeignKey, String, Table, select
+
+from feddmf.errors import LocalResourceError
+from feddmf.files import replacing
+from feddmf.payload import Payload
+from feddmf_coordinator.store.database import metadata, to_seconds
+from feddmf_coordinator.store.runs import runs
+
+__all__ = ["Publication", "VectorShelf", "add_publication", "list_publications"]
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("run", ForeignKey(runs.c.run), primary_key=True),
+    Column("party", String(32), primary_key=True),
+    Column("items", JSON, nullable=False),  # [[key, label], ...] in row order
+    Column("sha256", String(64), nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One party's offer after a run: (key, label) of each row, and the digest of the vectors."""
+
+    run: str
+    party: str
+    items: tuple[tuple[str, str], ...]
+    sha256: str
+
+
+def add_publication(connection: Connection, publication: Publication, *, now: datetime) -> None:
+    """Add a publication; the same party publishing again for a run replaces what it said before."""
+    key = (publications.c.run == publication.run) & (publications.c.party == publication.party)
+    connection.execute(publications.delete().where(key))
+    connection.execute(
+        publications.insert().values(
+            run=publication.run,
+            party=publication.party,
+            items=[list(item) for item in publication.items],
+            sha256=publication.sha256,
+            published_at=to_seconds(now),
+        )
+    )
+
+
+def list_publications(connection: Connection, run: str | None = None) -> tuple[Publication, ...]:
+    """Return the publications of `run`, or all of them, by run and party."""
+    query = select(publications).order_by(publications.c.run, publications.c.party)
+    rows = connection.execute(query if run is None else query.where(publications.c.run == run)).mappings()
+    return tuple(
+        Publication(
+            run=row["run"],
+            party=row["party"],
+            items=tuple((key, label) for key, label in row["items"]),
+            sha256=row["sha256"],
+        )
+        for row in rows
+    )
+
+
+@dataclass(frozen=True)
+class VectorShelf:
+    """Published vectors as safetensors files named by their SHA-256."""
+
+    folder: Path
+
+    def put(self, payload: Payload) -> str:
+        """Store `payload`; return its digest, in hex."""
+        digest = payload.sha256().hex()
+        with replacing(self._path(digest), mode=0o600) as beside:
+            save_file({name: np.ascontiguousarray(array) for name, array in payload.items()}, beside)
+        return digest
+
+    def get(self, digest: str) -> Payload:
+        """Return what was stored; LocalResourceError where the file is gone or torn."""
+        path = self._path(digest)
+        try:
+            payload = Payload(load_file(path))
+        except (OSError, SafetensorError) as error:
+            raise LocalResourceError(
+                f"cannot read {path}: {error}", hint="restore it from a backup"
+            ) from error
+        if payload.sha256().hex() != digest:
+            raise LocalResourceError(f"{path} is not what was stored", hint="restore it from a backup")
+        return payload
+
+    def _path(self, digest: str) -> Path:
+        return self.folder / f"{digest}.safetensors"

@@ -1,0 +1,213 @@
+"""Runs: what was submitted, who answered what, the rounds, and how it ended."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+    update,
+)
+
+from feddmf.errors import InputError
+from feddmf.plan import Plan
+from feddmf.rounds import RoundRecord
+from feddmf.runfile import RunSettings
+from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
+
+__all__ = [
+    "Run",
+    "RunState",
+    "add_round",
+    "add_run",
+    "answer_run",
+    "ask_to_stop",
+    "find_run",
+    "list_rounds",
+    "list_runs",
+    "set_state",
+]
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("run", String(120), nullable=False, unique=True),
+    Column("settings", Text, nullable=False),
+    Column("catalogue_version", Integer, nullable=False),
+    Column("catalogue_digest", String(64), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reason", Text, nullable=False, default=""),
+    Column("hint", Text, nullable=False, default=""),
+    Column("stop_asked", Boolean, nullable=False, default=False),
+    Column("submitted_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)
+answers = Table(
+    "run_answers",
+    metadata,
+    Column("run", ForeignKey(runs.c.run), primary_key=True),
+    Column("party", String(32), primary_key=True),
+    Column("accepted", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+rounds = Table(
+    "run_rounds",
+    metadata,
+    Column("run", ForeignKey(runs.c.run), primary_key=True),
+    Column("phase", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("bytes_up", BigInteger, nullable=False),
+    Column("bytes_down", BigInteger, nullable=False),
+    Column("diagnostics", JSON, nullable=False),
+)
+
+
+class RunState(enum.StrEnum):
+    """Where a run stands."""
+
+    SUBMITTED = "submitted"
+    GATHERING = "gathering"
+    RUNNING = "running"
+    PUBLISHING = "publishing"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in {RunState.FINISHED, RunState.FAILED, RunState.STOPPED}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as the database has it."""
+
+    plan: Plan
+    state: RunState
+    reason: str
+    hint: str
+    catalogue_version: int
+    stop_asked: bool
+    submitted_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.plan.run
+
+
+def add_run(
+    connection: Connection, settings: RunSettings, *, version: int, digest: str, now: datetime
+) -> str:
+    """Add a submitted run; return its id, which is its name in plain letters and a number."""
+    name = re.sub(r"[^a-z0-9]+", "-", settings.name.lower()).strip("-")[:80] or "run"
+    number = (connection.scalar(select(func.max(runs.c.number))) or 0) + 1
+    run = f"{name}-{number}"
+    connection.execute(
+        runs.insert().values(
+            number=number,
+            run=run,
+            settings=settings.model_dump_json(),
+            catalogue_version=version,
+            catalogue_digest=digest,
+            state=RunState.SUBMITTED,
+            submitted_at=to_seconds(now),
+        )
+    )
+    return run
+
+
+def find_run(connection: Connection, run: str) -> Run:
+    """Return a run; InputError where there is none of that id."""
+    row = connection.execute(select(runs).where(runs.c.run == run)).one_or_none()
+    if row is None:
+        raise InputError(f"there is no run {run!r}", hint="list them: feddmf run list")
+    return _run(row)
+
+
+def list_runs(connection: Connection, *states: RunState) -> tuple[Run, ...]:
+    """Return the runs in `states` (all of them without any), oldest first."""
+    query = select(runs).order_by(runs.c.number)
+    return tuple(
+        _run(row) for row in connection.execute(query.where(runs.c.state.in_(states)) if states else query)
+    )
+
+
+def set_state(
+    connection: Connection,
+    run: str,
+    state: RunState,
+    *,
+    now: datetime,
+    reason: str = "",
+    hint: str = "",
+) -> None:
+    """Move a run to `state`, with why where it has ended."""
+    ended = to_seconds(now) if state.ended else None
+    connection.execute(
+        update(runs).where(runs.c.run == run).values(state=state, reason=reason, hint=hint, ended_at=ended)
+    )
+
+
+def ask_to_stop(connection: Connection, run: str) -> None:
+    """Ask the serving process to end a run; InputError where it has ended."""
+    found = find_run(connection, run)
+    if found.state.ended:
+        raise InputError(f"run {run} is {found.state.value} already", hint="list them: feddmf run list")
+    connection.execute(update(runs).where(runs.c.run == run).values(stop_asked=True))
+
+
+def answer_run(connection: Connection, run: str, party: str, *, accepted: bool, reason: str) -> None:
+    """Note a party's answer to a run; a second answer replaces the first."""
+    connection.execute(answers.delete().where(answers.c.run == run, answers.c.party == party))
+    connection.execute(answers.insert().values(run=run, party=party, accepted=accepted, reason=reason))
+
+
+def add_round(connection: Connection, run: str, position: int, record: RoundRecord, seconds: float) -> None:
+    """Add the figures of a finished round."""
+    values: Mapping[str, Any] = asdict(record)
+    connection.execute(rounds.insert().values(run=run, position=position, seconds=seconds, **values))
+
+
+def list_rounds(connection: Connection, run: str, *, after: int = -1) -> tuple[dict[str, Any], ...]:
+    """Return the rounds of a run in order, from the position behind `after`."""
+    query = select(rounds).where(rounds.c.run == run, rounds.c.position > after).order_by(rounds.c.position)
+    return tuple(dict(row._mapping) for row in connection.execute(query))  # noqa: SLF001  (its public API)
+
+
+def _run(row: Row[Any]) -> Run:
+    settings = RunSettings.model_validate(json.loads(row.settings))
+    return Run(
+        plan=Plan(run=row.run, catalogue=row.catalogue_digest, settings=settings),
+        state=RunState(row.state),
+        reason=row.reason,
+        hint=row.hint,
+        catalogue_version=row.catalogue_version,
+        stop_asked=row.stop_asked,
+        submitted_at=from_seconds(row.submitted_at),
+        ended_at=None if row.ended_at is None else from_seconds(row.ended_at),
+    )

@@ -1,0 +1,175 @@
+"""The operator's catalogue: one row an item key, one column of local ids a party."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from feddmf import merkle
+from feddmf.catalogue.view import CatalogueView, ViewItem, ViewProof, encode_view
+from feddmf.errors import CatalogueError
+
+__all__ = ["Catalogue", "PairCoverage", "parse_catalogue"]
+
+_COLUMN = "local_id:"
+_PARTY = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_MAX_CELL = 200
+
+
+@dataclass(frozen=True)
+class PairCoverage:
+    """What two parties have in common: `shared` items, of `left_items` and `right_items`."""
+
+    left: str
+    right: str
+    shared: int
+    left_items: int
+    right_items: int
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All parties' items; `columns[party][key]` is the party's own name for the item."""
+
+    version: int
+    labels: Mapping[str, str]
+    columns: Mapping[str, Mapping[str, str]]
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The parties with a column, sorted."""
+        return tuple(sorted(self.columns))
+
+    def owners(self, key: str, among: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `among` that have the item."""
+        return tuple(party for party in among if key in self.columns.get(party, {}))
+
+    def view(self, party: str) -> CatalogueView:
+        """Return what `party` may see: its own column and, of the others, which keys match."""
+        if party not in self.columns:
+            raise CatalogueError(
+                f"catalogue version {self.version} has no column for {party}",
+                hint=f"publish a version with the column {_COLUMN}{party}",
+            )
+        peers = tuple(other for other in self.parties if other != party)
+        items = tuple(
+            ViewItem(key=key, label=self.labels[key], local_id=local_id, peers=self.owners(key, peers))
+            for key, local_id in sorted(self.columns[party].items())
+        )
+        return CatalogueView(party=party, version=self.version, items=items)
+
+    def leaves(self) -> tuple[bytes, ...]:
+        """Return the Merkle leaves: each party's view in party order, then the list of keys."""
+        keys = json.dumps([self.version, sorted(self.labels)], separators=(",", ":")).encode()
+        views = (merkle.leaf_hash(encode_view(self.view(party))) for party in self.parties)
+        return (*views, merkle.leaf_hash(keys))
+
+    def digest(self) -> str:
+        """Return the Merkle root over the views and the key list, in hex: what parties accept."""
+        return merkle.root(self.leaves()).hex()
+
+    def proof(self, party: str) -> ViewProof:
+        """Return what lets `party` check that its view is under the digest."""
+        leaves = self.leaves()
+        index = self.parties.index(party)
+        path = tuple(node.hex() for node in merkle.audit_path(leaves, index))
+        return ViewProof(digest=merkle.root(leaves).hex(), index=index, size=len(leaves), path=path)
+
+    def coverage(self) -> tuple[PairCoverage, ...]:
+        """Return how many items each pair of parties has in common."""
+        return tuple(
+            PairCoverage(
+                left,
+                right,
+                len(self.columns[left].keys() & self.columns[right].keys()),
+                len(self.columns[left]),
+                len(self.columns[right]),
+            )
+            for left, right in itertools.combinations(self.parties, 2)
+        )
+
+
+def parse_catalogue(text: str, *, version: int, where: str) -> Catalogue:
+    """Parse the operator's CSV `key,label,local_id:PARTY,...`; empty cells mean "does not sell it".
+
+    CatalogueError names `where`, the line, and the key or local id that is wrong.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        parties = _parties(header, where)
+        labels: dict[str, str] = {}
+        columns: dict[str, dict[str, str]] = {party: {} for party in parties}
+        seen: dict[tuple[str, str], int] = {}
+        for row in reader:
+            if row:
+                _add_row(row, reader.line_num, where, parties, labels, columns, seen)
+    except csv.Error as error:
+        raise CatalogueError(
+            f"{where} line {reader.line_num}: {error}", hint="mend the CSV quoting"
+        ) from error
+    if not labels:
+        raise CatalogueError(
+            f"{where}: no items", hint="add one row an item: key,label,local id of each party"
+        )
+    return Catalogue(version=version, labels=labels, columns=columns)
+
+
+def _parties(header: list[str], where: str) -> list[str]:
+    if header[:2] != ["key", "label"] or len(header) < 4:  # noqa: PLR2004  (key, label, two parties)
+        raise CatalogueError(
+            f"{where} line 1: the columns are {', '.join(header) or 'missing'}",
+            hint=f"the header must be key,label,{_COLUMN}PARTY,{_COLUMN}PARTY,... with two parties or more",
+        )
+    parties = [name.removeprefix(_COLUMN) for name in header[2:]]
+    for name, party in zip(header[2:], parties, strict=True):
+        if not name.startswith(_COLUMN) or not _PARTY.fullmatch(party):
+            raise CatalogueError(
+                f"{where} line 1: column {name!r} names no party",
+                hint=f"write {_COLUMN}PARTY; a party is lower-case letters, digits and hyphens",
+            )
+        if parties.count(party) > 1:
+            raise CatalogueError(f"{where} line 1: two columns for {party}", hint="keep one of them")
+    return parties
+
+
+def _add_row(
+    row: list[str],
+    line: int,
+    where: str,
+    parties: list[str],
+    labels: dict[str, str],
+    columns: dict[str, dict[str, str]],
+    seen: dict[tuple[str, str], int],
+) -> None:
+    if len(row) != len(parties) + 2:
+        raise CatalogueError(
+            f"{where} line {line}: {len(row)} cells where the header has {len(parties) + 2}",
+            hint="quote cells that hold commas",
+        )
+    key, label, *local_ids = (cell.strip() for cell in row)
+    if not key or max(map(len, row)) > _MAX_CELL:
+        raise CatalogueError(
+            f"{where} line {line}: key {key[:40]!r} is empty, or a cell is over {_MAX_CELL} characters",
+            hint="give each row a short key of its own",
+        )
+    if key in labels:
+        raise CatalogueError(f"{where} line {line}: key {key!r} is there twice", hint="keep one row a key")
+    labels[key] = label
+    for party, local_id in zip(parties, local_ids, strict=True):
+        if not local_id:
+            continue
+        if (party, local_id) in seen:
+            raise CatalogueError(
+                f"{where} line {line}: local id {local_id!r} of {party} is also on line {seen[party, local_id]}",
+                hint="one local id belongs to one key",
+            )
+        seen[party, local_id] = line
+        columns[party][key] = local_id
+    if not any(local_ids):
+        raise CatalogueError(f"{where} line {line}: no party sells {key!r}", hint="remove the row")

@@ -1,0 +1,158 @@
+"""Entry point of `feddmf`: finds the noun, loads its code alone, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from feddmf.cli.output import OutputFormat, print_error, say
+from feddmf.errors import FedDMFError, InputError
+
+__all__ = ["COMMANDS", "main"]
+
+# Help is listed here and not read from the modules: `feddmf --help` must not load torch or gRPC.
+COMMANDS = {
+    "coordinator": "Run the neutral side: authority, enrolment, server.",
+    "party": "Run a company's node: enrolment, training, policy.",
+    "catalog": "The shared item catalogue: publish, accept, look.",
+    "run": "Training runs: submit, watch, stop.",
+    "attributes": "What a party offers to its peers, and what peers offer.",
+    "query": "Predict attributes of your own users.",
+    "data": "Public data sets for the demo and the benchmarks.",
+    "simulate": "Run a run file with all its parties in one process.",
+    "demo": "The main job on real data, start to end.",
+}
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of what happened."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code (0 ok, and those listed in `feddmf.errors`)."""
+    output = OutputFormat.JSON if _asks_for_json(arguments) else OutputFormat.TEXT
+    try:
+        result = _root(arguments)(list(arguments), standalone_mode=False, prog_name="feddmf")
+    except FedDMFError as error:
+        print_error(error, output)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _usage_error(error, output)
+    except (typer.Abort, KeyboardInterrupt):
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  (the last net: a defect becomes a report, not a traceback)
+        return _defect(error, output)
+    return result if isinstance(result, int) else 0
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    pairs = zip(arguments, arguments[1:], strict=False)
+    return "--format=json" in arguments or ("--format", "json") in pairs
+
+
+def _root(arguments: Sequence[str]) -> typer.Typer:
+    """Build the root command; only the noun that is asked for brings its code."""
+    root = typer.Typer(
+        help="Predict attributes of your own customers from what other companies have observed.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    root.callback()(_root_options)
+    asked = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for name, text in COMMANDS.items():
+        loaded = _load(name, arguments) if name == asked else None
+        if isinstance(loaded, typer.Typer):
+            root.add_typer(loaded, name=name, help=text)
+        else:
+            root.command(name, help=None if loaded else text)(loaded or _nothing)
+    return root
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"feddmf {version('feddmf')}\n")
+        raise typer.Exit
+
+
+def _root_options(
+    version_: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Declare the options of the root itself."""
+
+
+def _load(noun: str, arguments: Sequence[str]) -> Any:
+    """Load `noun` from every side that has it; where both have a verb, the folder's side wins."""
+    sides = {point.name.partition(".")[0]: point for point in entry_points(group="feddmf.commands")
+             if point.name.partition(".")[2] == noun}  # fmt: skip
+    loaded = {side: _load_point(noun, point) for side, point in sides.items()}
+    apps = [loaded[side] for side in sorted(loaded, key=lambda side: side == _side(arguments))]
+    if not all(isinstance(app, typer.Typer) for app in apps):
+        return apps[0]
+    merged = typer.Typer(no_args_is_help=True, add_completion=False)
+    verbs = {command.name: command for app in apps for command in app.registered_commands}
+    merged.registered_commands.extend(verbs.values())
+    return merged
+
+
+def _side(arguments: Sequence[str]) -> str:
+    """Tell whose folder a command is about: that of `--folder`, else the current one."""
+    named = [after for before, after in zip(arguments, arguments[1:], strict=False) if before == "--folder"]
+    named += [argument.partition("=")[2] for argument in arguments if argument.startswith("--folder=")]
+    folder = Path(named[-1]) if named else Path()
+    return "coordinator" if (folder / "coordinator.toml").exists() else "party"
+
+
+def _load_point(noun: str, point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("feddmf"):
+            raise
+        extra = point.name.partition(".")[0]
+        raise InputError(
+            f"this installation lacks {error.name}, which `feddmf {noun}` needs",
+            hint=f"pip install 'feddmf[{extra}]'",
+        ) from error
+
+
+def _nothing() -> None:
+    """Stand in for a command whose code this call does not need."""
+
+
+def _usage_error(error: typer.TyperException, output: OutputFormat) -> int:
+    message = error.format_message()
+    if message:
+        print_error(InputError(message, hint="add --help to the command to see what it takes"), output)
+    return InputError.exit_code
+
+
+def _defect(error: Exception, output: OutputFormat) -> int:
+    handle, name = tempfile.mkstemp(prefix="feddmf-defect-", suffix=".txt")
+    with os.fdopen(handle, "w") as report:
+        traceback.print_exception(error, file=report)
+    print_error(
+        FedDMFError(
+            f"internal error: {type(error).__name__}: {error}",
+            hint=f"this is a defect of ours; please send us {Path(name)}",
+        ),
+        output,
+    )
+    return FedDMFError.exit_code

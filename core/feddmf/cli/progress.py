@@ -1,0 +1,61 @@
+"""Live progress of a run: one line that moves on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from feddmf.cli.output import say
+
+__all__ = ["RoundProgress", "run_figures"]
+
+_PLAIN_LINES = 10
+
+
+class RoundProgress:
+    """Rounds done of `total`, their figures, bytes so far; a context manager."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._live = sys.stderr.isatty()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=Console(stderr=True),
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("rounds", total=total, figures="waiting for the parties")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def add(self, figures: Mapping[str, float], sent_bytes: int) -> None:
+        """Show one more round; `sent_bytes` are all bytes so far."""
+        self._done += 1
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value == value)  # noqa: PLR0124
+        text = f"{shown}  {sent_bytes / 1e6:.1f} MB"
+        self._bar.update(self._task, completed=self._done, figures=text)
+        every = max(1, self._total // _PLAIN_LINES)
+        if not self._live and (self._done == self._total or self._done % every == 0):
+            say(f"round {self._done}/{self._total}  {text}")
+
+
+def run_figures(diagnostics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of a whole run's round that fit on a line: mean loss, alignment, probe cosine."""
+    losses = [party["loss"] for party in diagnostics["parties"].values()]
+    figures = {"loss": sum(losses) / len(losses), "alignment": diagnostics["cosine"]}
+    if diagnostics["probe_cosine"] is not None:
+        figures["probe"] = diagnostics["probe_cosine"]
+    return figures

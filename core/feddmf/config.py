@@ -1,0 +1,77 @@
+"""Settings: TOML in, frozen pydantic models out; each mistake named with its file and key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from feddmf.errors import ConfigError
+from feddmf.files import read_bytes
+
+__all__ = ["Settings", "describe_error", "load_toml", "parse_settings", "read_toml"]
+
+
+class Settings(BaseModel):
+    """Base of every settings model: frozen, no unknown keys, no coercion of numbers to text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_toml(path: Path, model: type[Model]) -> Model:
+    """Read `path` as TOML and validate it against `model`; ConfigError names file and key."""
+    return parse_settings(read_toml(path), model, where=str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read `path` as TOML; ConfigError names the file, and the line where it is no TOML."""
+    text = read_bytes(path, what="settings file", hint="name an existing TOML file")
+    try:
+        return tomllib.loads(text.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text", hint="save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}", hint="mend the line that is named") from error
+
+
+def parse_settings(values: object, model: type[Model], *, where: str) -> Model:
+    """Validate `values` against `model`; ConfigError names `where` and the first wrong key."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        message, hint = describe_error(error, model)
+        raise ConfigError(f"{where}: {message}", hint=hint) from error
+
+
+def describe_error(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
+    """Return (what is wrong with which key, what to do) for the first of pydantic's complaints."""
+    first = error.errors(include_url=False)[0]
+    path = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(sorted(known))}"
+        return f"unknown key {path}", hint
+    if first["type"] == "missing":
+        return f"missing key {path}", f"add {path}"
+    message = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], str | int | float | bool):
+        return f"key {path} = {first['input']!r}: {message}", f"mend {path}"
+    return f"key {path}: {message}", f"mend {path}"
+
+
+def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type):
+            return []
+        if not issubclass(field.annotation, BaseModel):
+            return []
+        model = field.annotation
+    return list(model.model_fields)

@@ -1,0 +1,76 @@
+"""The party's half of a protocol, and the loop that drives it through the phases of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.payload import Payload
+from feddmf.protocols.base import Phase
+
+__all__ = ["Exchange", "Member", "Reply", "drive"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What comes back from an exchange; `done` ends the run before its planned rounds."""
+
+    payload: Payload
+    done: bool = False
+
+
+class Member(Protocol):
+    """One party in a run; it alone sees private data."""
+
+    def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:
+        """Take in the last reply (None at first), compute, and return what would be released."""
+        ...
+
+    def publications(self) -> Payload:
+        """Return what the party publishes after the run."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """Return figures of the last contribution for the party's own people; they are never sent."""
+        ...
+
+    def model_arrays(self) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return the trained arrays by name, user vectors included; they stay at home."""
+        ...
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return everything that `restore` needs to go on, bit for bit."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go on from `snapshot`."""
+        ...
+
+
+# The transport: (phase, round, payload) -> reply; in process or over the network.
+Exchange = Callable[[str, int, Payload], Awaitable[Reply]]
+# How contribute is called: directly in a simulation, on a thread in a party node.
+Compute = Callable[..., Awaitable[Payload]]
+
+
+async def _directly(function: Callable[..., Payload], *arguments: Any) -> Payload:
+    return function(*arguments)
+
+
+async def drive(
+    member: Member, phases: Sequence[Phase], exchange: Exchange, *, compute: Compute = _directly
+) -> None:
+    """Take `member` through all rounds of all phases."""
+    reply: Reply | None = None
+    for phase in phases:
+        for number in range(phase.rounds):
+            payload = await compute(
+                member.contribute, phase.name, number, None if reply is None else reply.payload
+            )
+            reply = await exchange(phase.name, number, payload)
+            if reply.done:
+                return

@@ -1,0 +1,106 @@
+"""FedDMF at the party: trains DeepMF on its own users, gives matched vectors, follows the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from feddmf.alignment import mean_cosine
+from feddmf.interactions import Interactions
+from feddmf.model import DeepMF, IdTower, normal
+from feddmf.payload import Payload
+from feddmf.plan import PartyItems
+from feddmf.training import Pull, Trainer
+
+__all__ = ["FedDMFMember"]
+
+_START_STD = 0.1
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """The optimiser steps between two exchanges, first..last-1."""
+
+    first: int
+    last: int
+
+
+class FedDMFMember:
+    """One party of a FedDMF run."""
+
+    def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
+        self._items = items
+        self._offered = items.codes(tuple(offered))
+        plan, party = items.plan, items.view.party
+        settings = plan.settings
+        dim, seed = settings.model.embedding_dim, settings.seed
+        torch.set_num_threads(settings.training.threads)
+        self.model = DeepMF(
+            IdTower(normal((data.users, dim), _START_STD, seed, party, "users")),
+            normal((data.items, dim), _START_STD, seed, party, "items"),
+            hidden=settings.model.hidden_dim,
+            dropout=settings.model.dropout,
+            seed=seed,
+        )
+        self._trainer = Trainer(self.model, data, settings.training, seed=seed, party=party)
+        self._single_peer = torch.from_numpy(items.peer_counts == 1)
+        self._aligned = torch.from_numpy(items.matched_codes[: len(items.aligned)])
+        self._loss = 0.0
+        self._cosine = float("nan")
+
+    def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:
+        """Train up to this exchange under the last targets; return the matched vectors and the loss."""
+        if reply is not None:
+            done = self._segment(number - 1 if phase == "align" else self._items.plan.settings.rounds - 1)
+            self._loss = self._trainer.train(done.first, done.last, self._pull(reply))
+        vectors = self._rows(self._items.matched_codes)
+        if reply is not None:
+            self._cosine = mean_cosine(vectors[: len(self._items.aligned)], reply["targets"])
+        return Payload({"vectors": vectors, "loss": np.array([[self._loss]], dtype=np.float32)})
+
+    def publications(self) -> Payload:
+        """Return the vectors of the offered items, [offered, dim]."""
+        return Payload({"vectors": self._rows(self._offered)})
+
+    def figures(self) -> Mapping[str, float]:
+        """Return the training loss and the mean cosine of the aligned vectors to their last targets."""
+        return {"loss": self._loss, "cosine": self._cosine}
+
+    def model_arrays(self) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return the trained arrays by name; they stay at home."""
+        return {name: tensor.numpy() for name, tensor in self.model.arrays().items()}
+
+    def snapshot(self) -> Mapping[str, Tensor]:
+        """Return the trainer's state and the last loss."""
+        return {**self._trainer.snapshot(), "loss": torch.tensor(self._loss, dtype=torch.float64)}
+
+    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+        """Go on from `snapshot`, bit for bit."""
+        self._trainer.restore({name: tensor for name, tensor in snapshot.items() if name != "loss"})
+        self._loss = float(snapshot["loss"])
+
+    def _segment(self, number: int) -> _Segment:
+        """Return the steps after exchange `number`; rounds share all steps evenly, each has one or more."""
+        rounds = self._items.plan.settings.rounds
+        total = max(self._trainer.total_steps, rounds)
+        return _Segment(total * number // rounds, total * (number + 1) // rounds)
+
+    def _pull(self, reply: Payload) -> Pull:
+        settings = self._items.plan.settings.alignment
+        return Pull(
+            codes=self._aligned,
+            # The reply's memory is read-only, and torch wants to own what it is given.
+            targets=torch.from_numpy(reply["targets"].copy()),
+            single_peer=self._single_peer,
+            scale=settings.beta / int(reply["pairs"][0, 0]),
+            margin=settings.margin,
+        )
+
+    def _rows(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        rows: npt.NDArray[np.float32] = self.model.items.detach().numpy()[codes]
+        return rows

@@ -1,0 +1,1 @@
+"""The coordinator's half of each protocol: schema, phases, combine. numpy only, no I/O."""

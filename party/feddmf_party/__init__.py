@@ -1,0 +1,1 @@
+"""The private side: what runs inside a company and sees its users."""

@@ -1,0 +1,1 @@
+"""The party's subcommands; torch loads only where a model is trained."""

@@ -1,0 +1,69 @@
+"""What a person sees of a running node: one line when something happens, live progress while it trains."""
+
+from __future__ import annotations
+
+import asyncio
+
+from feddmf.cli.output import say
+from feddmf.cli.progress import RoundProgress
+from feddmf.errors import FedDMFError
+from feddmf_party.folder import PartyFolder
+from feddmf_party.node import Node, NodeEvents, work_until_signal
+from feddmf_party.participation import Participation, RoundFigures
+from feddmf_party.run_folder import RunFolder
+
+__all__ = ["run_node"]
+
+
+class _Reporter:
+    """Turns the node's events into lines on stderr."""
+
+    def __init__(self) -> None:
+        self._progress: RoundProgress | None = None
+
+    def events(self) -> NodeEvents:
+        return NodeEvents(
+            connected=lambda federation, address: say(f"connected to federation {federation} at {address}"),
+            joined=self._joined,
+            declined=lambda run, error: say(f"declines run {run}: {error.message}"),
+            round_done=self._round_done,
+            finished=self._finished,
+            failed=self._failed,
+        )
+
+    def _joined(self, part: Participation) -> None:
+        table = part.table
+        say(
+            f"joins run {part.plan.run}: {table.interactions.users} users, {table.interactions.pairs} pairs, "
+            f"{len(part.items.aligned)} aligned items, {len(part.offered)} offered"
+        )
+        self._progress = RoundProgress(sum(phase.rounds for phase in part.phases))
+        self._progress.__enter__()
+
+    def _round_done(self, round_: RoundFigures) -> None:
+        if self._progress is not None:
+            self._progress.add(round_.figures, round_.bytes_sent)
+
+    def _finished(self, kept: RunFolder) -> None:
+        self.close()
+        say(f"run {kept.path.name} is finished; ask it: feddmf query audience --attribute KEY --top 20")
+
+    def _failed(self, run: str, error: FedDMFError) -> None:
+        self.close()
+        say(f"run {run} failed: {error.message}" + (f"\n  to do: {error.hint}" if error.hint else ""))
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.__exit__()
+            self._progress = None
+
+
+def run_node(folder: PartyFolder, *, once: bool, wait_s: float | None) -> None:
+    """Run the node until a signal, or with `once` until one run has ended."""
+    reporter = _Reporter()
+    node = Node(folder, reporter.events())
+    try:
+        if asyncio.run(work_until_signal(node, once=once, wait_s=wait_s)):
+            say("stopped")
+    finally:
+        reporter.close()

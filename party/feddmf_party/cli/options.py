@@ -1,0 +1,40 @@
+"""Options that the party's commands share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from feddmf_party.client.federation import FederationClient
+from feddmf_party.folder import PartyFolder
+from feddmf_party.identity import IdentityFiles
+
+__all__ = ["FolderOption", "call_coordinator", "party_name"]
+
+Answer = TypeVar("Answer")
+
+FolderOption = Annotated[Path, typer.Option("--folder", help="The party's folder.", show_default="here")]
+
+# Somebody waits at the terminal: give up sooner than a node does.
+_PATIENCE_S = 5.0
+
+
+def party_name(folder: PartyFolder) -> str:
+    """Return the id that this folder is enrolled under; InputError where it has not enrolled."""
+    return IdentityFiles(folder.path).load_federation().party
+
+
+def call_coordinator(folder: PartyFolder, call: Callable[[FederationClient], Awaitable[Answer]]) -> Answer:
+    """Connect, say hello, make one call, disconnect."""
+    settings = folder.settings().node.model_copy(update={"reconnect_s": _PATIENCE_S})
+
+    async def main() -> Answer:
+        async with FederationClient(folder.path, settings) as client:
+            await client.hello()
+            return await call(client)
+
+    return asyncio.run(main())

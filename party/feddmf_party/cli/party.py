@@ -1,0 +1,134 @@
+"""`feddmf party`: make a folder, enrol, run the node, see where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from feddmf.cli.logs import log_to_stderr
+from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.errors import FedDMFError, InputError
+from feddmf_party.catalogue import AcceptedViews
+from feddmf_party.cli.options import FolderOption
+from feddmf_party.enrolling import enroll as enroll_party
+from feddmf_party.folder import PartyFolder
+from feddmf_party.identity import IdentityFiles, diagnose
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.offer import read_offer
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command("init")
+def init(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT) -> None:
+    """Make a party's folder with commented party.toml and policy.toml."""
+    made = PartyFolder(folder)
+    made.create()
+    data = {"settings": str(made.settings_file), "policy": str(made.policy_file)}
+    show(data, output, lambda: f"{made.settings_file}\n{made.policy_file}")
+    say("edit both; then enrol: feddmf party enroll --invite FILE --fingerprint AB:CD:...")
+
+
+@app.command("enroll")
+def enroll(
+    *,
+    folder: FolderOption = Path(),
+    invite: Annotated[Path, typer.Option("--invite", help="Invitation file from the operator.")],
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="The root's fingerprint, as the operator told it by another way."),
+    ] = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait for the operator's approval.")
+    ] = 300.0,
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Make a key, ask for a certificate, wait for the operator's approval. Run it again to go on."""
+
+    def announce(key: str) -> None:
+        say(f"this party's key is\n  {key}\nread it to the operator, who runs: feddmf coordinator approve")
+
+    made = asyncio.run(enroll_party(folder, invite, fingerprint, wait_s=wait_s, announce=announce))
+    if made.valid_until is None:
+        raise InputError(
+            f"{made.party} is not approved yet", hint="run the command again after the operator's approval"
+        )
+    data = {
+        "federation": made.federation,
+        "party": made.party,
+        "key_fingerprint": made.key_fingerprint,
+        "valid_until": made.valid_until.isoformat(),
+    }
+    text = f"{made.party} is enrolled in {made.federation} until {made.valid_until:%Y-%m-%d}"
+    show(data, output, lambda: text)
+
+
+@app.command("start")
+def start(
+    *,
+    folder: FolderOption = Path(),
+    once: Annotated[bool, typer.Option("--once", help="End after one run, with its exit code.")] = False,
+    wait_s: Annotated[
+        float | None, typer.Option("--wait", help="Give up when no run begins for this many seconds.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+) -> None:
+    """Run the party's node: join runs that the policy allows, train, publish, fetch."""
+    # Only this command needs torch.
+    from feddmf_party.cli.node import run_node
+
+    log_to_stderr(verbose=verbose)
+    run_node(PartyFolder(folder), once=once, wait_s=wait_s)
+
+
+@app.command("status")
+def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT) -> None:
+    """Show identity, catalogue, offer, ledger and finished runs, from this folder's files alone."""
+    where = PartyFolder(folder)
+    where.settings()
+    data = _status(where)
+    show(data, output, lambda: _status_table(data))
+    for problem in data["problems"]:
+        say(f"problem: {problem['message']}\n  to do: {problem['hint']}")
+
+
+def _status(where: PartyFolder) -> dict[str, Any]:
+    problems: list[FedDMFError] = list(diagnose(where.path))
+    party = federation = None
+    versions: tuple[int, ...] = ()
+    if IdentityFiles(where.path).federation.exists():
+        found = IdentityFiles(where.path).load_federation()
+        party, federation = found.party, found.federation
+        versions = AcceptedViews(where.catalogue, party).versions()
+    records: int | None = None
+    try:
+        records = len(LedgerFile(where.ledger))
+    except InputError as error:
+        problems.append(error)
+    return {
+        "party": party,
+        "federation": federation,
+        "catalogue_versions": list(versions),
+        "offered": len(read_offer(where.offer_file).items),
+        "ledger_records": records,
+        "runs": sorted(path.parent.name for path in where.runs.glob("*/run.json")),
+        "problems": [problem.as_dict() for problem in problems],
+    }
+
+
+def _status_table(data: dict[str, Any]) -> Table:
+    rows = [
+        ("party", data["party"] or "not enrolled"),
+        ("federation", data["federation"] or "-"),
+        ("accepted catalogues", ", ".join(map(str, data["catalogue_versions"])) or "none"),
+        ("offered items", str(data["offered"])),
+        ("ledger records", "broken" if data["ledger_records"] is None else str(data["ledger_records"])),
+        ("finished runs", ", ".join(data["runs"]) or "none"),
+    ]
+    return table(("", ""), rows)

@@ -1,0 +1,103 @@
+"""Where a company's tables lie and which of their columns mean what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from feddmf.config import Settings
+
+__all__ = ["AttributeTableSettings", "InteractionsSettings", "TableFormat", "UnknownItems"]
+
+TableFormat = Literal["auto", "csv", "parquet"]
+UnknownItems = Literal["error", "skip"]
+ColumnName = Annotated[str, Field(min_length=1)]
+
+_FORMAT = "How the file is written; `auto` goes by its suffix: .csv, .parquet or .pq."
+_USER = "Column with the user's id: text or whole numbers, never empty."
+_UNKNOWN = (
+    "What to do with a local item id that the catalogue lacks: stop with an error, or leave the row out."
+)
+
+
+class InteractionsSettings(Settings):
+    """The table with one row for each time that a user bought, watched or rated an item.
+
+    Times with no zone, in the table as in `since` and `until`, are UTC. A relative `path` is resolved by
+    the caller. Raises ValueError (pydantic's) for keys that contradict each other.
+    """
+
+    path: Path = Field(description="The table: one CSV (comma, header, UTF-8) or Parquet file.")
+    format: TableFormat = Field("auto", description=_FORMAT)
+    user_column: ColumnName = Field("user", description=_USER)
+    item_column: ColumnName = Field(
+        "item", description="Column with the local item id: text or whole numbers, never empty."
+    )
+    value_column: ColumnName | None = Field(
+        None, description="Column with a number for each row (quantity, rating); rows of one pair add up."
+    )
+    min_value: float | None = Field(
+        None, description="Leave out rows whose value is smaller; needs `value_column`."
+    )
+    timestamp_column: ColumnName | None = Field(
+        None, description="Column with the time of each row: ISO 8601 text, a timestamp, or epoch seconds."
+    )
+    since: datetime | None = Field(
+        None, description="Leave out rows before this time; needs `timestamp_column`."
+    )
+    until: datetime | None = Field(
+        None, description="Leave out rows at or after this time; needs `timestamp_column`."
+    )
+    unknown_items: UnknownItems = Field("error", description=_UNKNOWN)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that are read, in the order user, item, value, timestamp."""
+        optional = (self.value_column, self.timestamp_column)
+        return (self.user_column, self.item_column, *(name for name in optional if name is not None))
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        _distinct(self.columns)
+        if self.min_value is not None and self.value_column is None:
+            raise ValueError("min_value needs value_column")
+        if self.timestamp_column is None and (self.since or self.until):
+            raise ValueError("since and until need timestamp_column")
+        if self.since and self.until and _utc(self.since) >= _utc(self.until):
+            raise ValueError("since must come before until")
+        return self
+
+
+class AttributeTableSettings(Settings):
+    """The table with one row for each user and a column for each attribute, such as country.
+
+    The value France in column country is an interaction with local item id `country=France`; an empty
+    cell is none. A relative `path` is resolved by the caller. Raises ValueError (pydantic's) for keys that
+    contradict each other.
+    """
+
+    path: Path = Field(description="The table: one CSV (comma, header, UTF-8) or Parquet file.")
+    format: TableFormat = Field("auto", description=_FORMAT)
+    user_column: ColumnName = Field("user", description=_USER)
+    columns: tuple[ColumnName, ...] = Field(
+        min_length=1, description="Columns to turn into items: text, whole numbers or true/false."
+    )
+    unknown_items: UnknownItems = Field("error", description=_UNKNOWN)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        _distinct((self.user_column, *self.columns))
+        return self
+
+
+def _distinct(columns: tuple[str, ...]) -> None:
+    for column in columns:
+        if columns.count(column) > 1:
+            raise ValueError(f"column {column!r} is named twice")
+
+
+def _utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

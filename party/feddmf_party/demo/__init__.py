@@ -1,0 +1,1 @@
+"""The main job on real data: three processes, two companies, one command."""

@@ -1,0 +1,108 @@
+"""The one gate: schema, policy, ledger; only what it has cleared can be handed to the socket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from feddmf.errors import PolicyError
+from feddmf.payload import Axis, Payload, PayloadSchema
+from feddmf.plan import Plan
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.policy import Policy
+
+__all__ = ["Cleared", "EgressGate", "items_digest"]
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """A payload that the gate has passed and the ledger holds. Nothing else makes one."""
+
+    run: str
+    phase: str
+    round: int
+    schema: PayloadSchema
+    payload: Payload
+    ledger_number: int
+
+
+class EgressGate:
+    """Checks and records every release of one run."""
+
+    def __init__(self, plan: Plan, policy: Policy, ledger: LedgerFile) -> None:
+        self._plan = plan
+        self._policy = policy
+        self._ledger = ledger
+        self._bytes = 0
+
+    def join(self) -> None:
+        """Record that the party joins the run, for what purpose and with whom."""
+        self._ledger.append(
+            {
+                "event": "join",
+                "run": self._plan.run,
+                "purpose": self._plan.settings.purpose,
+                "parties": list(self._plan.roster),
+                "catalogue": self._plan.catalogue,
+            }
+        )
+
+    def clear(
+        self,
+        phase: str,
+        number: int,
+        payload: Payload,
+        *,
+        schema: PayloadSchema,
+        sizes: Mapping[Axis, int],
+        items: Sequence[str],
+    ) -> Cleared:
+        """Check `payload` against schema and policy, record it, and return it cleared.
+
+        `items` are the keys behind its rows. Raises PayloadError where it is outside its schema, PolicyError
+        where the policy does not allow it; then nothing is recorded and nothing may leave.
+        """
+        schema.check(payload, sizes)
+        self._check_policy(payload, schema)
+        self._bytes += payload.nbytes
+        number_in_ledger = self._ledger.append(
+            {
+                "event": "release",
+                "run": self._plan.run,
+                "phase": phase,
+                "round": number,
+                "arrays": [
+                    {
+                        "name": spec.name,
+                        "kind": spec.kind.value,
+                        "dtype": spec.dtype.value,
+                        "shape": list(payload[spec.name].shape),
+                    }
+                    for spec in schema.arrays
+                ],
+                "items": items_digest(items),
+                "bytes": payload.nbytes,
+                "sha256": payload.sha256().hex(),
+            }
+        )
+        return Cleared(self._plan.run, phase, number, schema, payload, number_in_ledger)
+
+    def _check_policy(self, payload: Payload, schema: PayloadSchema) -> None:
+        hint = "change policy.toml if this may leave"
+        for spec in schema.arrays:
+            if spec.kind not in self._policy.release_kinds:
+                raise PolicyError(f"{spec.name} is {spec.kind.value}, which the policy keeps in", hint=hint)
+            array = payload[spec.name]
+            if array.dtype.kind == "f" and array.size:
+                longest = float((array.astype("f8") ** 2).sum(axis=1).max() ** 0.5)
+                if longest > self._policy.max_row_norm:
+                    raise PolicyError(f"{spec.name} has a row of norm {longest:.3g}", hint=hint)
+        if self._bytes + payload.nbytes > self._policy.max_run_bytes:
+            raise PolicyError(f"run {self._plan.run} has sent {self._bytes} bytes already", hint=hint)
+
+
+def items_digest(items: Sequence[str]) -> str:
+    """Return the SHA-256, in hex, over the item keys behind the rows of a release."""
+    return hashlib.sha256(json.dumps(list(items), separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""A party's folder: where each of its files is, and what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from feddmf.config import load_toml
+from feddmf.errors import ConfigError
+from feddmf.files import write_text
+from feddmf_party.policy import Policy, render_policy_toml
+from feddmf_party.settings import PartySettings, render_party_toml
+
+__all__ = ["PartyFolder"]
+
+
+@dataclass(frozen=True)
+class PartyFolder:
+    """Paths of one party's private files."""
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """Where tables are; the sign that a folder is a party's."""
+        return self.path / "party.toml"
+
+    @property
+    def policy_file(self) -> Path:
+        """What may leave."""
+        return self.path / "policy.toml"
+
+    @property
+    def offer_file(self) -> Path:
+        """Which of its own items the party lets peers predict."""
+        return self.path / "offer.toml"
+
+    @property
+    def catalogue(self) -> Path:
+        """Folder of accepted catalogue views."""
+        return self.path / "catalogue"
+
+    @property
+    def runs(self) -> Path:
+        """Folder with one folder a finished run."""
+        return self.path / "runs"
+
+    @property
+    def ledger(self) -> Path:
+        """The egress ledger."""
+        return self.path / "ledger.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the node that works in this folder."""
+        return self.path / "node.lock"
+
+    def create(self) -> None:
+        """Write commented settings; ConfigError where the folder is a party's already."""
+        if self.settings_file.exists():
+            raise ConfigError(
+                f"{self.settings_file} exists already", hint="edit it, or name another folder with --folder"
+            )
+        write_text(self.policy_file, render_policy_toml())
+        write_text(self.settings_file, render_party_toml())
+
+    def settings(self) -> PartySettings:
+        """Read party.toml, with table paths resolved against the folder."""
+        if not self.settings_file.is_file():
+            raise ConfigError(
+                f"{self.path} is not a party's folder: it has no {self.settings_file.name}",
+                hint="run `feddmf party init`, or name the folder with --folder",
+            )
+        return load_toml(self.settings_file, PartySettings).relative_to(self.path)
+
+    def policy(self) -> Policy:
+        """Read policy.toml; without one, the defaults hold."""
+        return load_toml(self.policy_file, Policy) if self.policy_file.exists() else Policy()

@@ -1,0 +1,51 @@
+"""The offer file: the items of its own that a party lets its peers predict. Nothing else is published."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from feddmf.catalogue.view import CatalogueView
+from feddmf.config import Settings, load_toml
+from feddmf.errors import CatalogueError
+from feddmf.files import write_text
+
+__all__ = ["Offer", "check_offer", "read_offer", "write_offer"]
+
+
+class Offer(Settings):
+    """A whole offer.toml."""
+
+    items: tuple[str, ...] = Field((), description="Keys of items that peers may learn to predict.")
+
+
+def read_offer(path: Path) -> Offer:
+    """Read the offer file; without one nothing is offered."""
+    return load_toml(path, Offer) if path.exists() else Offer()
+
+
+def write_offer(path: Path, items: Sequence[str]) -> None:
+    """Write the offer file, whole or not at all."""
+    lines = "".join(f"  {json.dumps(key, ensure_ascii=False)},\n" for key in sorted(set(items)))
+    write_text(path, f"# Items whose vectors are published to peers after a run.\nitems = [\n{lines}]\n")
+
+
+def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> None:
+    """Raise CatalogueError naming the first of `items` that is not the party's own alone."""
+    for key in items:
+        item = view.by_key.get(key)
+        if item is None:
+            near = difflib.get_close_matches(key, view.keys, n=1)
+            raise CatalogueError(
+                f"{where}: item {key!r} is not in {view.party}'s catalogue version {view.version}",
+                hint=f"did you mean {near[0]!r}?" if near else "list its items: feddmf catalog show",
+            )
+        if item.peers:
+            raise CatalogueError(
+                f"{where}: item {key!r} is also sold by {', '.join(item.peers)}",
+                hint="only items that nobody else sells are offered; remove it",
+            )

@@ -1,0 +1,162 @@
+"""One run from a party's side: check the plan, train, publish the offer, fetch what peers offer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+from feddmf.config import parse_settings
+from feddmf.errors import ConfigError
+from feddmf.members.base import Exchange, Member, Reply, drive
+from feddmf.members.registry import member_for
+from feddmf.payload import Axis, Payload
+from feddmf.plan import PartyItems, Plan
+from feddmf.protocols.base import Phase
+from feddmf.protocols.registry import protocol_for
+from feddmf_party.catalogue import AcceptedViews
+from feddmf_party.client.federation import FederationClient
+from feddmf_party.data.loader import PartyTable, load_interactions
+from feddmf_party.egress import EgressGate
+from feddmf_party.folder import PartyFolder
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.offer import check_offer, read_offer
+from feddmf_party.policy import check_plan
+from feddmf_party.run_folder import RunFolder
+
+__all__ = ["Participation", "RoundFigures", "prepare"]
+
+# An exchange waits for the slowest party; the coordinator's own bound comes first and names it.
+_BEYOND_ROUND_S = 30.0
+
+
+@dataclass(frozen=True)
+class RoundFigures:
+    """What a party can tell its own people of a round."""
+
+    phase: str
+    number: int
+    rounds: int
+    figures: Mapping[str, float]
+    bytes_sent: int
+
+
+@dataclass(frozen=True, eq=False)
+class Participation:
+    """Everything of one run that was checked and loaded before joining it."""
+
+    folder: PartyFolder
+    plan: Plan
+    items: PartyItems
+    table: PartyTable
+    offered: tuple[str, ...]
+    member: Member
+    gate: EgressGate
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the run, as this party derives them from the plan it has checked."""
+        return protocol_for(self.plan.settings.protocol).phases(self.plan)
+
+    async def train(self, client: FederationClient, on_round: Callable[[RoundFigures], None]) -> None:
+        """Take part in every round."""
+        self.gate.join()
+        exchange = _recording(self, _cleared_exchange(self, client), on_round)
+        await drive(self.member, self.phases, exchange, compute=asyncio.to_thread)
+
+    async def publish(self, client: FederationClient) -> None:
+        """Publish the vectors of the offered items, and nothing else."""
+        schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
+        cleared = self.gate.clear(
+            "publish",
+            0,
+            self.member.publications(),
+            schema=schema,
+            sizes={Axis.OFFERED_ITEMS: len(self.offered)},
+            items=self.offered,
+        )
+        await client.publish(cleared, self.offered)
+
+    async def fetch(self, client: FederationClient) -> RunFolder:
+        """Keep the model and what every peer published; return the finished folder."""
+        kept = RunFolder(self.folder.runs / self.plan.run)
+        kept.save_model(self.member.model_arrays(), self.table.user_ids)
+        schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
+        for peer in self.plan.roster:
+            if peer != client.party:
+                kept.save_peer(peer, *await client.publication(self.plan.run, peer, schema))
+        kept.finish(
+            {
+                "run": self.plan.run,
+                "party": client.party,
+                "catalogue_version": self.items.view.version,
+                "plan": self.plan.model_dump(mode="json"),
+            }
+        )
+        return kept
+
+
+def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Participation:
+    """Check a plan against this party's own view, policy, data and offer; load what the run needs.
+
+    Whatever is wrong is raised here, before anything is sent; the node declines the run with it.
+    """
+    plan = _parse_plan(document, run, party)
+    view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
+    items = PartyItems(plan, view)
+    offered = read_offer(folder.offer_file).items
+    check_offer(offered, view, where=str(folder.offer_file))
+    offered = tuple(sorted(key for key in offered if key in set(items.exclusive)))
+    policy = folder.policy()
+    check_plan(plan, items, policy, offered=len(offered))
+    settings = folder.settings()
+    local_ids = [item.local_id for item in view.items]
+    table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
+    member = member_for(items, table.interactions, offered)
+    gate = EgressGate(plan, policy, LedgerFile(folder.ledger))
+    return Participation(folder, plan, items, table, offered, member, gate)
+
+
+def _parse_plan(document: bytes, run: str, party: str) -> Plan:
+    try:
+        plan = Plan.model_validate_json(document)
+    except ValueError as error:
+        raise ConfigError(
+            f"the plan of run {run} cannot be read: {error}", hint="both ends must run the same version"
+        ) from error
+    plan = parse_settings(plan.model_dump(), Plan, where=f"plan of run {run}")
+    if plan.run != run or party not in plan.roster:
+        raise ConfigError(f"the plan is not one of run {run} for {party}", hint="ask the operator")
+    return plan
+
+
+def _cleared_exchange(part: Participation, client: FederationClient) -> Exchange:
+    sizes = part.items.sizes(len(part.offered))
+    phases = {phase.name: phase for phase in part.phases}
+    limit_s = part.plan.settings.waits.round_s + _BEYOND_ROUND_S
+
+    async def exchange(phase: str, number: int, payload: Payload) -> Reply:
+        cleared = part.gate.clear(
+            phase, number, payload, schema=phases[phase].contribution, sizes=sizes, items=part.items.matched
+        )
+        return await client.exchange(cleared, reply=phases[phase].reply, sizes=sizes, limit_s=limit_s)
+
+    return exchange
+
+
+def _recording(part: Participation, exchange: Exchange, on_round: Callable[[RoundFigures], None]) -> Exchange:
+    """Wrap an exchange so that each round's figures are kept and shown."""
+    kept = RunFolder(part.folder.runs / part.plan.run)
+    rounds = sum(phase.rounds for phase in part.phases)
+    sent = done = 0
+
+    async def recorded(phase: str, number: int, payload: Payload) -> Reply:
+        nonlocal sent, done
+        reply = await exchange(phase, number, payload)
+        sent, done = sent + payload.nbytes, done + 1
+        figures = RoundFigures(phase, done, rounds, part.member.figures(), sent)
+        kept.add_round(asdict(figures))
+        on_round(figures)
+        return reply
+
+    return recorded

@@ -1,0 +1,75 @@
+"""Predictions as rows: user, attribute, probability; streamed to CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from feddmf.errors import InputError
+from feddmf.files import replacing
+from feddmf_party.data.arrow import pa, parquet
+from feddmf_party.prediction import Attribute, Block
+
+__all__ = ["PREDICTION_COLUMNS", "prediction_rows", "write_predictions"]
+
+PREDICTION_COLUMNS = ("user", "attribute", "owner", "probability")
+_PRIVATE = 0o600
+
+
+def prediction_rows(block: Block, attributes: Sequence[Attribute]) -> list[tuple[str, str, str, float]]:
+    """Return a block as rows of PREDICTION_COLUMNS, users outermost."""
+    return [
+        (user, attribute.key, attribute.owner, float(probability))
+        for user, row in zip(block.users, block.probabilities, strict=True)
+        for attribute, probability in zip(attributes, row, strict=True)
+    ]
+
+
+def write_predictions(
+    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], *, run: str
+) -> int:
+    """Stream predictions to `path` (.csv or .parquet), whole or not at all; return the number of rows.
+
+    InputError for another suffix, LocalResourceError where the disk refuses.
+    """
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    if path.suffix not in writers:
+        raise InputError(f"cannot tell the format of {path}", hint="name a .csv or .parquet file")
+    with replacing(path, mode=_PRIVATE) as beside:
+        return writers[path.suffix](beside, blocks, attributes, run)
+
+
+def _write_csv(path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], _run: str) -> int:
+    written = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(PREDICTION_COLUMNS)
+        for block in blocks:
+            rows = prediction_rows(block, attributes)
+            writer.writerows(rows)
+            written += len(rows)
+    return written
+
+
+def _write_parquet(path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], run: str) -> int:
+    types = (pa.string(), pa.string(), pa.string(), pa.float32())
+    fields = list(zip(PREDICTION_COLUMNS, types, strict=True))
+    schema = pa.schema(fields, metadata={"feddmf.run": run})
+    keys = [attribute.key for attribute in attributes]
+    owners = [attribute.owner for attribute in attributes]
+    written = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        for block in blocks:
+            n = len(block.users)
+            columns: list[Any] = [
+                block.users.repeat(len(keys)),
+                keys * n,
+                owners * n,
+                block.probabilities.ravel(),
+            ]
+            arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            written += n * len(keys)
+    return written

@@ -1,0 +1,133 @@
+"""What a party keeps of a finished run: its model, its users' ids, the peers' vectors, the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from feddmf.errors import InputError
+from feddmf.files import read_bytes, replacing, write_text
+from feddmf.payload import Payload
+from feddmf_party.data.arrow import ArrowError, pa, parquet
+
+__all__ = ["PeerItems", "RunFolder", "latest_run"]
+
+_PRIVATE = 0o600
+_RUN_AGAIN = "the file was cut or changed; take part in a run again"
+
+
+@dataclass(frozen=True, eq=False)
+class PeerItems:
+    """What one peer published: keys, labels, and vectors float32 [items, dim]."""
+
+    party: str
+    keys: tuple[str, ...]
+    labels: tuple[str, ...]
+    vectors: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One folder under runs/. `run.json` is written last: a folder without it is not finished."""
+
+    path: Path
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was kept whole."""
+        return (self.path / "run.json").is_file()
+
+    def save_model(self, arrays: Mapping[str, npt.NDArray[np.float32]], user_ids: Sequence[str]) -> None:
+        """Write the model's arrays and the user id of each row of the user vectors."""
+        with replacing(self.path / "model.safetensors", mode=_PRIVATE) as beside:
+            save_file(dict(arrays), beside)
+        with replacing(self.path / "users.parquet", mode=_PRIVATE) as beside:
+            parquet.write_table(pa.table({"user": pa.array(user_ids, pa.string())}), beside)
+
+    def load_model(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Read the model's arrays by name."""
+        arrays: dict[str, npt.NDArray[np.float32]] = _load(self.path / "model.safetensors")
+        return arrays
+
+    def load_user_ids(self) -> npt.NDArray[np.object_]:
+        """Read the user id of each user code, [users]."""
+        path = self.path / "users.parquet"
+        try:
+            column = parquet.read_table(path).column("user")
+        except (OSError, ArrowError, KeyError) as error:
+            raise InputError(f"cannot read {path}: {error}", hint=_RUN_AGAIN) from error
+        ids: npt.NDArray[np.object_] = np.asarray(column.to_pylist(), dtype=object)
+        return ids
+
+    def save_peer(self, party: str, items: Sequence[tuple[str, str]], payload: Payload) -> None:
+        """Write what a peer published."""
+        with replacing(self.path / "peers" / f"{party}.safetensors") as beside:
+            save_file({name: np.ascontiguousarray(array) for name, array in payload.items()}, beside)
+        write_text(self.path / "peers" / f"{party}.json", json.dumps(list(items), ensure_ascii=False))
+
+    def load_peers(self) -> tuple[PeerItems, ...]:
+        """Read what the peers published, by party."""
+        return tuple(self._load_peer(path) for path in sorted((self.path / "peers").glob("*.json")))
+
+    def add_round(self, figures: Mapping[str, Any]) -> None:
+        """Append the figures of a round; they are for people, and a run goes on without them."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "rounds.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Mark the run as kept whole."""
+        stamped = {**summary, "finished_at": datetime.now(UTC).isoformat()}
+        write_text(self.path / "run.json", json.dumps(stamped, indent=1) + "\n")
+
+    def summary(self) -> dict[str, Any]:
+        """Return what `finish` wrote."""
+        path = self.path / "run.json"
+        content = read_bytes(path, what="the run", hint="list finished runs: feddmf party status")
+        summary: dict[str, Any] = json.loads(content)
+        return summary
+
+    def _load_peer(self, path: Path) -> PeerItems:
+        items = json.loads(path.read_text(encoding="utf-8"))
+        arrays = _load(path.with_suffix(".safetensors"))
+        return PeerItems(
+            party=path.stem,
+            keys=tuple(key for key, _ in items),
+            labels=tuple(label for _, label in items),
+            vectors=arrays["vectors"],
+        )
+
+
+def latest_run(runs: Path, run: str | None = None) -> RunFolder:
+    """Return the folder of `run`, or of the run that finished last; InputError where there is none."""
+    if run is not None:
+        chosen = RunFolder(runs / run)
+        if Path(run).name != run or not chosen.finished:
+            raise InputError(
+                f"this party has no finished run {run!r}", hint="list finished runs: feddmf party status"
+            )
+        return chosen
+    finished = [folder for path in sorted(runs.glob("*")) if (folder := RunFolder(path)).finished]
+    if not finished:
+        raise InputError(
+            f"this party has finished no run yet (nothing in {runs})",
+            hint="start its node, feddmf party start, and let the operator submit a run",
+        )
+    return max(finished, key=lambda folder: str(folder.summary()["finished_at"]))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        arrays: dict[str, Any] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot read {path}: {error}", hint=_RUN_AGAIN) from error
+    return arrays

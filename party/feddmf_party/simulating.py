@@ -1,0 +1,85 @@
+"""A run file with all its parties in one process: the same members, no sockets, no identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from feddmf.catalogue.table import Catalogue
+from feddmf.errors import InputError
+from feddmf.members.base import Member
+from feddmf.members.registry import member_for
+from feddmf.plan import PartyItems, Plan, matched_rows
+from feddmf.rounds import RoundRecord
+from feddmf.runfile import RunSettings
+from feddmf.simulation import simulate
+from feddmf_party.data.loader import PartyTable, load_interactions
+from feddmf_party.folder import PartyFolder
+from feddmf_party.offer import check_offer, read_offer
+from feddmf_party.run_folder import RunFolder
+
+__all__ = ["SIMULATED", "simulate_folders"]
+
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, eq=False)
+class _Seat:
+    items: PartyItems
+    offered: tuple[str, ...]
+    table: PartyTable
+    member: Member
+
+
+def simulate_folders(
+    settings: RunSettings,
+    catalogue: Catalogue,
+    folders: Mapping[str, Path],
+    out: Path,
+    *,
+    on_round: Callable[[RoundRecord], None] = lambda _: None,
+) -> dict[str, RunFolder]:
+    """Run `settings` over parties' folders (party.toml, offer.toml); keep what each node would keep.
+
+    The results lie under `out`/PARTY/runs/simulated, so that `feddmf query --folder out/PARTY` works.
+    InputError where a party of the run has no folder.
+    """
+    for party in settings.parties:
+        if party not in folders:
+            raise InputError(f"party {party} has no folder", hint=f"name it: --party {party}=FOLDER")
+    plan = Plan(run=SIMULATED, catalogue=catalogue.digest(), settings=settings)
+    rows = matched_rows(catalogue, plan)
+    seats = {party: _seat(plan, catalogue, party, PartyFolder(folders[party])) for party in plan.roster}
+    simulate(plan, rows, {party: seat.member for party, seat in seats.items()}, on_round=on_round)
+    return {party: _keep(plan, seats, party, out / party / "runs" / SIMULATED) for party in seats}
+
+
+def _seat(plan: Plan, catalogue: Catalogue, party: str, folder: PartyFolder) -> _Seat:
+    view = catalogue.view(party)
+    items = PartyItems(plan, view)
+    offered = read_offer(folder.offer_file).items
+    check_offer(offered, view, where=str(folder.offer_file))
+    offered = tuple(sorted(set(offered) & set(items.exclusive)))
+    settings = folder.settings()
+    local_ids = [item.local_id for item in view.items]
+    table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
+    return _Seat(items, offered, table, member_for(items, table.interactions, offered))
+
+
+def _keep(plan: Plan, seats: Mapping[str, _Seat], party: str, path: Path) -> RunFolder:
+    seat, kept = seats[party], RunFolder(path)
+    kept.save_model(seat.member.model_arrays(), seat.table.user_ids)
+    for peer, other in seats.items():
+        if peer != party:
+            labels = [(key, other.items.view.by_key[key].label) for key in other.offered]
+            kept.save_peer(peer, labels, other.member.publications())
+    kept.finish(
+        {
+            "run": plan.run,
+            "party": party,
+            "catalogue_version": seat.items.view.version,
+            "plan": plan.model_dump(mode="json"),
+        }
+    )
+    return kept

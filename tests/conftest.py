@@ -1,0 +1,14 @@
+"""What every test shares."""
+
+from __future__ import annotations
+
+import pytest
+
+import feddmf.wire  # noqa: F401  (before any test module imports gRPC: it holds gRPC to TLS 1.3)
+from support.authority import EnrolledFederation, make_federation
+
+
+@pytest.fixture(scope="session")
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> EnrolledFederation:
+    """Five enrolled parties, made once; a test that revokes or writes makes a federation of its own."""
+    return make_federation(tmp_path_factory.mktemp("federation"), ("acme", "bolt", "cargo", "delta", "echo"))

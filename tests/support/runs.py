@@ -1,0 +1,85 @@
+"""Small runs of a few parties, made in milliseconds: catalogue, plan, tables with tastes in them, members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from feddmf.catalogue.table import Catalogue
+from feddmf.interactions import Interactions
+from feddmf.members.base import Member
+from feddmf.members.registry import member_for
+from feddmf.plan import MatchedRows, PartyItems, Plan, matched_rows
+from feddmf.runfile import RunSettings
+
+__all__ = ["PARTIES", "SmallRun", "run_settings", "shared_catalogue", "small_run", "taste_table"]
+
+PARTIES = ("acme", "bolt", "cargo", "delta", "echo")
+
+
+@dataclass(frozen=True, eq=False)
+class SmallRun:
+    """A run and all private tables of its parties."""
+
+    catalogue: Catalogue
+    plan: Plan
+    rows: MatchedRows
+    items: Mapping[str, PartyItems]
+    tables: Mapping[str, Interactions]
+
+    def member(self, party: str) -> Member:
+        """Return a fresh member for `party`, which offers all its exclusive items."""
+        items = self.items[party]
+        return member_for(items, self.tables[party], items.exclusive)
+
+    def members(self) -> dict[str, Member]:
+        """Return a fresh member a party."""
+        return {party: self.member(party) for party in self.plan.roster}
+
+
+def run_settings(parties: tuple[str, ...], **sections: Any) -> RunSettings:
+    """Return run settings with `sections` as a run file gives them."""
+    base = {"name": "small", "purpose": "a test", "parties": parties}
+    return RunSettings.model_validate({**base, **sections})
+
+
+def shared_catalogue(parties: tuple[str, ...], *, shared: int, own: int) -> Catalogue:
+    """Return a catalogue with `shared` items that all sell and `own` items that each sells alone."""
+    keys = {f"m{number:03}": parties for number in range(shared)}
+    keys |= {f"{party}-{number:03}": (party,) for party in parties for number in range(own)}
+    columns = {p: {key: f"{p}:{key}" for key, owners in keys.items() if p in owners} for p in parties}
+    return Catalogue(version=1, labels={key: key.upper() for key in keys}, columns=columns)
+
+
+def taste_table(keys: tuple[str, ...], users: int, each: int, generator: np.random.Generator) -> Interactions:
+    """Return a table in which each of `users` has `each` items, more of those that fit its taste.
+
+    The taste of an item is its place: items of even and odd codes have different fans.
+    """
+    fits = (np.arange(len(keys))[None, :] % 2) == (np.arange(users)[:, None] % 2)  # [users, items]
+    scores = 2.0 * fits + generator.random((users, len(keys)))
+    chosen = np.argsort(-scores - generator.gumbel(size=scores.shape), axis=1)[:, :each]
+    rows = np.repeat(np.arange(users), each)
+    return Interactions.from_pairs(rows, chosen.ravel(), shape=(users, len(keys)))
+
+
+def small_run(
+    parties: int = 2,
+    *,
+    shared: int = 16,
+    own: int = 6,
+    users: int = 40,
+    each: int = 8,
+    **sections: Any,
+) -> SmallRun:
+    """Return a run of the first `parties` PARTIES; `sections` go into its run settings."""
+    names = PARTIES[:parties]
+    catalogue = shared_catalogue(names, shared=shared, own=own)
+    plan = Plan(run="small-1", catalogue=catalogue.digest(), settings=run_settings(names, **sections))
+    items = {party: PartyItems(plan, catalogue.view(party)) for party in names}
+    generator = np.random.default_rng(5)
+    tables = {party: taste_table(items[party].view.keys, users, each, generator) for party in names}
+    return SmallRun(catalogue, plan, matched_rows(catalogue, plan), items, tables)
