@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
 import feddmf.wire  # noqa: F401  (before any test module imports gRPC: it holds gRPC to TLS 1.3)
 from support.authority import EnrolledFederation, make_federation
+
+# Examples are drawn alike on every machine, and a busy machine fails no test.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ needs only the unit vector of q_b, so the sum of the peers' unit vectors over th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ class Alignment:
     """The loss of one round and what each party needs to follow its gradient.
 
     loss: mean over P of max(1 - cos, m), without beta; pairs: |P|; cosine: mean cosine over P;
+    cosines[party]: mean cosine over those of P that the party is in, nan where it is in none;
     targets[party]: [rows of the party, dim], the sum of its peers' unit vectors over active pairs.
     Where exactly two parties share an item its target is given whether active or not, so that the
     party can apply the hinge to its vector of the moment. pulls[party]: the targets that pull now,
@@ -40,14 +42,16 @@ class Alignment:
     loss: float
     cosine: float
     pairs: int
-    targets: dict[str, Floats]
-    pulls: dict[str, Floats]
+    cosines: Mapping[str, float]
+    targets: Mapping[str, Floats]
+    pulls: Mapping[str, Floats]
 
 
 def unit_rows(vectors: Floats) -> Floats:
     """Return each row divided by its length, [rows, dim]; a zero row stays zero."""
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return vectors / np.maximum(norms, _EPS)[:, None].astype(vectors.dtype)
+    units: Floats = vectors / np.maximum(norms, _EPS)[:, None].astype(vectors.dtype)
+    return units
 
 
 def mean_cosine(left: Floats, right: Floats) -> float:
@@ -61,46 +65,41 @@ def align(vectors: Mapping[str, Floats], rows: Mapping[str, Codes], n_items: int
     """Measure eq. 4 and compute every party's targets.
 
     vectors[party]: [rows of the party, dim]; rows[party]: for each of these the index, below
-    `n_items`, of the item in the list of all aligned items. Parties are summed in sorted order.
+    `n_items`, of the item in the list of all aligned items; some item must have two owners or more.
+    Parties are summed in sorted order.
     """
-    parties = sorted(vectors)
-    units = {party: unit_rows(vectors[party]) for party in parties}
+    units = {party: unit_rows(vectors[party]) for party in sorted(vectors)}
     owners = np.zeros(n_items, dtype=np.int64)
-    for party in parties:
+    for party in units:
         owners[rows[party]] += 1
-    pairs = int((owners * (owners - 1) // 2).sum())
     if margin == 0:
-        targets, loss = _all_active(parties, units, rows, n_items, pairs)
-        return Alignment(loss, 1 - loss, pairs, targets, targets)
-    return _count_active(parties, units, rows, owners, margin)
+        return _all_active(units, rows, owners)
+    return _count_active(units, rows, owners, margin)
 
 
-def _all_active(
-    parties: list[str], units: Mapping[str, Floats], rows: Mapping[str, Codes], n_items: int, pairs: int
-) -> tuple[dict[str, Floats], float]:
+def _all_active(units: Mapping[str, Floats], rows: Mapping[str, Codes], owners: Codes) -> Alignment:
     """Every pair is active where m = 0: one sum over parties serves all targets, O(N) not O(N^2)."""
-    first = units[parties[0]]
-    total = np.zeros((n_items, first.shape[1]), dtype=first.dtype)
-    for party in parties:
-        total[rows[party]] += units[party]
-    targets = {party: total[rows[party]] - units[party] for party in parties}
-    twice = sum(float(np.einsum("ij,ij->", units[p], targets[p], dtype=np.float64)) for p in parties)
-    return targets, 1 - twice / 2 / pairs
+    first = next(iter(units.values()))
+    total: Floats = np.zeros((len(owners), first.shape[1]), dtype=first.dtype)
+    for party, vectors in units.items():
+        total[rows[party]] += vectors
+    targets = {party: total[rows[party]] - vectors for party, vectors in units.items()}
+    sums = {p: float(np.einsum("ij,ij->", units[p], targets[p], dtype=np.float64)) for p in units}
+    counts = _pairs_of_parties(rows, owners, units)
+    pairs = sum(counts.values()) // 2
+    cosine = sum(sums.values()) / 2 / pairs
+    return Alignment(1 - cosine, cosine, pairs, _means(sums, counts), targets, targets)
 
 
 def _count_active(
-    parties: list[str],
-    units: Mapping[str, Floats],
-    rows: Mapping[str, Codes],
-    owners: Codes,
-    margin: float,
+    units: Mapping[str, Floats], rows: Mapping[str, Codes], owners: Codes, margin: float
 ) -> Alignment:
     """With a hinge the active pairs must be counted, pair by pair of parties."""
-    targets = {party: np.zeros_like(units[party]) for party in parties}
-    pulls = {party: np.zeros_like(units[party]) for party in parties}
-    loss = cosine = 0.0
-    pairs = 0
-    for a, b in itertools.combinations(parties, 2):
+    targets = {party: np.zeros_like(vectors) for party, vectors in units.items()}
+    pulls = {party: np.zeros_like(vectors) for party, vectors in units.items()}
+    sums = dict.fromkeys(units, 0.0)
+    loss = 0.0
+    for a, b in itertools.combinations(units, 2):
         shared, at_a, at_b = np.intersect1d(rows[a], rows[b], assume_unique=True, return_indices=True)
         left, right = units[a][at_a], units[b][at_b]
         cosines = np.einsum("ij,ij->i", left, right)
@@ -109,9 +108,21 @@ def _count_active(
             made[a][at_a] += mask[:, None] * right
             made[b][at_b] += mask[:, None] * left
         loss += float(np.maximum(1 - cosines, margin).sum(dtype=np.float64))
-        cosine += float(cosines.sum(dtype=np.float64))
-        pairs += len(shared)
-    return Alignment(loss / pairs, cosine / pairs, pairs, targets, pulls)
+        for party in (a, b):
+            sums[party] += float(cosines.sum(dtype=np.float64))
+    counts = _pairs_of_parties(rows, owners, units)
+    pairs = sum(counts.values()) // 2
+    return Alignment(
+        loss / pairs, sum(sums.values()) / 2 / pairs, pairs, _means(sums, counts), targets, pulls
+    )
+
+
+def _pairs_of_parties(rows: Mapping[str, Codes], owners: Codes, parties: Iterable[str]) -> dict[str, int]:
+    return {party: int((owners[rows[party]] - 1).sum()) for party in parties}
+
+
+def _means(sums: Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
+    return {party: total / counts[party] if counts[party] else math.nan for party, total in sums.items()}
 
 
 def alignment_gradient(vectors: Any, targets: Any, *, single_peer: Any, margin: float, scale: float) -> Any:

@@ -15,7 +15,7 @@ __all__ = ["only_one"]
 
 @contextmanager
 def only_one(path: Path, *, doing: str) -> Iterator[None]:
-    """Hold the lock file `path`; LocalResourceError where another process does. Freed by the process's end."""
+    """Hold the lock file `path`; LocalResourceError where another process does. Its end frees it."""
     with explain_os_error(path):
         lock = path.open("w")
     with lock:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from feddmf.errors import PayloadError
 
-__all__ = ["EMPTY", "ArraySpec", "Axis", "DType", "Payload", "PayloadSchema", "ReleaseKind"]
+__all__ = ["EMPTY", "NOTHING", "ArraySpec", "Axis", "DType", "Payload", "PayloadSchema", "ReleaseKind"]
 
 Array = npt.NDArray[Any]
 
@@ -151,7 +151,7 @@ class Payload(Mapping[str, Array]):
         """Yield each array's bytes in order, without copying; the wire form of the body."""
         for array in self.values():
             if array.size:
-                yield memoryview(array).cast("B")
+                yield array.data.cast("B")
 
     def sha256(self) -> bytes:
         """Return the digest of the body."""
@@ -162,3 +162,4 @@ class Payload(Mapping[str, Array]):
 
 
 EMPTY = Payload()
+NOTHING = PayloadSchema()

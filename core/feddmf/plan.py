@@ -90,7 +90,7 @@ class PartyItems:
             raise CatalogueError(
                 f"{self.view.party} has no item to align in run {self.plan.run}: "
                 f"{len(keys)} matched, {len(probes)} of them probes",
-                hint="publish a catalogue in which it shares items with the other parties, or lower probe_share",
+                hint="publish a catalogue in which it shares items with others, or lower probe_share",
             )
         return aligned, probes
 

@@ -161,11 +161,16 @@ class RoundTable:
             outcome = self._protocol.combine(self._state, phase.name, number, contributions)
             for party in self._roster:
                 phase.reply.check(outcome.reply(party), self._rows.sizes(party))
+            self._on_round(_record(phase, number, outcome, contributions))
         except FedDMFError as error:
             self.fail(error)
             return
+        except Exception as error:
+            # Whatever it is, everybody who waits must hear that the run has ended.
+            what = f"internal error in {phase.name} {number}: {type(error).__name__}: {error}"
+            self.fail(FedDMFError(what, hint="the coordinator's log has more; this is a defect of ours"))
+            raise
         self._state = outcome.state
-        self._on_round(_record(phase, number, outcome, contributions))
         self._position += 1
         collecting.outcome = outcome
         self._answered, self._open = collecting, _Open()

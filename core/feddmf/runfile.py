@@ -40,62 +40,76 @@ RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 class ModelSettings(Settings):
     """Shape of the DeepMF model (FedDMF paper, section IV.B, figure 4)."""
 
-    embedding_dim: int = Field(32, ge=1, le=1024, description="Length of user and item vectors.")
-    hidden_dim: int = Field(64, ge=1, le=4096, description="Width of the first fully connected layer.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
+    embedding_dim: int = Field(default=32, ge=1, le=1024, description="Length of user and item vectors.")
+    hidden_dim: int = Field(
+        default=64, ge=1, le=4096, description="Width of the first fully connected layer."
+    )
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
 
 
 class TrainingSettings(Settings):
     """How each party fits its model at home."""
 
-    epochs: int = Field(20, ge=1, le=10_000, description="Passes over the positive pairs.")
-    batch_size: int = Field(1024, ge=1, le=1_000_000, description="Samples (user, item, label) a step.")
-    learning_rate: float = Field(6e-3, gt=0, le=1, description="Step size of Adam.")
-    negatives: int = Field(6, ge=1, le=100, description="Unobserved pairs drawn for each positive pair.")
-    threads: int = Field(1, ge=1, le=256, description="Threads of the trainer; part of bit-identity.")
+    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the observed pairs.")
+    batch_size: int = Field(
+        default=1024, ge=1, le=1_000_000, description="Samples (user, item, label) a step."
+    )
+    learning_rate: float = Field(default=6e-3, gt=0, le=1, description="Step size of Adam.")
+    negatives: int = Field(
+        default=6, ge=1, le=100, description="Unobserved pairs drawn for each observed one."
+    )
+    threads: int = Field(default=1, ge=1, le=256, description="Threads of the trainer; part of bit-identity.")
 
 
 class AlignmentSettings(Settings):
     """The embedding similarity loss (FedDMF paper, eq. 4) and how often vectors are exchanged."""
 
-    beta: float = Field(10.0, ge=0, le=1e6, description="Weight of the loss.")
+    beta: float = Field(default=10.0, ge=0, le=1e6, description="Weight of the loss.")
     margin: float = Field(
-        0.0, ge=0, lt=2, description="Cosine distance below which a pair is left alone (m)."
+        default=0.0, ge=0, lt=2, description="Cosine distance below which a pair is left alone (m)."
     )
-    syncs_per_epoch: int = Field(5, ge=1, le=1_000_000, description="Exchanges an epoch.")
-    max_rounds: int = Field(100, ge=1, le=1_000_000, description="Cap on exchanges a run.")
+    syncs_per_epoch: int = Field(default=5, ge=1, le=1_000_000, description="Exchanges an epoch.")
+    max_rounds: int = Field(default=100, ge=1, le=1_000_000, description="Cap on exchanges a run.")
     probe_share: float = Field(
-        0.05, ge=0, le=0.5, description="Share of matched items never aligned, to measure with."
+        default=0.05, ge=0, le=0.5, description="Share of matched items never aligned, to measure with."
     )
 
 
 class EnforcementSettings(Settings):
     """What the coordinator demands of a run before anything is published."""
 
-    warmup_rounds: int = Field(5, ge=1, description="Rounds before following is judged.")
+    warmup_rounds: int = Field(default=5, ge=1, description="Rounds before following is judged.")
     follow_floor: float = Field(
-        0.2, ge=-1, le=1, description="Mean cosine of movement and pull under which a party is not following."
+        default=0.2,
+        ge=-1,
+        le=1,
+        description="Cosine of movement and pull, so far in the run, under which a party is not following.",
     )
     follow_rounds: int = Field(
-        5, ge=1, description="Rounds in a row under the floor before a party is named."
+        default=5, ge=1, description="Rounds in a row under the floor before a party is named."
     )
     not_following: Literal["fail", "report"] = Field(
-        "fail", description="What happens to a run in which a party does not follow."
+        default="fail", description="What happens to a run in which a party does not follow."
     )
     probe_floor: float = Field(
-        0.05, ge=-1, le=1, description="Mean cosine of probe items under which a run publishes nothing."
+        default=0.05,
+        ge=-1,
+        le=1,
+        description="Mean cosine of probe items under which a run publishes nothing.",
     )
 
 
 class WaitSettings(Settings):
     """Bounds on every wait of a run, in seconds."""
 
-    join_s: float = Field(120, gt=0, le=86_400, description="For all parties to accept the run.")
-    round_s: float = Field(600, gt=0, le=86_400, description="For all contributions of a round.")
+    join_s: float = Field(default=120, gt=0, le=86_400, description="For all parties to accept the run.")
+    round_s: float = Field(default=600, gt=0, le=86_400, description="For all contributions of a round.")
     absent_s: float = Field(
-        20, gt=0, le=86_400, description="Without a sign of life, before a party is missing."
+        default=20, gt=0, le=86_400, description="Without a sign of life, before a party is missing."
     )
-    publish_s: float = Field(120, gt=0, le=86_400, description="For all publications after the last round.")
+    publish_s: float = Field(
+        default=120, gt=0, le=86_400, description="For all publications after the last round."
+    )
 
 
 class RunSettings(Settings):
@@ -106,9 +120,13 @@ class RunSettings(Settings):
         description="What the predictions are for; each party's ledger keeps it.", min_length=1
     )
     parties: tuple[PartyId, ...] = Field(description="Who takes part.", min_length=2, max_length=16)
-    protocol: Literal["feddmf"] = Field("feddmf", description="How the parties learn from one another.")
-    recipe: Literal["default", "paper"] = Field("default", description="Defaults for the sections below.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Root of every random draw of the run.")
+    protocol: Literal["feddmf"] = Field(
+        default="feddmf", description="How the parties learn from one another."
+    )
+    recipe: Literal["default", "paper"] = Field(
+        default="default", description="Defaults for the sections below."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Root of every random draw of the run.")
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
@@ -124,6 +142,8 @@ class RunSettings(Settings):
         merged = dict(values)
         for section, defaults in recipe.items():
             given = values.get(section, {})
+            if isinstance(given, Settings):
+                given = given.model_dump(exclude_unset=True)
             if isinstance(given, Mapping):
                 merged[section] = {**defaults, **given}
         return merged

@@ -53,5 +53,6 @@ class Scorer:
             hidden = np.maximum(projected[start : start + step, None, :] + items, 0)  # [step, items, hidden]
             logits[start : start + step] = hidden @ self.out_weight + self.out_bias
         with np.errstate(over="ignore"):  # exp of a very negative logit overflows to a probability of 0
-            probabilities: Floats = 1 / (1 + np.exp(-logits))
+            np.exp(-logits, out=logits)
+        probabilities: Floats = np.reciprocal(logits + np.float32(1))
         return probabilities

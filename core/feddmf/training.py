@@ -110,7 +110,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         predicted = torch.sigmoid(self.model(users, items, self._keep(step, len(users))))
         loss = torch.nn.functional.mse_loss(predicted, labels.to(predicted.dtype))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if pull is not None:
             self._pull(pull)
         self.optimizer.step()

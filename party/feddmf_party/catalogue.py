@@ -24,7 +24,7 @@ class FetchedView:
 
     @classmethod
     def parse(cls, document: bytes, *, party: str) -> FetchedView:
-        """Check a document `proof newline view`; CatalogueError where it does not hold or is not `party`'s."""
+        """Check a document `proof newline view`; CatalogueError where it is not proven, or not `party`'s."""
         head, _, body = document.partition(b"\n")
         try:
             proof = ViewProof.model_validate_json(head)

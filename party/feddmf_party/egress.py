@@ -35,7 +35,12 @@ class EgressGate:
         self._plan = plan
         self._policy = policy
         self._ledger = ledger
-        self._bytes = 0
+        # A node that was restarted within a run goes on counting where it was.
+        self._bytes = sum(
+            int(record["bytes"])
+            for record in ledger.records()
+            if record.get("event") == "release" and record.get("run") == plan.run
+        )
 
     def join(self) -> None:
         """Record that the party joins the run, for what purpose and with whom."""
@@ -66,7 +71,6 @@ class EgressGate:
         """
         schema.check(payload, sizes)
         self._check_policy(payload, schema)
-        self._bytes += payload.nbytes
         number_in_ledger = self._ledger.append(
             {
                 "event": "release",
@@ -87,6 +91,7 @@ class EgressGate:
                 "sha256": payload.sha256().hex(),
             }
         )
+        self._bytes += payload.nbytes
         return Cleared(self._plan.run, phase, number, schema, payload, number_in_ledger)
 
     def _check_policy(self, payload: Payload, schema: PayloadSchema) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from feddmf import ledger
 from feddmf.errors import InputError
-from feddmf.files import explain_os_error
+from feddmf.files import explain_os_error, write_bytes
 
 __all__ = ["LedgerFile"]
 
@@ -39,9 +40,8 @@ class LedgerFile:
         """Add a record with the time; return its number. It is fsynced when this returns."""
         stamped = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **content}
         record = ledger.chain(stamped, number=self._number, previous=self._head)
-        line = json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n"
         with explain_os_error(self._path):
-            self._write(line.encode())
+            self._write(_line(record))
         self._number, self._head = self._number + 1, record["hash"]
         return int(record["number"])
 
@@ -49,26 +49,46 @@ class LedgerFile:
         """Yield the records in order; InputError names a line that is no record."""
         if not self._path.exists():
             return
-        with self._path.open(encoding="utf-8") as lines:
+        with self._path.open("rb") as lines:
             for number, line in enumerate(lines):
-                try:
-                    record = json.loads(line)
-                except ValueError as error:
+                record = _parse(line)
+                if record is None:
                     raise InputError(
                         f"{self._path} line {number + 1} is not a ledger record",
                         hint="the file was cut or edited; restore it from a backup",
-                    ) from error
+                    )
                 yield record
 
     def _write(self, line: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        if not self._path.exists():
+            write_bytes(self._path, b"", mode=0o600)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         size = os.fstat(descriptor).st_size
         try:
-            # A full disk may take half a line: cut it off again, so that the chain stays readable.
-            if os.write(descriptor, line) != len(line):
-                os.ftruncate(descriptor, size)
-                raise OSError(28, "No space left on device")
+            _write_whole(descriptor, line)
             os.fsync(descriptor)
+        except OSError:
+            # What does not count must not stay: a full disk may take half a line, or a whole one unsynced.
+            os.ftruncate(descriptor, size)
+            raise
         finally:
             os.close(descriptor)
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line exactly as it was written; None for anything else, a cut line too."""
+    try:
+        record = json.loads(line)
+        whole = isinstance(record, dict) and _line(record) == line
+    except (ValueError, RecursionError):
+        return None
+    return record if whole else None

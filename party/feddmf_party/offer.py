@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from feddmf.catalogue.view import CatalogueView
 from feddmf.config import Settings, load_toml
@@ -20,7 +20,12 @@ __all__ = ["Offer", "check_offer", "read_offer", "write_offer"]
 class Offer(Settings):
     """A whole offer.toml."""
 
-    items: tuple[str, ...] = Field((), description="Keys of items that peers may learn to predict.")
+    items: tuple[str, ...] = Field(default=(), description="Keys of items that peers may learn to predict.")
+
+    @field_validator("items")
+    @classmethod
+    def _once_each(cls, items: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(items))
 
 
 def read_offer(path: Path) -> Offer:
@@ -30,8 +35,13 @@ def read_offer(path: Path) -> Offer:
 
 def write_offer(path: Path, items: Sequence[str]) -> None:
     """Write the offer file, whole or not at all."""
-    lines = "".join(f"  {json.dumps(key, ensure_ascii=False)},\n" for key in sorted(set(items)))
+    lines = "".join(f"  {_quoted(key)},\n" for key in sorted(set(items)))
     write_text(path, f"# Items whose vectors are published to peers after a run.\nitems = [\n{lines}]\n")
+
+
+def _quoted(key: str) -> str:
+    """Return `key` as a TOML string: JSON's, but that JSON leaves U+007F as it is."""
+    return json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> None:

@@ -18,14 +18,18 @@ _HINT = "decline it, or allow it in policy.toml"
 class Policy(Settings):
     """A whole policy.toml."""
 
-    protocols: tuple[str, ...] = Field(("feddmf",), description="Protocols that this party takes part in.")
+    protocols: tuple[str, ...] = Field(
+        default=("feddmf",), description="Protocols that this party takes part in."
+    )
     release_kinds: tuple[ReleaseKind, ...] = Field(
-        (ReleaseKind.ITEM_VECTORS, ReleaseKind.ATTRIBUTE_VECTOR, ReleaseKind.LOSS_SCALAR),
+        default=(ReleaseKind.ITEM_VECTORS, ReleaseKind.ATTRIBUTE_VECTOR, ReleaseKind.LOSS_SCALAR),
         description="Kinds of arrays that may leave. Item counts are sales figures.",
     )
-    max_rounds: int = Field(1_000, ge=1, description="Most exchanges in one run.")
-    max_run_bytes: int = Field(2_000_000_000, ge=1, description="Most bytes that may leave in one run.")
-    max_row_norm: float = Field(1e4, gt=0, description="Longest vector that may leave.")
+    max_rounds: int = Field(default=1_000, ge=1, description="Most exchanges in one run.")
+    max_run_bytes: int = Field(
+        default=2_000_000_000, ge=1, description="Most bytes that may leave in one run."
+    )
+    max_row_norm: float = Field(default=1e4, gt=0, description="Longest vector that may leave.")
 
 
 def check_plan(plan: Plan, items: PartyItems, policy: Policy, *, offered: int) -> None:

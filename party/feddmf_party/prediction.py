@@ -18,6 +18,7 @@ __all__ = ["Attribute", "Block", "Predictor", "read_users"]
 
 # Rows of output made at once when many users are scored for many attributes.
 _BLOCK_CELLS = 1 << 20
+_RUN_AGAIN = "a file was changed or is of another run; take part in a run again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +44,22 @@ class Predictor:
 
     def __init__(self, folder: RunFolder) -> None:
         self.run = folder.path.name
-        self._scorer = Scorer.from_arrays(folder.load_model())
+        self._scorer = _load_scorer(folder)
         self._user_ids = folder.load_user_ids()
         self._peers = folder.load_peers()
+        n_vectors = len(self._scorer.user_vectors)
+        if self.users != n_vectors:
+            raise InputError(
+                f"{folder.path} has {self.users} users and {n_vectors} user vectors", hint=_RUN_AGAIN
+            )
+        dim = self._scorer.item_weight.shape[1]
+        for peer in self._peers:
+            if peer.vectors.shape[1] != dim:
+                raise InputError(
+                    f"{peer.party}'s vectors in {folder.path} have {peer.vectors.shape[1]} numbers, "
+                    f"the model takes {dim}",
+                    hint=_RUN_AGAIN,
+                )
 
     @property
     def users(self) -> int:
@@ -78,8 +92,10 @@ class Predictor:
     def predict(self, attributes: Sequence[Attribute], users: Sequence[str] | None = None) -> Iterator[Block]:
         """Yield probabilities block by block, for all users or the named ones, in their order.
 
-        DataError names the first user that this party does not know.
+        DataError names the first user that this party does not know; InputError where no attribute is named.
         """
+        if not attributes:
+            raise InputError("no attribute is named", hint="list them: feddmf attributes list")
         codes = np.arange(self.users) if users is None else self._codes(users)
         vectors = np.stack([attribute.vector for attribute in attributes])  # [attributes, dim]
         step = max(1, _BLOCK_CELLS // len(attributes))
@@ -120,6 +136,13 @@ def read_users(path: Path) -> tuple[str, ...]:
     if not users:
         raise DataError(f"{path} names no user", hint="give one user id a line")
     return users
+
+
+def _load_scorer(folder: RunFolder) -> Scorer:
+    try:
+        return Scorer.from_arrays(folder.load_model())
+    except KeyError as error:
+        raise InputError(f"the model in {folder.path} has no array {error}", hint=_RUN_AGAIN) from error
 
 
 def _attribute(peer: PeerItems, row: int) -> Attribute:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from feddmf.errors import InputError
-from feddmf.files import read_bytes, replacing, write_text
+from feddmf.files import read_bytes, replacing, write_bytes, write_text
 from feddmf.payload import Payload
 from feddmf_party.data.arrow import ArrowError, pa, parquet
 
@@ -48,8 +48,7 @@ class RunFolder:
 
     def save_model(self, arrays: Mapping[str, npt.NDArray[np.float32]], user_ids: Sequence[str]) -> None:
         """Write the model's arrays and the user id of each row of the user vectors."""
-        with replacing(self.path / "model.safetensors", mode=_PRIVATE) as beside:
-            save_file(dict(arrays), beside)
+        write_bytes(self.path / "model.safetensors", _dump(arrays), mode=_PRIVATE)
         with replacing(self.path / "users.parquet", mode=_PRIVATE) as beside:
             parquet.write_table(pa.table({"user": pa.array(user_ids, pa.string())}), beside)
 
@@ -70,8 +69,7 @@ class RunFolder:
 
     def save_peer(self, party: str, items: Sequence[tuple[str, str]], payload: Payload) -> None:
         """Write what a peer published."""
-        with replacing(self.path / "peers" / f"{party}.safetensors") as beside:
-            save_file({name: np.ascontiguousarray(array) for name, array in payload.items()}, beside)
+        write_bytes(self.path / "peers" / f"{party}.safetensors", _dump(payload))
         write_text(self.path / "peers" / f"{party}.json", json.dumps(list(items), ensure_ascii=False))
 
     def load_peers(self) -> tuple[PeerItems, ...]:
@@ -92,19 +90,21 @@ class RunFolder:
     def summary(self) -> dict[str, Any]:
         """Return what `finish` wrote."""
         path = self.path / "run.json"
-        content = read_bytes(path, what="the run", hint="list finished runs: feddmf party status")
-        summary: dict[str, Any] = json.loads(content)
+        summary = _read_json(path, what="the run")
+        if not isinstance(summary, dict) or "finished_at" not in summary:
+            raise InputError(f"{path} is not the end of a run", hint=_RUN_AGAIN)
         return summary
 
     def _load_peer(self, path: Path) -> PeerItems:
-        items = json.loads(path.read_text(encoding="utf-8"))
-        arrays = _load(path.with_suffix(".safetensors"))
-        return PeerItems(
-            party=path.stem,
-            keys=tuple(key for key, _ in items),
-            labels=tuple(label for _, label in items),
-            vectors=arrays["vectors"],
-        )
+        items = _read_json(path, what="a peer's items")
+        vectors = _load(path.with_suffix(".safetensors")).get("vectors")
+        try:
+            keys, labels = tuple(key for key, _ in items), tuple(label for _, label in items)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path} does not list (key, label) pairs", hint=_RUN_AGAIN) from error
+        if vectors is None or vectors.ndim != 2 or len(vectors) != len(keys):  # noqa: PLR2004  (a matrix)
+            raise InputError(f"{path} lists {len(keys)} items; the vectors are not theirs", hint=_RUN_AGAIN)
+        return PeerItems(path.stem, keys, labels, vectors)
 
 
 def latest_run(runs: Path, run: str | None = None) -> RunFolder:
@@ -123,6 +123,19 @@ def latest_run(runs: Path, run: str | None = None) -> RunFolder:
             hint="start its node, feddmf party start, and let the operator submit a run",
         )
     return max(finished, key=lambda folder: str(folder.summary()["finished_at"]))
+
+
+def _dump(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    # safetensors takes an array's memory as it lies, and raises no OSError from a full disk by itself.
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _read_json(path: Path, *, what: str) -> Any:
+    content = read_bytes(path, what=what, hint=_RUN_AGAIN)
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise InputError(f"cannot read {what} {path}: {error}", hint=_RUN_AGAIN) from error
 
 
 def _load(path: Path) -> dict[str, Any]:

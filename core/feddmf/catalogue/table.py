@@ -101,23 +101,19 @@ def parse_catalogue(text: str, *, version: int, where: str) -> Catalogue:
     """
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
-        header = next(reader, [])
-        parties = _parties(header, where)
-        labels: dict[str, str] = {}
-        columns: dict[str, dict[str, str]] = {party: {} for party in parties}
-        seen: dict[tuple[str, str], int] = {}
+        rows = _Rows(where, _parties(next(reader, []), where))
         for row in reader:
             if row:
-                _add_row(row, reader.line_num, where, parties, labels, columns, seen)
+                rows.add(row, reader.line_num)
     except csv.Error as error:
         raise CatalogueError(
             f"{where} line {reader.line_num}: {error}", hint="mend the CSV quoting"
         ) from error
-    if not labels:
+    if not rows.labels:
         raise CatalogueError(
             f"{where}: no items", hint="add one row an item: key,label,local id of each party"
         )
-    return Catalogue(version=version, labels=labels, columns=columns)
+    return Catalogue(version=version, labels=rows.labels, columns=rows.columns)
 
 
 def _parties(header: list[str], where: str) -> list[str]:
@@ -138,38 +134,48 @@ def _parties(header: list[str], where: str) -> list[str]:
     return parties
 
 
-def _add_row(
-    row: list[str],
-    line: int,
-    where: str,
-    parties: list[str],
-    labels: dict[str, str],
-    columns: dict[str, dict[str, str]],
-    seen: dict[tuple[str, str], int],
-) -> None:
-    if len(row) != len(parties) + 2:
-        raise CatalogueError(
-            f"{where} line {line}: {len(row)} cells where the header has {len(parties) + 2}",
-            hint="quote cells that hold commas",
-        )
-    key, label, *local_ids = (cell.strip() for cell in row)
-    if not key or max(map(len, row)) > _MAX_CELL:
-        raise CatalogueError(
-            f"{where} line {line}: key {key[:40]!r} is empty, or a cell is over {_MAX_CELL} characters",
-            hint="give each row a short key of its own",
-        )
-    if key in labels:
-        raise CatalogueError(f"{where} line {line}: key {key!r} is there twice", hint="keep one row a key")
-    labels[key] = label
-    for party, local_id in zip(parties, local_ids, strict=True):
-        if not local_id:
-            continue
-        if (party, local_id) in seen:
-            raise CatalogueError(
-                f"{where} line {line}: local id {local_id!r} of {party} is also on line {seen[party, local_id]}",
+class _Rows:
+    """The rows read so far; each is checked against those before it."""
+
+    def __init__(self, where: str, parties: list[str]) -> None:
+        self._where = where
+        self._lines: dict[tuple[str, str], int] = {}
+        self.labels: dict[str, str] = {}
+        self.columns: dict[str, dict[str, str]] = {party: {} for party in parties}
+
+    def add(self, row: list[str], line: int) -> None:
+        """Take in one row; CatalogueError names the line and what is wrong with it."""
+        if len(row) != len(self.columns) + 2:
+            raise self._wrong(
+                line,
+                f"{len(row)} cells where the header has {len(self.columns) + 2}",
+                hint="quote cells that hold commas",
+            )
+        key, label, *local_ids = (cell.strip() for cell in row)
+        if not key or max(map(len, row)) > _MAX_CELL:
+            raise self._wrong(
+                line,
+                f"key {key[:40]!r} is empty, or a cell is over {_MAX_CELL} characters",
+                hint="give each row a short key of its own",
+            )
+        if key in self.labels:
+            raise self._wrong(line, f"key {key!r} is there twice", hint="keep one row a key")
+        if not any(local_ids):
+            raise self._wrong(line, f"no party sells {key!r}", hint="remove the row")
+        self.labels[key] = label
+        for party, local_id in zip(self.columns, local_ids, strict=True):
+            if local_id:
+                self._add_cell(party, key, local_id, line)
+
+    def _add_cell(self, party: str, key: str, local_id: str, line: int) -> None:
+        before = self._lines.setdefault((party, local_id), line)
+        if before != line:
+            raise self._wrong(
+                line,
+                f"local id {local_id!r} of {party} is also on line {before}",
                 hint="one local id belongs to one key",
             )
-        seen[party, local_id] = line
-        columns[party][key] = local_id
-    if not any(local_ids):
-        raise CatalogueError(f"{where} line {line}: no party sells {key!r}", hint="remove the row")
+        self.columns[party][key] = local_id
+
+    def _wrong(self, line: int, what: str, *, hint: str) -> CatalogueError:
+        return CatalogueError(f"{self._where} line {line}: {what}", hint=hint)

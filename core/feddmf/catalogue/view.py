@@ -10,9 +10,13 @@ from pydantic import ConfigDict, Field, model_validator
 
 from feddmf import merkle
 from feddmf.config import Settings, parse_settings
-from feddmf.errors import CatalogueError
+from feddmf.errors import CatalogueError, ConfigError
 
 __all__ = ["CatalogueView", "ViewItem", "ViewProof", "decode_view", "encode_view", "verify_view"]
+
+
+# More leaves than this are no catalogue of ours; it bounds the walk up an untrusted path.
+_MOST_LEAVES = 1 << 20
 
 
 class ViewItem(Settings):
@@ -29,7 +33,7 @@ class ViewProof(Settings):
 
     digest: str
     index: int = Field(ge=0)
-    size: int = Field(ge=1)
+    size: int = Field(ge=1, le=_MOST_LEAVES)
     path: tuple[str, ...]
 
 
@@ -85,9 +89,11 @@ def decode_view(document: bytes) -> CatalogueView:
         raise CatalogueError(
             "the catalogue view that arrived cannot be read", hint="both ends must run the same version"
         ) from error
-    return parse_settings(
-        {"party": party, "version": version, "items": items}, CatalogueView, where="catalogue view"
-    )
+    content = {"party": party, "version": version, "items": items}
+    try:
+        return parse_settings(content, CatalogueView, where="catalogue view")
+    except ConfigError as error:
+        raise CatalogueError(error.message, hint="do not accept it; ask the operator") from error
 
 
 def verify_view(document: bytes, proof: ViewProof) -> None:

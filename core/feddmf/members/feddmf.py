@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,6 @@ from feddmf.training import Pull, Trainer
 __all__ = ["FedDMFMember"]
 
 _START_STD = 0.1
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """The optimiser steps between two exchanges, first..last-1."""
-
-    first: int
-    last: int
 
 
 class FedDMFMember:
@@ -56,11 +48,13 @@ class FedDMFMember:
     def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:
         """Train up to this exchange under the last targets; return the matched vectors and the loss."""
         if reply is not None:
-            done = self._segment(number - 1 if phase == "align" else self._items.plan.settings.rounds - 1)
-            self._loss = self._trainer.train(done.first, done.last, self._pull(reply))
+            before = number - 1 if phase == "align" else self._items.plan.settings.rounds - 1
+            first, last = self._steps(before)
+            self._loss = self._trainer.train(first, last, self._pull(reply))
         vectors = self._rows(self._items.matched_codes)
         if reply is not None:
-            self._cosine = mean_cosine(vectors[: len(self._items.aligned)], reply["targets"])
+            pulled = np.flatnonzero(reply["targets"].any(axis=1))
+            self._cosine = mean_cosine(vectors[pulled], reply["targets"][pulled])
         return Payload({"vectors": vectors, "loss": np.array([[self._loss]], dtype=np.float32)})
 
     def publications(self) -> Payload:
@@ -68,8 +62,8 @@ class FedDMFMember:
         return Payload({"vectors": self._rows(self._offered)})
 
     def figures(self) -> Mapping[str, float]:
-        """Return the training loss and the mean cosine of the aligned vectors to their last targets."""
-        return {"loss": self._loss, "cosine": self._cosine}
+        """Return the training loss, and the mean cosine of vectors to their last targets where any pulls."""
+        return {"loss": self._loss} | ({} if math.isnan(self._cosine) else {"cosine": self._cosine})
 
     def model_arrays(self) -> Mapping[str, npt.NDArray[np.float32]]:
         """Return the trained arrays by name; they stay at home."""
@@ -84,11 +78,14 @@ class FedDMFMember:
         self._trainer.restore({name: tensor for name, tensor in snapshot.items() if name != "loss"})
         self._loss = float(snapshot["loss"])
 
-    def _segment(self, number: int) -> _Segment:
-        """Return the steps after exchange `number`; rounds share all steps evenly, each has one or more."""
+    def _steps(self, number: int) -> tuple[int, int]:
+        """Return first and last + 1 of the steps behind exchange `number`.
+
+        The exchanges share all steps evenly; each is followed by one step or more.
+        """
         rounds = self._items.plan.settings.rounds
         total = max(self._trainer.total_steps, rounds)
-        return _Segment(total * number // rounds, total * (number + 1) // rounds)
+        return total * number // rounds, total * (number + 1) // rounds
 
     def _pull(self, reply: Payload) -> Pull:
         settings = self._items.plan.settings.alignment

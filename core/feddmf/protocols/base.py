@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from feddmf.payload import EMPTY, Payload, PayloadSchema
+from feddmf.payload import EMPTY, NOTHING, Payload, PayloadSchema
 from feddmf.plan import MatchedRows, Plan
 
 __all__ = ["Capabilities", "Dropout", "Outcome", "Phase", "RunProtocol"]
@@ -43,7 +43,7 @@ class Phase:
     name: str
     rounds: int
     contribution: PayloadSchema
-    reply: PayloadSchema = PayloadSchema()
+    reply: PayloadSchema = NOTHING
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,11 @@ class FedDMF:
         return FedDMFState(plan, rows, Following(plan.settings.enforcement))
 
     def combine(
-        self, state: FedDMFState, phase: str, number: int, contributions: Mapping[str, Payload]
+        self,
+        state: FedDMFState,
+        phase: str,
+        number: int,  # noqa: ARG002  (every round is alike)
+        contributions: Mapping[str, Payload],
     ) -> Outcome:
         """Measure the alignment; reply with targets, or at the close decide whether the run holds."""
         settings = state.plan.settings
@@ -70,13 +74,17 @@ class FedDMF:
         vectors = {p: payload["vectors"][: len(rows.aligned[p])] for p, payload in contributions.items()}
         measured = align(vectors, rows.aligned, rows.n_aligned, settings.alignment.margin)
         following, verdicts = state.following.observe(vectors, measured.pulls)
-        probe = self._probe_cosine(state, contributions)
+        probe = self._probe(state, contributions)
         diagnostics = {
             "cosine": measured.cosine,
             "loss_emb": settings.alignment.beta * measured.loss,
-            "probe_cosine": probe,
+            "probe_cosine": None if probe is None else probe.cosine,
             "parties": {
-                party: {"loss": float(payload["loss"][0, 0]), **asdict(verdicts[party])}
+                party: {
+                    "loss": float(payload["loss"][0, 0]),
+                    "cosine": measured.cosines[party],
+                    **asdict(verdicts[party]),
+                }
                 for party, payload in contributions.items()
             },
         }
@@ -99,17 +107,26 @@ class FedDMF:
             for party, targets in measured.targets.items()
         }
 
-    def _probe_cosine(self, state: FedDMFState, contributions: Mapping[str, Payload]) -> float | None:
+    def _probe(self, state: FedDMFState, contributions: Mapping[str, Payload]) -> Alignment | None:
         rows = state.rows
         if not rows.n_probes:
             return None
         vectors = {p: payload["vectors"][len(rows.aligned[p]) :] for p, payload in contributions.items()}
-        return align(vectors, rows.probes, rows.n_probes, 0.0).cosine
+        return align(vectors, rows.probes, rows.n_probes, 0.0)
 
-    def _check_probe(self, probe: float | None, floor: float) -> None:
-        if probe is not None and probe < floor:
+    def _check_probe(self, probe: Alignment | None, floor: float) -> None:
+        """Fail a run whose probe cosine is under the floor, by more than chance alone would explain.
+
+        The cosine of two random directions in d dimensions has variance 1/d, so the mean over a handful
+        of probe pairs says little; the floor is lowered by two of its standard errors.
+        """
+        if probe is None or not probe.pairs:
+            return
+        dim = next(iter(probe.targets.values())).shape[1]
+        error = (probe.pairs * dim) ** -0.5
+        if probe.cosine < floor - 2 * error:
             raise RunFailed(
-                f"the probe items' cosine ended at {probe:.3f}, under the floor of {floor:g}: "
-                "the parties' vectors do not mean the same, and nothing is published",
+                f"the cosine of the {probe.pairs} probe pairs ended at {probe.cosine:.3f}, under the floor "
+                f"of {floor:g}: the parties' vectors do not mean the same, and nothing is published",
                 hint="train longer, raise alignment.beta or syncs_per_epoch, or share more items",
             )

@@ -2,33 +2,72 @@
 
 The cosine of a party's vectors to its targets cannot tell who is at fault: opposite a party that
 sends noise an honest party's cosine is as low, and opposite frozen vectors everybody's is high. What
-tells them apart is the *response*: the mean cosine between how a vector moved since the last
-exchange and the way its target pulled it. It is near 1 for a party that trains under eq. 5, and 0
-for noise, for frozen vectors, and for frozen vectors with a little noise on them.
+tells them apart is the *response*: the cosine between how the party's vectors moved from exchange to
+exchange and the way their targets pulled them, over all rows and all rounds so far. A party that
+trains under eq. 5 has .4 to .9; noise, frozen vectors, and frozen vectors with a little noise on them
+have 0. Single rounds say little once the vectors are aligned, since what is left of the pull is then
+smaller than the steps of the optimiser; in the sums the rounds count by how hard they pulled.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.alignment import mean_cosine, unit_rows
+from feddmf.alignment import unit_rows
 from feddmf.errors import Misconduct
 from feddmf.runfile import EnforcementSettings
 
-__all__ = ["Following", "Verdict", "response"]
+__all__ = ["Evidence", "Following", "Verdict"]
 
 Floats = npt.NDArray[np.floating]
+
+# Squared length under which a pull is rounding error of float32 unit vectors.
+_STILL = 1e-10
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Sums over the rows that were pulled, of all rounds so far.
+
+    along: scalar products of movement and pull; movement, pull: their squared lengths.
+    """
+
+    along: float = 0.0
+    movement: float = 0.0
+    pull: float = 0.0
+
+    def add(self, before: Floats, after: Floats, targets: Floats) -> Evidence:
+        """Take in one round: unit rows before and after [rows, dim], and the targets in between.
+
+        The pull is the part of a target that is tangent to the unit sphere. Rows that nothing pulls,
+        because their target is zero or they are on it, do not count.
+        """
+        pull = targets - np.einsum("ij,ij->i", targets, before)[:, None] * before
+        pulled = np.einsum("ij,ij->i", pull, pull) > _STILL
+        pull, movement = pull[pulled], (after - before)[pulled]
+        return Evidence(
+            self.along + _sum_of_products(movement, pull),
+            self.movement + _sum_of_products(movement, movement),
+            self.pull + _sum_of_products(pull, pull),
+        )
+
+    @property
+    def response(self) -> float | None:
+        """Cosine of movement and pull; 0 for vectors that never moved, None where nothing has pulled."""
+        if not self.pull:
+            return None
+        return self.along / math.sqrt(self.movement * self.pull) if self.movement else 0.0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One party in one round: the figures, and for how many rounds it has not followed."""
+    """One party after one round: its response, and for how many rounds it has not followed."""
 
-    cosine: float
     response: float | None
     rounds_not_following: int
 
@@ -41,30 +80,24 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class Following:
-    """The state between rounds: what each party sent and was told last, and its count of failures."""
+    """The state between rounds: what each party sent and was told last, its evidence, its failures."""
 
     settings: EnforcementSettings
     rounds: int = 0
     seen: Mapping[str, _Seen] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
 
     def observe(
         self, vectors: Mapping[str, Floats], targets: Mapping[str, Floats]
     ) -> tuple[Following, dict[str, Verdict]]:
         """Judge one round; targets[party] is what it is told now, summed over active pairs."""
-        verdicts = {}
-        for party, sent in vectors.items():
-            before = self.seen.get(party)
-            answer = None if before is None else response(before.vectors, unit_rows(sent), before.targets)
-            failing = self.rounds >= self.settings.warmup_rounds and self._fails(answer)
-            count = self.failures.get(party, 0) + 1 if failing else 0
-            verdicts[party] = Verdict(mean_cosine(sent, targets[party]), answer, count)
-        return replace(
-            self,
-            rounds=self.rounds + 1,
-            seen={party: _Seen(unit_rows(sent), targets[party]) for party, sent in vectors.items()},
-            failures={party: verdict.rounds_not_following for party, verdict in verdicts.items()},
-        ), verdicts
+        seen = {party: _Seen(unit_rows(sent), targets[party]) for party, sent in vectors.items()}
+        evidence = {party: self._evidence(party, now.vectors) for party, now in seen.items()}
+        verdicts = {party: self._judge(party, each.response) for party, each in evidence.items()}
+        failures = {party: verdict.rounds_not_following for party, verdict in verdicts.items()}
+        after = replace(self, rounds=self.rounds + 1, seen=seen, evidence=evidence, failures=failures)
+        return after, verdicts
 
     def enforce(self) -> None:
         """Raise Misconduct naming the party that has not followed for too many rounds."""
@@ -77,21 +110,15 @@ class Following:
                     hint=f"ask {party} which software and data it runs; its vectors may be noise or frozen",
                 )
 
-    def _fails(self, answer: float | None) -> bool:
-        return answer is not None and answer < self.settings.follow_floor
+    def _evidence(self, party: str, vectors: Floats) -> Evidence:
+        before, so_far = self.seen.get(party), self.evidence.get(party, Evidence())
+        return so_far if before is None else so_far.add(before.vectors, vectors, before.targets)
+
+    def _judge(self, party: str, response: float | None) -> Verdict:
+        warm = self.rounds >= self.settings.warmup_rounds
+        failing = warm and response is not None and response < self.settings.follow_floor
+        return Verdict(response, self.failures.get(party, 0) + 1 if failing else 0)
 
 
-def response(before: Floats, after: Floats, targets: Floats) -> float | None:
-    """Return the mean cosine of movement (after - before) and pull, both tangent to the unit sphere.
-
-    before, after: unit rows [rows, dim]; targets: [rows, dim]. Rows that nothing pulls, because their
-    target is zero or they are on it, do not count; None where no row counts.
-    """
-    along = np.einsum("ij,ij->i", targets, before)[:, None]
-    pull = targets - along * before
-    counts = np.einsum("ij,ij->i", pull, pull) > _STILL
-    return mean_cosine((after - before)[counts], pull[counts]) if counts.any() else None
-
-
-# Squared length under which a pull is rounding error of float32 unit vectors.
-_STILL = 1e-10
+def _sum_of_products(left: Floats, right: Floats) -> float:
+    return float(np.einsum("ij,ij->", left, right, dtype=np.float64))

@@ -19,6 +19,8 @@ MAX_MESSAGE_BYTES = CHUNK_BYTES + (1 << 16)
 
 _KIND = {kind: pb.ReleaseKind.Value(kind.name) for kind in ReleaseKind}
 _DTYPE = {dtype: pb.DType.Value(dtype.name) for dtype in DType}
+# What the other end sent is shown in part: it may be of any length.
+_MOST_SHOWN = 8
 _HINT = "both ends must run the same version, run file and catalogue"
 
 
@@ -93,8 +95,8 @@ class PayloadDecoder:
 
 
 def _describe(arrays: Iterable[pb.ArrayHeader]) -> str:
-    shown = [f"{array.name}[{array.rows}, {array.columns}]" for array in arrays]
-    return ", ".join(shown) or "nothing"
+    shown = [f"{array.name[:40]}[{array.rows}, {array.columns}]" for array in arrays]
+    return ", ".join([*shown[:_MOST_SHOWN], *(["..."] if len(shown) > _MOST_SHOWN else [])]) or "nothing"
 
 
 def document_parts(document: bytes) -> Iterator[pb.DocumentPart]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +36,7 @@ def demo(
     result = run_demo(dataset, out, data_dir=data_dir, seed=seed)
     if output is OutputFormat.TEXT:
         for party in result.parties:
-            show({}, output, lambda party=party: _audiences(result, party))  # type: ignore[misc]
-            say("")
+            show({}, output, partial(_audiences, result, party))
     show(result.report, output, lambda: _quality(result))
     say(
         f"\n{out}/report.json, curves.png, quality.png; {result.report['seconds']} s in all. Ask for more:\n"

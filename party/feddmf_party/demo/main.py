@@ -67,7 +67,7 @@ def run_demo(name: str, folder: Path, *, data_dir: Path | None, seed: int) -> De
         )
         for party, peer in ((left, right), (right, left))
     }
-    report = {
+    report: dict[str, Any] = {
         "dataset": name,
         "overall": overall(parties),
         "parties": {party: dict(each.metrics) for party, each in parties.items()},

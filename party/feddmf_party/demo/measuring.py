@@ -50,7 +50,8 @@ def measure(party: str, peer: str, split: Split, predictor: Predictor, labels: M
     blocks = list(predictor.predict(asked))
     users = np.concatenate([block.users for block in blocks]).astype(str)
     scores = np.concatenate([block.probabilities for block in blocks])  # [users, asked]
-    truth = mine.truth.dense(users, mine.asked)
+    # A user with nothing at home is nobody that this company knows.
+    truth = mine.truth.where(np.isin(mine.truth.users, users)).dense(users, mine.asked)
     counts = _owner_counts(theirs, mine.asked)
     owner_users = len(np.unique(theirs.train.users))
     activity = _activity(mine, users)

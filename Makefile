@@ -1,0 +1,93 @@
+# The one task runner. `make demo` and `make test` need Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATASET ?= online-retail
+OUT ?= out/demo
+WORKERS ?= 2
+PROTOS := $(wildcard protos/feddmf/wire/*.proto)
+
+# Data sets that stand beside the checkout are used without a download.
+ifneq ($(wildcard ../shared/data),)
+export FEDDMF_DATA_DIR ?= $(abspath ../shared/data)
+endif
+# One thread a process: processes that share cores slow one another down by far more than they gain.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test install check format types lint protos protos-check docs docs-check lock test-coordinator clean
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+demo: install ## The main job on real data: DATASET=online-retail or ml-latest-small.
+	$(BIN)/feddmf demo --dataset $(DATASET) --out $(OUT)
+
+test: install ## The whole suite.
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+install: $(STAMP) ## The environment, in .venv.
+
+# torch comes first and alone, so that nothing pulls another build of it; the rest is pinned with hashes.
+$(STAMP): pyproject.toml requirements/torch.txt requirements/all.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "FedDMF needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements/torch.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/all.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: lint types protos-check docs-check ## Lint, types and drift checks.
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+format: install ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+protos: install ## Generate the wire's messages from protos/.
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	  --python_out=core --grpc_python_out=core --mypy_out=quiet:core --mypy_grpc_out=quiet:core $(PROTOS)
+
+protos-check: install
+	rm -rf out/protos && mkdir -p out/protos
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	  --python_out=out/protos --grpc_python_out=out/protos --mypy_out=quiet:out/protos \
+	  --mypy_grpc_out=quiet:out/protos $(PROTOS)
+	@for made in out/protos/feddmf/wire/*; do \
+	  cmp "$$made" "core/feddmf/wire/$$(basename $$made)" || { echo "run: make protos"; exit 1; }; done
+
+docs: install ## Write docs/reference.md from the code.
+	$(BIN)/python docs/generate.py
+
+docs-check: install
+	$(BIN)/python docs/generate.py --check
+
+# The neutral side in an environment of its own, without torch and without the party's libraries.
+COORDINATOR := out/coordinator-venv
+test-coordinator: ## The coordinator's suite where there is no torch.
+	test -d $(COORDINATOR) || $(PYTHON) -m venv $(COORDINATOR)
+	$(COORDINATOR)/bin/python -m pip install --quiet --require-hashes -r requirements/coordinator.txt
+	$(COORDINATOR)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	! $(COORDINATOR)/bin/python -c 'import torch' 2>/dev/null
+	$(COORDINATOR)/bin/python -m pytest tests/coordinator
+
+lock: install ## Pin the requirement files anew.
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" --override requirements/overrides.txt --extra all --extra dev \
+	  pyproject.toml requirements/torch-needs.in -o requirements/all.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" -c requirements/all.txt --extra coordinator \
+	  pyproject.toml requirements/coordinator.in -o requirements/coordinator.txt
+
+clean: ## Remove what was made here.
+	rm -rf $(VENV) out

@@ -1,0 +1,119 @@
+"""Write docs/reference.md from the code, so that tables of settings, exit codes and kinds cannot drift.
+
+`python docs/generate.py` writes it; `python docs/generate.py --check` fails where it would change.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from feddmf import errors
+from feddmf.cli.main import COMMANDS
+from feddmf.payload import ReleaseKind
+from feddmf.runfile import RECIPES, RunSettings
+from feddmf_coordinator.settings import CoordinatorSettings
+from feddmf_party.offer import Offer
+from feddmf_party.policy import Policy
+from feddmf_party.settings import PartySettings
+
+REFERENCE = Path(__file__).parent / "reference.md"
+EXIT_MEANING = {
+    0: "ok",
+    1: "the run failed",
+    2: "cannot connect, or not authorised",
+    3: "timed out",
+    4: "bad arguments or input, usage errors too",
+    5: "internal: a defect of ours",
+    6: "local resource: disk, port, lock",
+}
+
+
+def main() -> None:
+    """Write or check the reference."""
+    text = "\n".join(lines()) + "\n"
+    if "--check" not in sys.argv:
+        REFERENCE.write_text(text, encoding="utf-8")
+    elif REFERENCE.read_text(encoding="utf-8") != text:
+        sys.exit("docs/reference.md differs from the code; run: make docs")
+
+
+def lines() -> Iterator[str]:
+    """Yield the reference line by line."""
+    yield "# Reference"
+    yield "\nWritten by `make docs` from the code; do not edit.\n"
+    yield "## Commands\n"
+    yield from table(("command", "what"), [(f"`feddmf {name}`", text) for name, text in COMMANDS.items()])
+    yield "\n## Exit codes\n"
+    codes = {getattr(errors, name).exit_code for name in errors.__all__} | {0}
+    yield from table(("code", "meaning"), [(str(code), EXIT_MEANING[code]) for code in sorted(codes)])
+    yield "\n## Run file\n"
+    yield from model_table(RunSettings)
+    yield "\nA recipe changes defaults; a key in the run file wins over it.\n"
+    rows = [
+        (recipe, f"`{section}.{key}`", f"`{value}`")
+        for recipe, sections in RECIPES.items()
+        for section, keys in sections.items()
+        for key, value in keys.items()
+    ]
+    yield from table(("recipe", "key", "default"), rows)
+    for title, model in (
+        ("party.toml", PartySettings),
+        ("policy.toml", Policy),
+        ("offer.toml", Offer),
+        ("coordinator.toml", CoordinatorSettings),
+    ):
+        yield f"\n## {title}\n"
+        yield from model_table(model)
+    yield "\n## Release kinds\n"
+    yield "Everything that leaves a party is of one of these kinds; `policy.toml` allows them by name.\n"
+    yield from table(("kind",), [(f"`{kind.value}`",) for kind in ReleaseKind])
+
+
+def model_table(model: type[BaseModel]) -> Iterator[str]:
+    """Yield a table of a settings model's keys."""
+    yield from table(("key", "default", "meaning"), list(model_rows(model, "")))
+
+
+def model_rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, default, meaning) of a model and its sections."""
+    for name, field in model.model_fields.items():
+        section = section_of(field)
+        if section is not None:
+            yield from model_rows(section, f"{prefix}{name}.")
+        else:
+            yield f"`{prefix}{name}`", default_of(field), field.description or ""
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model behind a field that is a section, optional or not."""
+    kinds: tuple[Any, ...] = getattr(field.annotation, "__args__", (field.annotation,))
+    found = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return next(found, None)
+
+
+def default_of(field: FieldInfo) -> str:
+    """Return a field's default as a table shows it."""
+    if field.default is PydanticUndefined:
+        return "required"
+    if isinstance(field.default, tuple):
+        return "`" + ", ".join(str(part) for part in field.default) + "`" if field.default else "none"
+    return "none" if field.default is None else f"`{field.default}`"
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a Markdown table."""
+    yield "| " + " | ".join(columns) + " |"
+    yield "|" + "---|" * len(columns)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+if __name__ == "__main__":
+    main()

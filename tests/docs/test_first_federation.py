@@ -1,0 +1,39 @@
+"""The page for a first federation, run as it stands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from support.pages import ROOT, shell_blocks
+
+
+def test_every_command_of_the_first_federation_works(tmp_path: Path) -> None:
+    """A new user who pastes the page's commands ends with an exported audience, bit-identical in simulation."""
+    page = ROOT / "examples" / "first_federation" / "README.md"
+    (tmp_path / "examples").mkdir()
+    shutil.copytree(page.parent, tmp_path / "examples" / "first_federation")
+    # The page's own first line puts the checkout's .venv on the path; here it is the one that runs the test.
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    # `set -m` gives the page's %1 a meaning; the group of its own is what is ended if a command fails.
+    script = "set -euo pipefail\nset -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+    script += "\n".join(shell_blocks(page))
+    made = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "run first-federation-1 finished: 101 rounds" in made.stdout
+    exported = (tmp_path / "out" / "first" / "north" / "countries.csv").read_text().splitlines()
+    assert exported[0] == "user,attribute,owner,probability"
+    assert len(exported) == 1 + 2 * 400
