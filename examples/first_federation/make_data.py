@@ -15,6 +15,8 @@ from pathlib import Path
 TASTES = ("garden", "kitchen", "sport")
 COUNTRY = {"garden": "FR", "kitchen": "DE", "sport": "PT"}
 MATCHED, OWN, USERS = 36, 18, 400
+# Chances to buy an item of one's own taste and of another, and to live where one's taste does.
+LIKES, STRAYS, AT_HOME = 0.45, 0.05, 0.9
 
 RUN_FILE = """\
 name = "first federation"
@@ -28,20 +30,19 @@ def main(folder: Path) -> None:
     draw = random.Random(7)  # noqa: S311  (made-up shoppers need no secret)
     matched = [f"item-{n:03}" for n in range(MATCHED)]
     own = {shop: [f"{shop}-{n:03}" for n in range(OWN)] for shop in ("north", "south")}
-    for shop in own:
+    for shop, exclusive in own.items():
         (folder / shop).mkdir(parents=True, exist_ok=True)
-        items = matched + own[shop]
         tastes = [draw.choice(TASTES) for _ in range(USERS)]
         pairs = [
             (f"{shop[0]}{user:04}", f"{shop[0].upper()}:{item}")
             for user, taste in enumerate(tastes)
-            for item in items
-            if draw.random() < (0.45 if taste_of(item) == taste else 0.05)
+            for item in matched + exclusive
+            if draw.random() < (LIKES if taste_of(item) == taste else STRAYS)
         ]
         write(folder / shop / "interactions.csv", ("user", "item"), pairs)
-        countries = (COUNTRY[taste] if draw.random() < 0.9 else draw.choice(("FR", "DE", "PT")) for taste in tastes)
-        users = [(f"{shop[0]}{user:04}", country) for user, country in enumerate(countries)]
         if shop == "south":
+            homes = [COUNTRY[taste if draw.random() < AT_HOME else draw.choice(TASTES)] for taste in tastes]
+            users = [(f"{shop[0]}{user:04}", home) for user, home in enumerate(homes)]
             write(folder / shop / "users.csv", ("user", "country"), users)
     rows = [(key, label(key), f"N:{key}", f"S:{key}") for key in matched]
     rows += [(key, label(key), f"N:{key}", "") for key in own["north"]]

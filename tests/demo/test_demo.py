@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from feddmf_party.datasets.location import find_folder
 from feddmf_party.datasets.registry import DATASETS
 from support.pages import ROOT, shell_blocks

@@ -12,7 +12,7 @@ from support.pages import ROOT, shell_blocks
 
 
 def test_every_command_of_the_first_federation_works(tmp_path: Path) -> None:
-    """A new user who pastes the page's commands ends with an exported audience, bit-identical in simulation."""
+    """Pasting the page ends with an exported audience, and simulation agrees bit for bit."""
     page = ROOT / "examples" / "first_federation" / "README.md"
     (tmp_path / "examples").mkdir()
     shutil.copytree(page.parent, tmp_path / "examples" / "first_federation")

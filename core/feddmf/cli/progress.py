@@ -14,6 +14,8 @@ from feddmf.cli.output import say
 __all__ = ["RoundProgress", "run_figures"]
 
 _PLAIN_LINES = 10
+# Bar, count, time and figures fit on a line of 80 characters.
+_BAR = 10
 
 
 class RoundProgress:
@@ -24,8 +26,7 @@ class RoundProgress:
         self._done = 0
         self._live = sys.stderr.isatty()
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=_BAR),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
@@ -44,7 +45,7 @@ class RoundProgress:
     def add(self, figures: Mapping[str, float], sent_bytes: int) -> None:
         """Show one more round; `sent_bytes` are all bytes so far."""
         self._done += 1
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items() if value == value)  # noqa: PLR0124
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if value == value)  # noqa: PLR0124
         text = f"{shown}  {sent_bytes / 1e6:.1f} MB"
         self._bar.update(self._task, completed=self._done, figures=text)
         every = max(1, self._total // _PLAIN_LINES)

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
+_LABEL = 36
+_HEADERS = {
+    "roc_auc": "ROC-AUC",
+    "user_roc_auc": "by user",
+    "average_precision": "AP",
+    "f1_at_half": "F1 at .5",
+    "f1_best": "F1 best",
+}
+
 
 def demo(
     *,
@@ -46,24 +55,20 @@ def demo(
 
 
 def _audiences(result: DemoResult, party: str) -> Table:
-    columns = (
-        "key",
-        "item that only the other sells",
-        "best customer",
-        "audience",
-        "bought it",
-        "of the busiest",
-        "buyers in all",
-    )
+    columns = ("key", "item that only the other sells", "first", "of", "bought", "busiest", "buyers")
     rows = [
-        (each.key, each.label, each.first, each.size, each.hits, each.hits_by_activity, each.holders)
+        (each.key, each.label[:_LABEL], each.first, each.size, each.hits, each.hits_by_activity, each.holders)
         for each in result.parties[party].audiences
     ]
-    return table(columns, rows, title=f"{party}: audiences for the other company's best sellers")
+    title = (
+        f"{party}: top customers for the other company's best sellers; how many of them bought the item,\n"
+        "how many of as many busiest customers did, and how many buyers there are in all"
+    )
+    return table(columns, rows, title=title)
 
 
 def _quality(result: DemoResult) -> Table:
     overall = result.report["overall"]
-    metrics = list(next(iter(overall.values())))
-    rows = [(name, *(float(values[metric]) for metric in metrics)) for name, values in overall.items()]
-    return table(("", *metrics), rows, title="measured on every held-back cell, mean of both companies")
+    rows = [(name, *(float(values[metric]) for metric in _HEADERS)) for name, values in overall.items()]
+    title = "measured on every held-back cell (users x the other's own items), mean of both companies"
+    return table(("", *_HEADERS.values()), rows, title=title)

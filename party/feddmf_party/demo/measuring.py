@@ -40,6 +40,14 @@ class Measured:
     audiences: tuple[Audience, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    users: npt.NDArray[np.str_]  # [users]
+    truth: npt.NDArray[np.bool_]  # [users, asked]
+    scores: npt.NDArray[np.float32]  # [users, asked]
+    activity: npt.NDArray[np.float64]  # [users]
+
+
 def measure(party: str, peer: str, split: Split, predictor: Predictor, labels: Mapping[str, str]) -> Measured:
     """Score all users that `party` knows for all that `peer` alone sells, and compare with the truth.
 
@@ -61,7 +69,12 @@ def measure(party: str, peer: str, split: Split, predictor: Predictor, labels: M
         "popularity": popularity(counts, owner_users, len(users)),
         "popularity_x_activity": popularity_x_activity(counts, owner_users, activity),
     }
-    audiences = _audiences(mine.asked, labels, users, scores, truth, activity, counts)
+    best_sellers = np.argsort(-counts, kind="stable")[:_AUDIENCES_SHOWN]
+    cells = _Cells(users, truth, scores, activity)
+    audiences = tuple(
+        _audience(cells, column, str(mine.asked[column]), labels[str(mine.asked[column])])
+        for column in best_sellers.tolist()
+    )
     return Measured({name: evaluate(truth, each) for name, each in known.items()}, audiences)
 
 
@@ -91,31 +104,17 @@ def _activity(party: PartySplit, users: npt.NDArray[np.str_]) -> npt.NDArray[np.
     return np.array([found.get(user, 0) for user in users.tolist()], dtype=np.float64)
 
 
-def _audiences(
-    items: npt.NDArray[np.str_],
-    labels: Mapping[str, str],
-    users: npt.NDArray[np.str_],
-    scores: npt.NDArray[np.float32],
-    truth: npt.NDArray[np.bool_],
-    activity: npt.NDArray[np.float64],
-    counts: npt.NDArray[np.int64],
-) -> tuple[Audience, ...]:
-    """Return audiences for the owner's best-selling items; chosen by the owner's counts, not by the truth."""
-    shown = np.argsort(-counts, kind="stable")[:_AUDIENCES_SHOWN]
-    size = min(_AUDIENCE, len(users))
-    busiest = np.argsort(-activity, kind="stable")[:size]
-    made = []
-    for column in shown:
-        best = np.argsort(-scores[:, column], kind="stable")[:size]
-        made.append(
-            Audience(
-                key=str(items[column]),
-                label=labels[str(items[column])],
-                size=size,
-                first=str(users[best[0]]),
-                hits=int(truth[best, column].sum()),
-                hits_by_activity=int(truth[busiest, column].sum()),
-                holders=int(truth[:, column].sum()),
-            )
-        )
-    return tuple(made)
+def _audience(cells: _Cells, column: int, key: str, label: str) -> Audience:
+    """Return the audience for one column; the truth says only how good it is."""
+    size = min(_AUDIENCE, len(cells.users))
+    best = np.argsort(-cells.scores[:, column], kind="stable")[:size]
+    busiest = np.argsort(-cells.activity, kind="stable")[:size]
+    return Audience(
+        key=key,
+        label=label,
+        size=size,
+        first=str(cells.users[best[0]]),
+        hits=int(cells.truth[best, column].sum()),
+        hits_by_activity=int(cells.truth[busiest, column].sum()),
+        holders=int(cells.truth[:, column].sum()),
+    )

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from feddmf.files import replacing
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first: there may be no screen)
+from matplotlib import pyplot as plt
 
 __all__ = ["plot_curves", "plot_quality"]
 
