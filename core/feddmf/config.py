@@ -33,7 +33,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read `path` as TOML; ConfigError names the file, and the line where it is no TOML."""
     text = read_bytes(path, what="settings file", hint="name an existing TOML file")
     try:
-        return tomllib.loads(text.decode())
+        # Editors on Windows begin a file with a byte order mark.
+        return tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text", hint="save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:

@@ -106,7 +106,7 @@ class ConnectError(FedDMFError):
     exit_code = 2
 
 
-class Refused(ConnectError):
+class Refused(ConnectError):  # noqa: N818  (reads as what happened)
     """The other end does not accept this identity."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from feddmf.errors import InputError, LocalResourceError
 
-__all__ = ["explain_os_error", "read_bytes", "replacing", "write_bytes", "write_text"]
+__all__ = ["explain_os_error", "read_bytes", "read_text", "replacing", "write_bytes", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -72,6 +72,14 @@ def read_bytes(path: Path, *, what: str, hint: str) -> bytes:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InputError(f"cannot read {what} {path}: {reason}", hint=hint) from error
+
+
+def read_text(path: Path, *, what: str, hint: str) -> str:
+    """Read `path` as UTF-8, with or without a byte order mark; raise InputError as `read_bytes` does."""
+    try:
+        return read_bytes(path, what=what, hint=hint).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {path} is not UTF-8 text", hint="save it as UTF-8") from error
 
 
 def _fsync(path: Path) -> None:

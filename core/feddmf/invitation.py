@@ -51,7 +51,7 @@ def write_invitation(path: Path, invitation: Invitation) -> None:
     text = f"""\
 # Invitation of {invitation.party} to the federation {invitation.federation}.
 # It holds a one-time secret: send it as you would send a password.
-# The company runs: feddmf party enroll THIS_FILE --fingerprint ROOT_FINGERPRINT
+# The company runs: feddmf party enroll --invite THIS_FILE --fingerprint ROOT_FINGERPRINT
 # and gets the fingerprint of the root from the operator by another way, such as the telephone.
 federation = "{invitation.federation}"
 party = "{invitation.party}"

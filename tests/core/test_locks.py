@@ -16,7 +16,9 @@ def test_a_lock_that_is_held_is_refused(tmp_path: Path) -> None:
     """Whoever comes second hears who holds the folder; afterwards the lock is free again."""
     with only_one(tmp_path / "lock", doing="running a node in"):
         with (
-            pytest.raises(LocalResourceError, match=f"another process is running a node in {tmp_path}") as caught,
+            pytest.raises(
+                LocalResourceError, match=f"another process is running a node in {tmp_path}"
+            ) as caught,
             only_one(tmp_path / "lock", doing="running a node in"),
         ):
             pytest.fail("two hold the lock")
@@ -39,5 +41,8 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_explained(tmp_path: Path) -> None:
     """A lock in no folder is a local resource error, not a traceback."""
-    with pytest.raises(LocalResourceError, match="cannot write"), only_one(tmp_path / "no" / "lock", doing="x"):
+    with (
+        pytest.raises(LocalResourceError, match="cannot write"),
+        only_one(tmp_path / "no" / "lock", doing="x"),
+    ):
         pytest.fail("there is no such folder")

@@ -62,7 +62,7 @@ def taste_table(keys: tuple[str, ...], users: int, each: int, generator: np.rand
     fits = (np.arange(len(keys))[None, :] % 2) == (np.arange(users)[:, None] % 2)  # [users, items]
     scores = 2.0 * fits + generator.random((users, len(keys)))
     chosen = np.argsort(-scores - generator.gumbel(size=scores.shape), axis=1)[:, :each]
-    rows = np.repeat(np.arange(users), each)
+    rows = np.repeat(np.arange(users), chosen.shape[1])
     return Interactions.from_pairs(rows, chosen.ravel(), shape=(users, len(keys)))
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from feddmf.cli.output import OutputFormat, print_error, say
-from feddmf.errors import FedDMFError, InputError
+from feddmf.cli.streams import abandon_stdout, prepare_process
+from feddmf.errors import FedDMFError, InputError, LocalResourceError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -35,6 +36,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
+    prepare_process()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -43,26 +45,33 @@ def run(arguments: Sequence[str]) -> int:
     output = OutputFormat.JSON if _asks_for_json(arguments) else OutputFormat.TEXT
     try:
         result = _root(arguments)(list(arguments), standalone_mode=False, prog_name="feddmf")
-    except FedDMFError as error:
-        print_error(error, output)
-        return error.exit_code
-    except typer.TyperException as error:
-        return _usage_error(error, output)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); nobody is left to be told.
+        abandon_stdout()
+        return 0
     except (typer.Abort, KeyboardInterrupt):
         say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001  (the last net: a defect becomes a report, not a traceback)
-        return _defect(error, output)
+        return _report(_explain(error), output)
     return result if isinstance(result, int) else 0
 
 
+def _report(error: FedDMFError, output: OutputFormat) -> int:
+    # Without a verb the help has been shown; nothing is left to be said.
+    if error.message:
+        try:
+            print_error(error, output)
+        except OSError:
+            # The error's envelope cannot be written to stdout either.
+            abandon_stdout()
+            print_error(error, OutputFormat.TEXT)
+    return error.exit_code
+
+
 def _asks_for_json(arguments: Sequence[str]) -> bool:
-    pairs = zip(arguments, arguments[1:], strict=False)
-    return "--format=json" in arguments or ("--format", "json") in pairs
+    return "--format=json" in arguments or ("--format", "json") in itertools.pairwise(arguments)
 
 
 def _root(arguments: Sequence[str]) -> typer.Typer:
@@ -114,10 +123,11 @@ def _load(noun: str, arguments: Sequence[str]) -> Any:
 
 def _side(arguments: Sequence[str]) -> str:
     """Tell whose folder a command is about: that of `--folder`, else the current one."""
-    named = [after for before, after in zip(arguments, arguments[1:], strict=False) if before == "--folder"]
+    named = [after for before, after in itertools.pairwise(arguments) if before == "--folder"]
     named += [argument.partition("=")[2] for argument in arguments if argument.startswith("--folder=")]
-    folder = Path(named[-1]) if named else Path()
-    return "coordinator" if (folder / "coordinator.toml").exists() else "party"
+    folder = named[-1] if named else ""
+    # os.path, and not pathlib, calls a name that is too long just absent.
+    return "coordinator" if os.path.exists(os.path.join(folder, "coordinator.toml")) else "party"  # noqa: PTH110, PTH118
 
 
 def _load_point(noun: str, point: EntryPoint) -> Any:
@@ -137,22 +147,39 @@ def _nothing() -> None:
     """Stand in for a command whose code this call does not need."""
 
 
-def _usage_error(error: typer.TyperException, output: OutputFormat) -> int:
-    message = error.format_message()
-    if message:
-        print_error(InputError(message, hint="add --help to the command to see what it takes"), output)
-    return InputError.exit_code
+def _explain(error: Exception) -> FedDMFError:
+    """Return `error` as one of ours."""
+    if isinstance(error, FedDMFError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return _usage_error(error)
+    if isinstance(error, OSError):
+        return _system_error(error)
+    if isinstance(error, MemoryError):
+        return LocalResourceError("this machine has too little memory", hint="ask for less at once")
+    return _defect(error)
 
 
-def _defect(error: Exception, output: OutputFormat) -> int:
-    handle, name = tempfile.mkstemp(prefix="feddmf-defect-", suffix=".txt")
-    with os.fdopen(handle, "w") as report:
-        traceback.print_exception(error, file=report)
-    print_error(
-        FedDMFError(
-            f"internal error: {type(error).__name__}: {error}",
-            hint=f"this is a defect of ours; please send us {Path(name)}",
-        ),
-        output,
+def _usage_error(error: typer.TyperException) -> InputError:
+    context = getattr(error, "ctx", None)
+    command = "feddmf" if context is None else context.command_path
+    message = error.format_message().replace("Value error, ", "")
+    return InputError(message.removesuffix("."), hint=f"see what it takes: {command} --help")
+
+
+def _system_error(error: OSError) -> LocalResourceError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    what = "the answer" if error.filename is None else os.fsdecode(error.filename)
+    return LocalResourceError(
+        f"cannot read or write {what}: {reason}", hint="check the path, its permissions and the disk"
     )
-    return FedDMFError.exit_code
+
+
+def _defect(error: Exception) -> FedDMFError:
+    handle, name = tempfile.mkstemp(prefix="feddmf-defect-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as report:
+        traceback.print_exception(error, file=report)
+    return FedDMFError(
+        f"internal error: {type(error).__name__}: {error}",
+        hint=f"this is a defect of ours; please send us {name}",
+    )

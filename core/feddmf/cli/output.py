@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from feddmf.cli.tables import printable, render, table
 from feddmf.errors import FedDMFError
 
 __all__ = ["FormatOption", "OutputFormat", "envelope", "print_error", "say", "show", "table"]
@@ -34,13 +35,14 @@ FormatOption = Annotated[
 
 def say(message: str) -> None:
     """Tell a person something, on stderr, so that stdout stays data."""
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(printable(message, lines=True) + "\n")
     sys.stderr.flush()
 
 
 def envelope(data: Mapping[str, Any] | None, error: Mapping[str, Any] | None = None) -> str:
-    """Return the JSON envelope: `{"feddmf": 1, "ok": ..., "data": ..., "error": ...}`."""
-    return json.dumps({"feddmf": ENVELOPE_VERSION, "ok": error is None, "data": data, "error": error})
+    """Return the JSON envelope: `{"feddmf": 1, "ok": ..., "data": ..., "error": ...}`; NaN becomes null."""
+    whole = {"feddmf": ENVELOPE_VERSION, "ok": error is None, "data": data, "error": error}
+    return json.dumps(_plain(whole), allow_nan=False)
 
 
 def show(data: Mapping[str, Any], output: OutputFormat, text: Callable[[], Table | str]) -> None:
@@ -49,31 +51,27 @@ def show(data: Mapping[str, Any], output: OutputFormat, text: Callable[[], Table
         sys.stdout.write(envelope(data) + "\n")
         return
     made = text()
-    if isinstance(made, str):
-        sys.stdout.write(made + "\n")
-        return
-    # A pipe gets rows as wide as they are; only a terminal folds them.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    if made.title:
-        # Outside the table, which would fold it to its own width.
-        console.print(str(made.title), style="bold", soft_wrap=True, highlight=False)
-        made.title = None
-    console.print(made)
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> Table:
-    """Return a rich table with a header per column; numbers are right-aligned."""
-    made = Table(title=title, box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        made.add_column(name, justify="right" if numeric else "left")
-    for row in rows:
-        made.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    return made
+    sys.stdout.write(printable(made, lines=True) + "\n" if isinstance(made, str) else render(made))
+    # What is said on stderr after an answer stands after it on a terminal too.
+    sys.stdout.flush()
 
 
 def print_error(error: FedDMFError, output: OutputFormat) -> None:
     """Print `error` with its hint on stderr, and as an envelope on stdout where JSON was asked for."""
     if output is OutputFormat.JSON:
         sys.stdout.write(envelope(None, error.as_dict()) + "\n")
+        sys.stdout.flush()
     say(f"error: {error.message}" + (f"\n  to do: {error.hint}" if error.hint else ""))
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON knows it: no NaN, no infinity."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return value

@@ -7,6 +7,9 @@ exchange and the way their targets pulled them, over all rows and all rounds so 
 trains under eq. 5 has .4 to .9; noise, frozen vectors, and frozen vectors with a little noise on them
 have 0. Single rounds say little once the vectors are aligned, since what is left of the pull is then
 smaller than the steps of the optimiser; in the sums the rounds count by how hard they pulled.
+
+A party that stops moving after it has followed for a while keeps a good response, so vectors that are
+pulled and do not move at all count as not following by themselves.
 """
 
 from __future__ import annotations
@@ -50,11 +53,22 @@ class Evidence:
         pull = targets - np.einsum("ij,ij->i", targets, before)[:, None] * before
         pulled = np.einsum("ij,ij->i", pull, pull) > _STILL
         pull, movement = pull[pulled], (after - before)[pulled]
-        return Evidence(
-            self.along + _sum_of_products(movement, pull),
-            self.movement + _sum_of_products(movement, movement),
-            self.pull + _sum_of_products(pull, pull),
+        return self.plus(
+            Evidence(
+                _sum_of_products(movement, pull),
+                _sum_of_products(movement, movement),
+                _sum_of_products(pull, pull),
+            )
         )
+
+    def plus(self, other: Evidence) -> Evidence:
+        """Return the sums of both."""
+        return Evidence(self.along + other.along, self.movement + other.movement, self.pull + other.pull)
+
+    @property
+    def still(self) -> bool:
+        """Whether something pulled and nothing moved, not by a bit."""
+        return self.pull > 0 and self.movement == 0
 
     @property
     def response(self) -> float | None:
@@ -93,8 +107,9 @@ class Following:
     ) -> tuple[Following, dict[str, Verdict]]:
         """Judge one round; targets[party] is what it is told now, summed over active pairs."""
         seen = {party: _Seen(unit_rows(sent), targets[party]) for party, sent in vectors.items()}
-        evidence = {party: self._evidence(party, now.vectors) for party, now in seen.items()}
-        verdicts = {party: self._judge(party, each.response) for party, each in evidence.items()}
+        news = {party: self._news(party, now.vectors) for party, now in seen.items()}
+        evidence = {party: self.evidence.get(party, Evidence()).plus(new) for party, new in news.items()}
+        verdicts = {party: self._judge(party, evidence[party], new) for party, new in news.items()}
         failures = {party: verdict.rounds_not_following for party, verdict in verdicts.items()}
         after = replace(self, rounds=self.rounds + 1, seen=seen, evidence=evidence, failures=failures)
         return after, verdicts
@@ -110,13 +125,14 @@ class Following:
                     hint=f"ask {party} which software and data it runs; its vectors may be noise or frozen",
                 )
 
-    def _evidence(self, party: str, vectors: Floats) -> Evidence:
-        before, so_far = self.seen.get(party), self.evidence.get(party, Evidence())
-        return so_far if before is None else so_far.add(before.vectors, vectors, before.targets)
+    def _news(self, party: str, vectors: Floats) -> Evidence:
+        before = self.seen.get(party)
+        return Evidence() if before is None else Evidence().add(before.vectors, vectors, before.targets)
 
-    def _judge(self, party: str, response: float | None) -> Verdict:
-        warm = self.rounds >= self.settings.warmup_rounds
-        failing = warm and response is not None and response < self.settings.follow_floor
+    def _judge(self, party: str, so_far: Evidence, new: Evidence) -> Verdict:
+        warm, response = self.rounds >= self.settings.warmup_rounds, so_far.response
+        deaf = response is not None and response < self.settings.follow_floor
+        failing = warm and (deaf or new.still)
         return Verdict(response, self.failures.get(party, 0) + 1 if failing else 0)
 
 

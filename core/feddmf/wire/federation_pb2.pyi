@@ -389,6 +389,49 @@ class OfferedItem(_message.Message):
 Global___OfferedItem: _TypeAlias = OfferedItem  # noqa: Y015
 
 @_typing.final
+class OfferPart(_message.Message):
+    """An offer in parts; the caller's own where it announces, one peer's in each part where it lists."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    catalogue_version: _builtins.int
+    owner: _builtins.str
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfferedItem]: ...
+    def __init__(
+        self,
+        *,
+        catalogue_version: _builtins.int = ...,
+        owner: _builtins.str = ...,
+        items: _abc.Iterable[Global___OfferedItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_version", b"catalogue_version", "items", b"items", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfferPart: _TypeAlias = OfferPart  # noqa: Y015
+
+@_typing.final
+class ListOffersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOffersRequest: _TypeAlias = ListOffersRequest  # noqa: Y015
+
+@_typing.final
 class PublicationAddress(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

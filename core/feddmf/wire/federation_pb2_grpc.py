@@ -55,6 +55,16 @@ class FederationStub:
                 request_serializer=feddmf_dot_wire_dot_federation__pb2.AcceptCatalogueRequest.SerializeToString,
                 response_deserializer=feddmf_dot_wire_dot_federation__pb2.Ack.FromString,
                 _registered_method=True)
+        self.AnnounceOffer = channel.stream_unary(
+                '/feddmf.wire.Federation/AnnounceOffer',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.OfferPart.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.Ack.FromString,
+                _registered_method=True)
+        self.ListOffers = channel.unary_stream(
+                '/feddmf.wire.Federation/ListOffers',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.ListOffersRequest.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.OfferPart.FromString,
+                _registered_method=True)
         self.GetPlan = channel.unary_stream(
                 '/feddmf.wire.Federation/GetPlan',
                 request_serializer=feddmf_dot_wire_dot_federation__pb2.GetPlanRequest.SerializeToString,
@@ -107,6 +117,19 @@ class FederationServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcceptCatalogue(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnnounceOffer(self, request_iterator, context):
+        """What a party is ready to publish; what its peers are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOffers(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,6 +189,16 @@ def add_FederationServicer_to_server(servicer, server):
                     servicer.AcceptCatalogue,
                     request_deserializer=feddmf_dot_wire_dot_federation__pb2.AcceptCatalogueRequest.FromString,
                     response_serializer=feddmf_dot_wire_dot_federation__pb2.Ack.SerializeToString,
+            ),
+            'AnnounceOffer': grpc.stream_unary_rpc_method_handler(
+                    servicer.AnnounceOffer,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.OfferPart.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.Ack.SerializeToString,
+            ),
+            'ListOffers': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListOffers,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.ListOffersRequest.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.OfferPart.SerializeToString,
             ),
             'GetPlan': grpc.unary_stream_rpc_method_handler(
                     servicer.GetPlan,
@@ -301,6 +334,60 @@ class Federation:
             '/feddmf.wire.Federation/AcceptCatalogue',
             feddmf_dot_wire_dot_federation__pb2.AcceptCatalogueRequest.SerializeToString,
             feddmf_dot_wire_dot_federation__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnnounceOffer(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/feddmf.wire.Federation/AnnounceOffer',
+            feddmf_dot_wire_dot_federation__pb2.OfferPart.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/feddmf.wire.Federation/ListOffers',
+            feddmf_dot_wire_dot_federation__pb2.ListOffersRequest.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.OfferPart.FromString,
             options,
             channel_credentials,
             insecure,

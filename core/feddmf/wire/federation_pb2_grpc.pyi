@@ -39,6 +39,9 @@ class FederationStub:
     GetCatalogue: _grpc.UnaryStreamMultiCallable[_federation_pb2.GetCatalogueRequest, _payload_pb2.DocumentPart]
     """The party's view of a catalogue version, with its proof."""
     AcceptCatalogue: _grpc.UnaryUnaryMultiCallable[_federation_pb2.AcceptCatalogueRequest, _federation_pb2.Ack]
+    AnnounceOffer: _grpc.StreamUnaryMultiCallable[_federation_pb2.OfferPart, _federation_pb2.Ack]
+    """What a party is ready to publish; what its peers are."""
+    ListOffers: _grpc.UnaryStreamMultiCallable[_federation_pb2.ListOffersRequest, _federation_pb2.OfferPart]
     GetPlan: _grpc.UnaryStreamMultiCallable[_federation_pb2.GetPlanRequest, _payload_pb2.DocumentPart]
     AnswerRun: _grpc.UnaryUnaryMultiCallable[_federation_pb2.AnswerRunRequest, _federation_pb2.Ack]
     Exchange: _grpc.StreamStreamMultiCallable[_federation_pb2.ExchangePart, _federation_pb2.ReplyPart]
@@ -57,6 +60,9 @@ class FederationAsyncStub(FederationStub):
     GetCatalogue: _aio.UnaryStreamMultiCallable[_federation_pb2.GetCatalogueRequest, _payload_pb2.DocumentPart]  # type: ignore[assignment]
     """The party's view of a catalogue version, with its proof."""
     AcceptCatalogue: _aio.UnaryUnaryMultiCallable[_federation_pb2.AcceptCatalogueRequest, _federation_pb2.Ack]  # type: ignore[assignment]
+    AnnounceOffer: _aio.StreamUnaryMultiCallable[_federation_pb2.OfferPart, _federation_pb2.Ack]  # type: ignore[assignment]
+    """What a party is ready to publish; what its peers are."""
+    ListOffers: _aio.UnaryStreamMultiCallable[_federation_pb2.ListOffersRequest, _federation_pb2.OfferPart]  # type: ignore[assignment]
     GetPlan: _aio.UnaryStreamMultiCallable[_federation_pb2.GetPlanRequest, _payload_pb2.DocumentPart]  # type: ignore[assignment]
     AnswerRun: _aio.UnaryUnaryMultiCallable[_federation_pb2.AnswerRunRequest, _federation_pb2.Ack]  # type: ignore[assignment]
     Exchange: _aio.StreamStreamMultiCallable[_federation_pb2.ExchangePart, _federation_pb2.ReplyPart]  # type: ignore[assignment]
@@ -96,6 +102,21 @@ class FederationServicer(metaclass=_abc_1.ABCMeta):
         request: _federation_pb2.AcceptCatalogueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_federation_pb2.Ack, _abc.Awaitable[_federation_pb2.Ack]]: ...
+
+    @_abc_1.abstractmethod
+    def AnnounceOffer(
+        self,
+        request_iterator: _MaybeAsyncIterator[_federation_pb2.OfferPart],
+        context: _ServicerContext,
+    ) -> _typing.Union[_federation_pb2.Ack, _abc.Awaitable[_federation_pb2.Ack]]:
+        """What a party is ready to publish; what its peers are."""
+
+    @_abc_1.abstractmethod
+    def ListOffers(
+        self,
+        request: _federation_pb2.ListOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_federation_pb2.OfferPart], _abc.AsyncIterator[_federation_pb2.OfferPart]]: ...
 
     @_abc_1.abstractmethod
     def GetPlan(

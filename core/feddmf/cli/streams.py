@@ -1,0 +1,54 @@
+"""The process's streams and its end by a signal: closed, full or gone, they cost no data and no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+__all__ = ["abandon_stdout", "prepare_process"]
+
+_STREAMS = 3
+
+
+def prepare_process() -> None:
+    """Make streams and signals of this process safe to work with; called once, before anything is opened."""
+    _occupy_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Half characters of a path, or a label that an old terminal does not know, are written out.
+            stream.reconfigure(errors="backslashreplace")
+    # Ends like Ctrl-C does, so that nothing half-written stays. Servers have handlers of their own.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, _end)
+
+
+def abandon_stdout() -> None:
+    """Send what is still to be written nowhere: its reader has gone, or its disk is full."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(io.UnsupportedOperation, ValueError):
+        os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _occupy_streams() -> None:
+    """Open /dev/null for each closed stream; else a file opened later would get its number, and its noise."""
+    for number in _closed():
+        os.open(os.devnull, os.O_RDWR)
+        if number > 0:
+            setattr(sys, ("stdin", "stdout", "stderr")[number], os.fdopen(number, "w", encoding="utf-8"))
+
+
+def _closed() -> Iterator[int]:
+    for number in range(_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            yield number
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,169 @@
+"""Predictions at home: known scores, blocks that change nothing, and questions that cannot be answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from feddmf.errors import CatalogueError, DataError, InputError
+from feddmf_party import prediction
+from feddmf_party.prediction import Predictor, read_users
+from feddmf_party.run_folder import RunFolder
+from support.finished import finished_run, logit_model
+
+# Logits are |affinity + vector|: for pen (1) 2, 1, 3, 1; for cup (0) 1, 2, 2, 0.
+USERS = {"ann": 1.0, "bob": -2.0, "cat": 2.0, "dan": 0.0}
+PEERS = {"bolt": {"pen": 1.0, "cup": 0.0}, "cargo": {"pen": -3.0}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """Return the folder of a finished run."""
+    return finished_run(tmp_path / "r-1", USERS, PEERS)
+
+
+def sigmoid(*logits: float) -> list[float]:
+    """Return the probabilities of logits."""
+    return [1 / (1 + float(np.exp(-logit))) for logit in logits]
+
+
+def test_everything_that_peers_published_can_be_asked_for(folder: RunFolder) -> None:
+    """Attributes are listed by peer, in the order of the publication, with their labels."""
+    found = Predictor(folder).attributes()
+    assert [(each.owner, each.key, each.label) for each in found] == [
+        ("bolt", "pen", "PEN"),
+        ("bolt", "cup", "CUP"),
+        ("cargo", "pen", "PEN"),
+    ]
+
+
+def test_all_users_are_scored_for_all_that_is_asked(folder: RunFolder) -> None:
+    """One block has all users by all attributes; probabilities are those of the model."""
+    predictor = Predictor(folder)
+    (block,) = predictor.predict([predictor.attribute("pen", owner="bolt"), predictor.attribute("cup")])
+    assert block.users.tolist() == list(USERS)
+    assert block.probabilities[:, 0].tolist() == pytest.approx(sigmoid(2, 1, 3, 1))
+    assert block.probabilities[:, 1].tolist() == pytest.approx(sigmoid(1, 2, 2, 0))
+
+
+def test_chosen_users_come_in_the_order_asked(folder: RunFolder) -> None:
+    """Named users are scored in their order, twice where they are named twice."""
+    predictor = Predictor(folder)
+    (block,) = predictor.predict([predictor.attribute("cup")], ["cat", "ann", "cat"])
+    assert block.users.tolist() == ["cat", "ann", "cat"]
+    assert block.probabilities[:, 0].tolist() == pytest.approx(sigmoid(2, 1, 2))
+
+
+def test_blocks_hold_every_user_once(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the blocks are, together they are the whole."""
+    predictor = Predictor(folder)
+    chosen = list(predictor.attributes())
+    (whole,) = predictor.predict(chosen)
+    monkeypatch.setattr(prediction, "_BLOCK_CELLS", 5)
+    blocks = list(predictor.predict(chosen))
+    assert [len(block.users) for block in blocks] == [1, 1, 1, 1]
+    assert np.concatenate([block.users for block in blocks]).tolist() == list(USERS)
+    np.testing.assert_allclose(np.concatenate([block.probabilities for block in blocks]), whole.probabilities)
+
+
+@pytest.mark.parametrize(("size", "users"), [(1, ["cat"]), (4, ["cat", "ann", "bob", "dan"]), (99, None)])
+def test_an_audience_is_best_first(folder: RunFolder, size: int, users: list[str] | None) -> None:
+    """The most likely users come first, ties by user id, and never more than there are."""
+    predictor = Predictor(folder)
+    block = predictor.audience(predictor.attribute("pen", owner="bolt"), size)
+    assert block.users.tolist() == (users or ["cat", "ann", "bob", "dan"])
+    assert block.probabilities.shape == (len(block.users), 1)
+    assert block.probabilities[0, 0] == pytest.approx(sigmoid(3)[0])
+
+
+def test_ties_are_broken_by_user_id(tmp_path: Path) -> None:
+    """Among many users with three scores the order is by score, then by id."""
+    users = {f"u{number:03}": float(number % 3) for number in range(300)}
+    predictor = Predictor(finished_run(tmp_path / "r-1", users, {"bolt": {"pen": 0.0}}))
+    block = predictor.audience(predictor.attribute("pen"), 300)
+    assert block.users.tolist() == sorted(users, key=lambda user: (-users[user], user))
+
+
+def test_an_attribute_of_several_owners_must_be_named_with_one(folder: RunFolder) -> None:
+    """Where two peers published a key the question is refused until an owner is named."""
+    predictor = Predictor(folder)
+    with pytest.raises(InputError, match="attribute 'pen' has several owners: bolt, cargo") as caught:
+        predictor.attribute("pen")
+    assert "--owner" in caught.value.hint
+    assert predictor.attribute("pen", owner="cargo").vector.tolist() == [-3]
+
+
+@pytest.mark.parametrize(
+    ("key", "owner", "hint"),
+    [
+        ("penn", None, "did you mean 'pen'?"),
+        ("zzz", None, "feddmf attributes list"),
+        ("cup", "cargo", "feddmf attributes list"),
+        ("pe", "cargo", "did you mean 'pen'?"),
+    ],
+)
+def test_an_unknown_attribute_is_said(folder: RunFolder, key: str, owner: str | None, hint: str) -> None:
+    """A key that nobody, or not the owner named, has published is named, with the nearest one."""
+    message = f"{'cargo published no' if owner else 'no peer published an'} attribute '{key}' in run r-1"
+    with pytest.raises(CatalogueError, match=message) as caught:
+        Predictor(folder).attribute(key, owner=owner)
+    assert hint in caught.value.hint
+
+
+def test_an_unknown_user_is_said(folder: RunFolder) -> None:
+    """A user who was not in the tables is named; nobody is scored in that user's place."""
+    predictor = Predictor(folder)
+    with pytest.raises(DataError, match="user 'eve' was not in this party's tables when run r-1"):
+        list(predictor.predict([predictor.attribute("cup")], ["ann", "eve"]))
+
+
+def test_no_attribute_is_no_question(folder: RunFolder) -> None:
+    """Asking for nothing is an error, not an empty answer."""
+    with pytest.raises(InputError, match="no attribute is named"):
+        next(Predictor(folder).predict([]))
+
+
+def test_vectors_of_another_dimension_are_refused(folder: RunFolder) -> None:
+    """A peer's vectors that the model cannot take are named with both numbers."""
+    wide = {"user_weight": np.ones((2, 1), np.float32), "item_weight": np.ones((2, 3), np.float32)}
+    folder.save_model(logit_model(list(USERS.values())) | wide, list(USERS))
+    with pytest.raises(InputError, match=r"bolt's vectors in .*r-1 have 1 numbers, the model takes 3"):
+        Predictor(folder)
+
+
+def test_users_of_another_run_are_refused(folder: RunFolder) -> None:
+    """User ids that are not those of the model's rows are refused, not shifted."""
+    folder.save_model(logit_model([1.0, 2.0]), list(USERS))
+    with pytest.raises(InputError, match="has 4 users and 2 user vectors"):
+        Predictor(folder)
+
+
+def test_a_model_without_its_arrays_is_refused(folder: RunFolder) -> None:
+    """A model file that lacks an array names it."""
+    arrays = logit_model(list(USERS.values()))
+    del arrays["out_bias"]
+    folder.save_model(arrays, list(USERS))
+    with pytest.raises(InputError, match=r"the model in .*r-1 has no array 'out_bias'"):
+        Predictor(folder)
+
+
+@pytest.mark.parametrize("text", ["ann\nbob\n", "user\nann\nbob", "\ufeff ann \r\n\r\nbob\r\n"])
+def test_users_are_read_one_a_line(tmp_path: Path, text: str) -> None:
+    """A header, blank lines, spaces, a byte order mark and line ends of any kind do not matter."""
+    (tmp_path / "users.txt").write_text(text, newline="")
+    assert read_users(tmp_path / "users.txt") == ("ann", "bob")
+
+
+def test_a_user_file_that_names_nobody_is_refused(tmp_path: Path) -> None:
+    """No user, no file, and a file that is no text are told apart."""
+    path = tmp_path / "users.txt"
+    with pytest.raises(InputError, match=r"cannot read users from .*users\.txt"):
+        read_users(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"cannot read users from .*users\.txt"):
+        read_users(path)
+    path.write_text("user\n\n")
+    with pytest.raises(DataError, match="names no user"):
+        read_users(path)

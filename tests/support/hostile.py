@@ -1,0 +1,205 @@
+"""Parties that do not keep to the rules: a member behind no gate, and a bare stub that says anything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.errors import FedDMFError
+from feddmf.payload import Payload, PayloadSchema
+from feddmf.plan import MatchedRows, Plan
+from feddmf.protocols.base import Phase
+from feddmf.protocols.registry import protocol_for
+from feddmf.wire import federation_pb2 as pb
+from feddmf.wire.codec import encode
+from feddmf.wire.federation_pb2_grpc import FederationStub
+from feddmf_party.client.federation import FederationClient
+from feddmf_party.computing import Worker
+from feddmf_party.egress import Cleared, EgressGate
+from feddmf_party.folder import PartyFolder
+from feddmf_party.participation import prepare
+from feddmf_party.settings import NodeSettings
+from support.authority import EnrolledFederation
+from support.cheats import Cheat, Trick
+
+__all__ = ["Bare", "ByHand", "Said", "bare", "cheat"]
+
+
+class _NoGate:
+    """Clears everything."""
+
+    def join(self) -> None:
+        """Record nothing."""
+
+    def clear(self, phase: str, number: int, payload: Payload, *, schema: PayloadSchema, **_: Any) -> Cleared:
+        """Check nothing."""
+        return Cleared("", phase, number, schema, payload, 0)
+
+
+class _Open(FederationClient):
+    """Names its run itself."""
+
+    run = ""
+
+    async def exchange(self, cleared: Cleared, **named: Any) -> Any:
+        """Send what was not cleared."""
+        return await super().exchange(replace(cleared, run=self.run), **named)
+
+    async def publish(self, cleared: Cleared, keys: tuple[str, ...], **named: Any) -> None:
+        """Publish what was not cleared."""
+        await super().publish(replace(cleared, run=self.run), keys, **named)
+
+
+async def cheat(folder: Path, trick: Trick) -> FedDMFError | None:
+    """Take part in the next run with a member that sends what `trick` makes; return what that ended with."""
+    async with _Open(folder, NodeSettings(call_s=10, reconnect_s=5)) as client:
+        while not (run := (await client.beat("")).waiting_run):
+            await asyncio.sleep(0.05)
+        part = prepare(PartyFolder(folder), client.party, await client.plan(run), run)
+        client.run = run
+        gate = cast("EgressGate", _NoGate())
+        part = replace(part, member=Cheat(part.member, trick), gate=gate)
+        await client.answer_run(run, accept=True)
+        try:
+            with Worker() as worker:
+                await part.train(client, worker, lambda _: None)
+            await part.publish(client)
+        except FedDMFError as error:
+            return error
+        return None
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a call was answered: `ended`, or a status by name; with the text that came along."""
+
+    how: str
+    text: str
+    replies: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A party's certificate with a bare stub: any message, any stream."""
+
+    party: str
+    stub: Any
+
+    async def say(self, method: str, message: Any) -> Said:
+        """Make a call and take all that comes back."""
+        return await self._answer(getattr(self.stub, method)(message, timeout=10))
+
+    async def waiting_run(self) -> str:
+        """Wait for a run that waits for this party."""
+        while not (run := str((await self.stub.Beat(pb.BeatRequest(), timeout=10)).waiting_run)):
+            await asyncio.sleep(0.05)
+        return run
+
+    async def join(self) -> str:
+        """Accept the next run; return its id."""
+        run = await self.waiting_run()
+        await self.stub.AnswerRun(pb.AnswerRunRequest(run=run, accept=True), timeout=10)
+        return run
+
+    async def exchange(self, parts: Iterable[pb.ExchangePart] | AsyncIterator[pb.ExchangePart]) -> Said:
+        """Stream the parts of a contribution."""
+        return await self._answer(self.stub.Exchange(parts, timeout=10))
+
+    async def publish(self, parts: Iterable[pb.PublishPart] | AsyncIterator[pb.PublishPart]) -> Said:
+        """Stream the parts of a publication."""
+        return await self._answer(self.stub.Publish(parts, timeout=10))
+
+    @staticmethod
+    def contribution(
+        run: str, phase: str, number: int, payload: Payload, schema: PayloadSchema
+    ) -> list[pb.ExchangePart]:
+        """Return the parts of a contribution, as a whole party sends them."""
+        address = pb.ExchangeAddress(run=run, phase=phase, round=number)
+        parts = [pb.ExchangePart(payload=part) for part in encode(payload, schema)]
+        return [pb.ExchangePart(address=address), *parts]
+
+    async def _answer(self, call: Any) -> Said:
+        replies = []
+        try:
+            if isinstance(call, grpc.aio.UnaryUnaryCall | grpc.aio.StreamUnaryCall):
+                replies.append(await call)
+            else:
+                async for part in call:
+                    replies.append(part)  # noqa: PERF401  (what came before an error counts)
+        except grpc.aio.AioRpcError as error:
+            return Said(error.code().name, error.details() or "", tuple(replies))
+        finally:
+            call.cancel()
+        first = replies[0] if replies else None
+        if isinstance(first, pb.ReplyPart) and first.WhichOneof("part") == "ended":
+            return Said("ended", first.ended.reason, tuple(replies))
+        return Said("OK", "", tuple(replies))
+
+
+@contextlib.asynccontextmanager
+async def bare(enrolled: EnrolledFederation, party: str) -> AsyncIterator[Bare]:
+    """Open a channel with a party's certificate."""
+    identity = enrolled.identity(party)
+    credentials = grpc.ssl_channel_credentials(identity.root_pem, identity.key_pem, identity.certificate_pem)
+    async with grpc.aio.secure_channel(enrolled.address, credentials) as channel:
+        yield Bare(party, FederationStub(channel))
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What two bare parties need to take a run to its end by hand: the plan, sizes, made-up vectors."""
+
+    plan: Plan
+    rows: MatchedRows
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the run."""
+        return protocol_for(self.plan.settings.protocol).phases(self.plan)
+
+    @property
+    def publication(self) -> PayloadSchema:
+        """What a publication holds."""
+        return protocol_for(self.plan.settings.protocol).publication(self.plan)
+
+    def payload(self, party: str, phase: Phase, *, seed: int = 0) -> Payload:
+        """Return made-up arrays that fit the contribution of `party` to `phase`."""
+        random = np.random.default_rng([seed, *party.encode()])
+        sizes = self.rows.sizes(party)
+        shapes = {spec.name: spec.shape(sizes) for spec in phase.contribution.arrays}
+        return Payload({name: random.random(shape, dtype=np.float32) for name, shape in shapes.items()})
+
+    def contribution(self, party: str, place: int = 0, *, seed: int = 0) -> list[pb.ExchangePart]:
+        """Return a whole contribution to the round at `place` among all rounds."""
+        phase, number = [(phase, n) for phase in self.phases for n in range(phase.rounds)][place]
+        payload = self.payload(party, phase, seed=seed)
+        return Bare.contribution(self.plan.run, phase.name, number, payload, phase.contribution)
+
+    def offer(
+        self, keys: Sequence[str], vectors: npt.NDArray[np.float32] | None = None
+    ) -> list[pb.PublishPart]:
+        """Return a whole publication of `keys`, with `vectors` in place of fitting ones."""
+        dim = self.publication.arrays[0].columns
+        payload = Payload({"vectors": np.ones((len(keys), dim), np.float32) if vectors is None else vectors})
+        items = pb.OfferedItems(items=[pb.OfferedItem(key=key) for key in keys])
+        return [
+            pb.PublishPart(address=pb.PublicationAddress(run=self.plan.run)),
+            *([pb.PublishPart(items=items)] if keys else []),
+            *(pb.PublishPart(payload=part) for part in encode(payload, self.publication)),
+        ]
+
+    async def train(self, *parties: Bare, start: int = 0) -> None:
+        """Take the parties through all rounds from `start` on."""
+        for place in range(start, sum(phase.rounds for phase in self.phases)):
+            said = await asyncio.gather(
+                *(party.exchange(self.contribution(party.party, place)) for party in parties)
+            )
+            assert {each.how for each in said} == {"OK"}, said

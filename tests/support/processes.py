@@ -1,0 +1,91 @@
+"""Real processes of `feddmf`: started, watched by their output, ended by id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Running", "feddmf", "started"]
+
+# One thread a process: these share two cores.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_COMMAND = [sys.executable, "-m", "feddmf"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """One process, and the file that its output goes to."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def said(self) -> str:
+        """All output so far."""
+        return self.log.read_text()
+
+    def until(self, words: str, *, within_s: float = 30.0) -> None:
+        """Wait until the process has said `words`; AssertionError, with what it said, where it does not."""
+        wait_until(lambda: words in self.said or self.process.poll() is not None, within_s)
+        assert words in self.said, f"exit code {self.process.poll()}, said:\n{self.said}"
+
+    def code(self, *, within_s: float = 30.0) -> int:
+        """Wait for the process's own end; return its exit code."""
+        return self.process.wait(within_s)
+
+    def terminate(self, *, within_s: float = 5.0) -> int:
+        """End the process as a service manager does; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within_s)
+
+    def kill(self) -> None:
+        """End the process as a power cut does."""
+        self.process.kill()
+        self.process.wait(10)
+
+
+def wait_until(condition: Callable[[], object], within_s: float) -> None:
+    """Wait until `condition()` holds, or the time is over."""
+    end = time.monotonic() + within_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def started(folder: Path, name: str, *arguments: str) -> Iterator[Running]:
+    """Start `feddmf ARGUMENTS` with its output in `folder`/NAME.log; it does not outlive the block."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*_COMMAND, *arguments],
+            env=os.environ | _ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+
+
+def feddmf(*arguments: str, within_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    """Run `feddmf ARGUMENTS` to its end."""
+    return subprocess.run(
+        [*_COMMAND, *arguments],
+        env=os.environ | _ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=within_s,
+        check=False,
+    )
