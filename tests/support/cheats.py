@@ -40,17 +40,21 @@ CHEATS = (noise, frozen, nudged)
 
 
 class Cheat:
-    """Wraps a member; everything but what `contribute` sends is the member's own."""
+    """Wraps a member; everything but what `contribute` sends, from contribution `start` on, is its own."""
 
-    def __init__(self, member: Member, trick: Trick) -> None:
+    def __init__(self, member: Member, trick: Trick, *, start: int = 0) -> None:
         self._member = member
         self._trick = trick
+        self._honest = start
         self._first: Floats | None = None
         self._generator = np.random.default_rng(3)
 
     def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:
         """Do the member's work, and send something else."""
         honest = self._member.contribute(phase, number, reply)
+        if self._honest:
+            self._honest -= 1
+            return honest
         if self._first is None:
             self._first = honest["vectors"].copy()
         return Payload(

@@ -15,7 +15,7 @@ from rich.table import Table
 from feddmf.cli.tables import printable, render, table
 from feddmf.errors import FedDMFError
 
-__all__ = ["FormatOption", "OutputFormat", "envelope", "print_error", "say", "show", "table"]
+__all__ = ["FormatOption", "OutputFormat", "describe", "envelope", "print_error", "say", "show", "table"]
 
 ENVELOPE_VERSION = 1
 
@@ -61,7 +61,14 @@ def print_error(error: FedDMFError, output: OutputFormat) -> None:
     if output is OutputFormat.JSON:
         sys.stdout.write(envelope(None, error.as_dict()) + "\n")
         sys.stdout.flush()
-    say(f"error: {error.message}" + (f"\n  to do: {error.hint}" if error.hint else ""))
+    say("\n".join(describe("error", error)))
+
+
+def describe(what: str, error: FedDMFError) -> list[str]:
+    """Return the one line that says what is wrong, and the one that says what to do, if anything."""
+    # What libraries say may have lines of its own.
+    lines = [f"{what}: {' '.join(error.message.split())}"]
+    return [*lines, f"  to do: {' '.join(error.hint.split())}"] if error.hint else lines
 
 
 def _plain(value: Any) -> Any:

@@ -90,6 +90,8 @@ class FedDMF:
         }
         if settings.enforcement.not_following == "fail" and settings.alignment.beta > 0:
             following.enforce()
+            if phase == "close":
+                following.enforce_at_the_end()
         state = replace(state, following=following)
         if phase == "close":
             self._check_probe(probe, settings.enforcement.probe_floor)

@@ -118,22 +118,33 @@ class Following:
         """Raise Misconduct naming the party that has not followed for too many rounds."""
         for party, count in sorted(self.failures.items()):
             if count >= self.settings.follow_rounds:
-                raise Misconduct(
-                    party,
-                    f"{party} has not followed its alignment targets for {count} rounds "
-                    "(its vectors do not move the way they are pulled), and nothing is published",
-                    hint=f"ask {party} which software and data it runs; its vectors may be noise or frozen",
-                )
+                raise _misconduct(party, f"for {count} rounds")
+
+    def enforce_at_the_end(self) -> None:
+        """Raise Misconduct naming a party that has not followed over the whole run, however short it was."""
+        for party, so_far in sorted(self.evidence.items()):
+            if self._is_deaf(so_far):
+                raise _misconduct(party, "in the whole run")
 
     def _news(self, party: str, vectors: Floats) -> Evidence:
         before = self.seen.get(party)
         return Evidence() if before is None else Evidence().add(before.vectors, vectors, before.targets)
 
     def _judge(self, party: str, so_far: Evidence, new: Evidence) -> Verdict:
-        warm, response = self.rounds >= self.settings.warmup_rounds, so_far.response
-        deaf = response is not None and response < self.settings.follow_floor
-        failing = warm and (deaf or new.still)
-        return Verdict(response, self.failures.get(party, 0) + 1 if failing else 0)
+        failing = self.rounds >= self.settings.warmup_rounds and (self._is_deaf(so_far) or new.still)
+        return Verdict(so_far.response, self.failures.get(party, 0) + 1 if failing else 0)
+
+    def _is_deaf(self, so_far: Evidence) -> bool:
+        return so_far.response is not None and so_far.response < self.settings.follow_floor
+
+
+def _misconduct(party: str, when: str) -> Misconduct:
+    return Misconduct(
+        party,
+        f"{party} has not followed its alignment targets {when} "
+        "(its vectors do not move the way they are pulled), and nothing is published",
+        hint=f"ask {party} which software and data it runs; its vectors may be noise or frozen",
+    )
 
 
 def _sum_of_products(left: Floats, right: Floats) -> float:

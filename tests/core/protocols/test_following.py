@@ -16,7 +16,7 @@ from feddmf.protocols.following import Evidence, Following, Verdict
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import EnforcementSettings
 from feddmf.simulation import simulate
-from support.cheats import CHEATS, Cheat, Trick, noise
+from support.cheats import CHEATS, Cheat, Trick, frozen, noise
 from support.runs import SmallRun, small_run
 
 RUNS: dict[str, dict[str, Any]] = {
@@ -86,38 +86,25 @@ def test_opposite_a_cheat_nobody_else_looks_guilty(cheat: Trick) -> None:
         assert last[honest]["rounds_not_following"] == 0
 
 
-def test_who_begins_to_send_noise_is_named_later() -> None:
-    """A good beginning does not cover what comes after it."""
-    run = small_run(2)
+@pytest.mark.parametrize("cheat", [noise, frozen])
+def test_who_stops_training_later_is_named_later(cheat: Trick) -> None:
+    """A good beginning does not cover noise or a standstill that comes after it."""
+    run, records = small_run(2), []
     members = run.members()
-    honest, cheat = members["bolt"], Cheat(run.member("bolt"), noise)
-
-    class Turncoat(Cheat):
-        def contribute(self, phase: str, number: int, reply: Any) -> Any:
-            sent = honest.contribute(phase, number, reply)
-            return cheat.contribute(phase, number, reply) if number >= 30 else sent
-
-    members["bolt"] = Turncoat(honest, noise)
+    members["bolt"] = Cheat(members["bolt"], cheat, start=30)
     with pytest.raises(Misconduct, match="bolt has not followed"):
-        simulate(run.plan, run.rows, members)
+        simulate(run.plan, run.rows, members, on_round=records.append)
+    assert 30 < len(records) < 60
 
 
-@pytest.mark.parametrize("begins", [30, 70])
-def test_who_stops_moving_is_named_later(begins: int) -> None:
-    """Vectors that freeze after a good beginning, however late, are named before anything is published."""
-    run = small_run(2)
-    members = run.members()
-    honest = members["bolt"]
-
-    class Sleeper(Cheat):
-        def contribute(self, phase: str, number: int, reply: Any) -> Any:
-            if phase == "align" and number < begins:
-                self.last = honest.contribute(phase, number, reply)
-            return self.last
-
-    members["bolt"] = Sleeper(honest, noise)
-    with pytest.raises(Misconduct, match="bolt has not followed its alignment targets for 5 rounds"):
-        simulate(run.plan, run.rows, members)
+@pytest.mark.parametrize("cheat", CHEATS)
+@pytest.mark.parametrize("rounds", [2, 6])
+def test_a_run_that_is_shorter_than_its_warm_up_is_judged_at_the_end(cheat: Trick, rounds: int) -> None:
+    """However few rounds a run has, noise and frozen vectors are named before anything is published."""
+    run = small_run(2, alignment={"max_rounds": rounds})
+    with pytest.raises(Misconduct, match="bolt has not followed its alignment targets in the whole run"):
+        play(run, cheat)
+    play(run)  # the honest run of that length holds
 
 
 def test_without_a_pull_nobody_is_judged() -> None:
