@@ -25,6 +25,8 @@ RUN = small_run(
     model={"embedding_dim": 2},
     training={"epochs": 1},
     alignment={"syncs_per_epoch": 2, "probe_share": 0.0},
+    # The vectors here are made up and follow nothing.
+    enforcement={"not_following": "report", "probe_floor": -1},
 )
 ROUNDS = (("align", 0), ("align", 1), ("close", 0))
 PARTIES = RUN.plan.roster
