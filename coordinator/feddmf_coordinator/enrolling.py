@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from feddmf.errors import InputError
-from feddmf.files import explain_os_error, read_bytes, write_bytes, write_text
+from feddmf.files import all_or_nothing, explain_os_error, read_bytes, write_bytes, write_text
 from feddmf.identity import (
     certificate_fingerprint,
     check_party,
@@ -76,15 +76,16 @@ def init(
     """
     now = now or datetime.now(UTC)
     _refuse_to_overwrite(folder)
-    for private in (folder.authority_key.parent, folder.server_key.parent):
-        with explain_os_error(private):
-            private.mkdir(mode=0o700, parents=True)
-    passphrase, generated = make_passphrase(folder, passphrase_file)
-    authority = Authority.make(settings.federation, days=settings.authority_days, now=now)
-    authority.save(folder, passphrase)
-    _renew_server(folder, settings, authority, now)
-    Database.open(folder.database_url(settings)).close()
-    write_text(folder.settings_file, render_toml(settings), mode=0o600)
+    with all_or_nothing(*_made_by_init(folder)):
+        for private in (folder.authority_key.parent, folder.server_key.parent):
+            with explain_os_error(private):
+                private.mkdir(mode=0o700, parents=True)
+        passphrase, generated = make_passphrase(folder, passphrase_file)
+        authority = Authority.make(settings.federation, days=settings.authority_days, now=now)
+        authority.save(folder, passphrase)
+        _renew_server(folder, settings, authority, now)
+        Database.open(folder.database_url(settings)).close()
+        write_text(folder.settings_file, render_toml(settings), mode=0o600)
     return Founding(
         certificate_fingerprint(authority.certificate), folder.passphrase_file if generated else None
     )
@@ -217,14 +218,20 @@ def _root(folder: CoordinatorFolder) -> x509.Certificate:
     return decode_certificate(pem, what=str(folder.root_certificate))
 
 
-def _refuse_to_overwrite(folder: CoordinatorFolder) -> None:
-    for path in (
+def _made_by_init(folder: CoordinatorFolder) -> tuple[Path, ...]:
+    database = folder.database_file
+    return (
         folder.settings_file,
         folder.authority_key.parent,
         folder.server_key.parent,
         folder.root_certificate,
-        folder.database_file,
-    ):
+        database,
+        *(database.with_name(database.name + suffix) for suffix in ("-wal", "-shm")),
+    )
+
+
+def _refuse_to_overwrite(folder: CoordinatorFolder) -> None:
+    for path in _made_by_init(folder):
         if path.exists():
             raise InputError(
                 f"{folder.path} holds {path.name} already; init overwrites nothing",

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from feddmf.config import Settings, load_toml
 from feddmf.errors import ConfigError
 from feddmf.identity import FEDERATION_PATTERN
+from feddmf.settings_file import render_settings
 
 __all__ = ["CoordinatorFolder", "CoordinatorSettings", "Host", "render_toml"]
 
@@ -54,7 +53,11 @@ class CoordinatorSettings(Settings):
     enrolment_port: int = Field(
         8471, ge=1, le=65_535, description="Enrolment port; open only while somebody is invited."
     )
-    database: str | None = Field(None, description="Database URL; without it, a SQLite file in this folder.")
+    database: str | None = Field(
+        None,
+        description="Database URL; without it, a SQLite file in this folder.",
+        examples=["sqlite:////path/to/coordinator.db"],
+    )
     party_certificate_days: int = Field(
         90, ge=1, le=825, description="Days that a party's certificate is valid."
     )
@@ -139,23 +142,10 @@ class CoordinatorFolder:
 
 
 def render_toml(settings: CoordinatorSettings) -> str:
-    """Return `settings` as a commented TOML file; comments come from the model, so they cannot drift.
+    """Return `settings` as a commented TOML file.
 
     A key that stands at its default is commented out, so that a later default reaches this folder too.
     """
-    lines = ["# Settings of a FedDMF coordinator. A key behind # stands at its default."]
-    for name, field in CoordinatorSettings.model_fields.items():
-        value = getattr(settings, name)
-        lines += [
-            "",
-            *textwrap.wrap(field.description or "", 98, initial_indent="# ", subsequent_indent="# "),
-        ]
-        mark = "# " if value == field.default else ""
-        shown = "sqlite:////path/to/coordinator.db" if value is None else value
-        lines.append(f"{mark}{name} = {_literal(shown)}")
-    return "\n".join(lines) + "\n"
-
-
-def _literal(value: Any) -> str:
-    """Return `value` as TOML; for these types, and text without exotic characters, JSON is TOML."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    fields = CoordinatorSettings.model_fields
+    given = {name: value for name, value in settings if value != fields[name].default}
+    return render_settings(CoordinatorSettings, given, intro="Settings of a FedDMF coordinator.")

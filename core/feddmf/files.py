@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from feddmf.errors import InputError, LocalResourceError
 
-__all__ = ["explain_os_error", "read_bytes", "read_text", "replacing", "write_bytes", "write_text"]
+__all__ = [
+    "all_or_nothing",
+    "explain_os_error",
+    "read_bytes",
+    "read_text",
+    "replacing",
+    "write_bytes",
+    "write_text",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -35,10 +44,10 @@ def explain_os_error(path: Path) -> Iterator[None]:
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it over `path`.
 
-    On any error the temporary file is removed and `path` is as it was. Raises LocalResourceError
-    when the disk refuses.
+    On any error the temporary file and the folders that were made for it are removed, and `path` is
+    as it was. Raises LocalResourceError when the disk refuses.
     """
-    with explain_os_error(path):
+    with explain_os_error(path), _folders_for(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
@@ -52,6 +61,38 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def all_or_nothing(*paths: Path) -> Iterator[None]:
+    """Remove, if the block fails, those of `paths` that it made, and the folders above made for them.
+
+    A path that was there before, file or folder, stays as the block left it.
+    """
+    new = [path for path in paths if not os.path.lexists(path)]
+    with _folders_for(*new):
+        try:
+            yield
+        except BaseException:
+            for path in new:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _folders_for(*paths: Path) -> Iterator[None]:
+    """Remove, if the block fails, the folders above `paths` that are new and empty then."""
+    new = {parent for path in paths for parent in path.parents if not os.path.lexists(parent)}
+    try:
+        yield
+    except BaseException:
+        for folder in sorted(new, key=lambda folder: len(folder.parts), reverse=True):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> None:

@@ -7,13 +7,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from feddmf.catalogue.view import CatalogueView
 from feddmf.errors import PolicyError
 from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.plan import Plan
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.offer import check_offer
 from feddmf_party.policy import Policy
 
-__all__ = ["Cleared", "EgressGate", "items_digest"]
+__all__ = ["Cleared", "ClearedOffer", "EgressGate", "clear_offer", "items_digest"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,31 @@ class Cleared:
     schema: PayloadSchema
     payload: Payload
     ledger_number: int
+
+
+@dataclass(frozen=True)
+class ClearedOffer:
+    """Keys of items that the party is ready to publish; the ledger holds that it said so."""
+
+    catalogue_version: int
+    keys: tuple[str, ...]
+    ledger_number: int
+
+
+def clear_offer(ledger: LedgerFile, view: CatalogueView, keys: Sequence[str], *, where: str) -> ClearedOffer:
+    """Check that `keys` are the party's own alone, record the offer, and return it cleared.
+
+    Raises CatalogueError naming `where` and the key; then nothing is recorded.
+    """
+    check_offer(keys, view, where=where)
+    chosen = tuple(sorted(set(keys)))
+    record = {
+        "event": "offer",
+        "catalogue_version": view.version,
+        "count": len(chosen),
+        "items": items_digest(chosen),
+    }
+    return ClearedOffer(view.version, chosen, ledger.append(record))
 
 
 class EgressGate:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feddmf.config import load_toml
 from feddmf.errors import ConfigError
-from feddmf.files import write_text
+from feddmf.files import all_or_nothing, write_text
 from feddmf_party.policy import Policy, render_policy_toml
 from feddmf_party.settings import PartySettings, render_party_toml
 
@@ -56,23 +56,38 @@ class PartyFolder:
         return self.path / "node.lock"
 
     def create(self) -> None:
-        """Write commented settings; ConfigError where the folder is a party's already."""
+        """Write commented settings; ConfigError where the folder is a party's already.
+
+        A policy that lies there is somebody's own and stays as it is.
+        """
         if self.settings_file.exists():
             raise ConfigError(
                 f"{self.settings_file} exists already", hint="edit it, or name another folder with --folder"
             )
-        write_text(self.policy_file, render_policy_toml())
-        write_text(self.settings_file, render_party_toml())
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"{self.path} is not a folder", hint="name another with --folder")
+        with all_or_nothing(self.policy_file, self.settings_file):
+            if not self.policy_file.exists():
+                write_text(self.policy_file, render_policy_toml())
+            # The settings come last: they are what makes a folder a party's.
+            write_text(self.settings_file, render_party_toml())
+
+    def require(self) -> None:
+        """Raise ConfigError where the folder is not a party's."""
+        if self.settings_file.is_file():
+            return
+        raise ConfigError(
+            f"{self.path} is not a party's folder: it has no {self.settings_file.name}",
+            hint="run `feddmf party init`, or name the folder with --folder",
+        )
 
     def settings(self) -> PartySettings:
         """Read party.toml, with table paths resolved against the folder."""
-        if not self.settings_file.is_file():
-            raise ConfigError(
-                f"{self.path} is not a party's folder: it has no {self.settings_file.name}",
-                hint="run `feddmf party init`, or name the folder with --folder",
-            )
+        self.require()
         return load_toml(self.settings_file, PartySettings).relative_to(self.path)
 
     def policy(self) -> Policy:
         """Read policy.toml; without one, the defaults hold."""
-        return load_toml(self.policy_file, Policy) if self.policy_file.exists() else Policy()
+        # A link to a policy that has gone must not open what that policy closed.
+        there = self.policy_file.exists() or self.policy_file.is_symlink()
+        return load_toml(self.policy_file, Policy) if there else Policy()

@@ -7,25 +7,28 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
 
-from feddmf.errors import ConnectError, FedDMFError, RunFailed, TimedOut
+from feddmf.errors import ConnectError, FedDMFError, PolicyError, RunFailed, TimedOut
 from feddmf.locks import only_one
-from feddmf.wire import federation_pb2 as pb
+from feddmf_party.announcing import Announcer
 from feddmf_party.client.federation import FederationClient
+from feddmf_party.computing import Worker
 from feddmf_party.folder import PartyFolder
 from feddmf_party.participation import Participation, RoundFigures, prepare
+from feddmf_party.pulse import Pulse
 from feddmf_party.run_folder import RunFolder
 
-__all__ = ["Node", "NodeEvents"]
+__all__ = ["Node", "NodeEvents", "work_until_signal"]
 
 log = logging.getLogger(__name__)
 
-_ENDED = {pb.FINISHED, pb.FAILED, pb.STOPPED}
 # After the last exchange the coordinator waits for publications, within bounds of its own.
 _BEYOND_PUBLISH_S = 30.0
+# A party that waits in an exchange is told of the end there, with its hint; the pulse comes second.
+_TOLD_IN_EXCHANGE_S = 0.5
 
 
 def _ignore(*_: object) -> None:
@@ -44,15 +47,6 @@ class NodeEvents:
     failed: Callable[[str, FedDMFError], None] = _ignore
 
 
-@dataclass
-class _Pulse:
-    """What the coordinator said at the last beat."""
-
-    run: str = ""
-    reply: pb.BeatReply = field(default_factory=pb.BeatReply)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class Node:
     """One party's node; `work` runs until told to stop, or with `once` until one run has ended."""
 
@@ -60,7 +54,8 @@ class Node:
         self._folder = folder
         self._events = events
         self._settings = folder.settings().node
-        self._pulse = _Pulse()
+        self._pulse = Pulse(self._settings.beat_s)
+        self._announcer = Announcer(folder)
 
     async def work(self, *, once: bool = False, wait_s: float | None = None) -> None:
         """Join runs as they come.
@@ -72,29 +67,29 @@ class Node:
             async with FederationClient(self._folder.path, self._settings) as client:
                 federation = await client.hello()
                 self._events.connected(federation, client.address)
-                async with self._beating(client):
-                    await self._serve(client, once=once, wait_s=wait_s)
+                # The pulse ends only where the coordinator stays away or refuses: then the work ends too.
+                await _first_of(self._serve(client, once=once, wait_s=wait_s), self._pulse.beat(client))
 
     async def _serve(self, client: FederationClient, *, once: bool, wait_s: float | None) -> None:
-        began = time.monotonic()
-        declined: set[str] = set()
+        began, seen = time.monotonic(), set[str]()
         while True:
-            run = self._pulse.reply.waiting_run
-            if not run or run in declined:
+            await self._announcer.tell(client)
+            run = self._pulse.waiting_run
+            if not run or run in seen:
                 if wait_s is not None and time.monotonic() - began > wait_s:
                     raise TimedOut(
                         f"no run began within {wait_s:g} s",
                         hint="ask the operator to submit one: feddmf run submit",
                     )
-                await self._next_beat()
+                await self._pulse.next()
                 continue
+            # What was heard before a run ended may name it as waiting still.
+            seen.add(run)
             try:
                 await self._take_part(client, run)
-            except (ConnectError, asyncio.CancelledError):
+            except ConnectError:
                 raise
-            except FedDMFError as error:
-                declined.add(run)
-                self._events.failed(run, error)
+            except FedDMFError:
                 if once:
                     raise
             if once:
@@ -102,71 +97,78 @@ class Node:
             began = time.monotonic()
 
     async def _take_part(self, client: FederationClient, run: str) -> None:
+        with Worker() as worker:
+            part = await self._prepare(client, worker, run)
+            with self._pulse.within(run, part.plan.settings.waits.absent_s):
+                try:
+                    await client.answer_run(run, accept=True)
+                    self._events.joined(part)
+                    await _first_of(self._through(client, worker, part), self._failing(run))
+                    self._events.finished(await part.fetch(client))
+                except ConnectError:
+                    raise
+                except Exception as error:
+                    if isinstance(error, FedDMFError):
+                        self._events.failed(run, error)
+                    # Where it failed here, the others would wait for us in vain; else this changes nothing.
+                    await self._say_no(client, run, _kind(error))
+                    raise
+
+    async def _prepare(self, client: FederationClient, worker: Worker, run: str) -> Participation:
         document = await client.plan(run)
         try:
-            part = await asyncio.to_thread(prepare, self._folder, client.party, document, run)
-        except FedDMFError as error:
-            # Only what kind of thing is wrong crosses the wire: the message may name private rows.
-            await client.answer_run(run, accept=False, reason=f"{type(error).__name__} at {client.party}")
-            self._events.declined(run, error)
+            return await worker.run(prepare, self._folder, client.party, document, run)
+        except Exception as error:
+            if isinstance(error, FedDMFError):
+                self._events.declined(run, error)
+            # Before any data is used a policy can speak of the plan alone, which the coordinator made.
+            await self._say_no(client, run, error.message if isinstance(error, PolicyError) else _kind(error))
             raise
-        self._pulse.run = run
-        try:
-            await client.answer_run(run, accept=True)
-            self._events.joined(part)
-            await part.train(client, self._events.round_done)
-            await part.publish(client)
-            await self._until_finished(run, part.plan.settings.waits.publish_s + _BEYOND_PUBLISH_S)
-            self._events.finished(await part.fetch(client))
-        finally:
-            self._pulse.run = ""
 
-    async def _until_finished(self, run: str, limit_s: float) -> None:
+    async def _say_no(self, client: FederationClient, run: str, reason: str) -> None:
+        """Decline or leave a run."""
+        with contextlib.suppress(FedDMFError):
+            await client.answer_run(run, accept=False, reason=f"{reason} (at {client.party})")
+
+    async def _through(self, client: FederationClient, worker: Worker, part: Participation) -> None:
+        """Wait until everybody has joined, train, publish, and wait until everybody has."""
+        while not self._pulse.begun:
+            await self._pulse.next()
+        await part.train(client, worker, self._events.round_done)
+        await part.publish(client)
+        limit_s = part.plan.settings.waits.publish_s + _BEYOND_PUBLISH_S
         began = time.monotonic()
-        while self._pulse.reply.state not in _ENDED or self._pulse.run != run:
+        while not self._pulse.finished:
             if time.monotonic() - began > limit_s:
                 raise TimedOut(
-                    f"run {run} did not finish within {limit_s:g} s after publishing",
+                    f"run {part.plan.run} did not finish within {limit_s:g} s after publishing",
                     hint="ask the operator: feddmf run show",
                 )
-            await self._next_beat()
-        if self._pulse.reply.state != pb.FINISHED:
-            raise RunFailed(
-                f"run {run}: {self._pulse.reply.reason}", hint="ask the operator: feddmf run show"
-            )
+            await self._pulse.next()
 
-    async def _next_beat(self) -> None:
-        self._pulse.came.clear()
-        await self._pulse.came.wait()
+    async def _failing(self, run: str) -> None:
+        """Raise RunFailed once the coordinator says that the run has failed; a long training ends with it."""
+        while self._pulse.failure is None:
+            await self._pulse.next()
+        await asyncio.sleep(_TOLD_IN_EXCHANGE_S)
+        raise RunFailed(str(self._pulse.failure), hint=f"ask the operator: feddmf run show {run}")
 
-    @asynccontextmanager
-    async def _beating(self, client: FederationClient) -> AsyncIterator[None]:
-        """Beat in the background; when the coordinator stays away, the node's own work ends too."""
-        failure: list[FedDMFError] = []
-        work = asyncio.current_task()
 
-        async def beat() -> None:
-            try:
-                while True:
-                    self._pulse.reply = await client.beat(self._pulse.run)
-                    self._pulse.came.set()
-                    await asyncio.sleep(self._settings.beat_s)
-            except FedDMFError as error:
-                failure.append(error)
-                if work is not None:
-                    work.cancel()
+def _kind(error: Exception) -> str:
+    """Return what may be said of an error elsewhere: its message stays here, and may name private rows."""
+    return type(error).__name__
 
-        task = asyncio.create_task(beat())
-        try:
-            yield
-        except asyncio.CancelledError:
-            if failure:
-                raise failure[0] from None
-            raise
-        finally:
+
+async def _first_of(work: Coroutine[Any, Any, None], beside: Coroutine[Any, Any, None]) -> None:
+    """Run both until one of them ends; cancel the other, and raise what the first raised."""
+    tasks = [asyncio.create_task(each) for each in (work, beside)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        next(task for task in tasks if task.done()).result()
+    finally:
+        for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def work_until_signal(node: Node, *, once: bool, wait_s: float | None) -> bool:

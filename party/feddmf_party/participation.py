@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from feddmf.config import parse_settings
-from feddmf.errors import ConfigError
+from pydantic import ValidationError
+
+from feddmf.config import describe_error
+from feddmf.errors import CatalogueError, ConfigError, InputError
 from feddmf.members.base import Exchange, Member, Reply, drive
 from feddmf.members.registry import member_for
 from feddmf.payload import Axis, Payload
@@ -16,6 +19,7 @@ from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.client.federation import FederationClient
+from feddmf_party.computing import Worker
 from feddmf_party.data.loader import PartyTable, load_interactions
 from feddmf_party.egress import EgressGate
 from feddmf_party.folder import PartyFolder
@@ -26,8 +30,13 @@ from feddmf_party.run_folder import RunFolder
 
 __all__ = ["Participation", "RoundFigures", "prepare"]
 
-# An exchange waits for the slowest party; the coordinator's own bound comes first and names it.
-_BEYOND_ROUND_S = 30.0
+log = logging.getLogger(__name__)
+
+# The coordinator waits within bounds of its own, which come first and name who is missing.
+_BEYOND_S = 30.0
+# A run's id becomes a folder's name, and comes from the coordinator.
+_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,119}")
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -58,11 +67,20 @@ class Participation:
         """The phases of the run, as this party derives them from the plan it has checked."""
         return protocol_for(self.plan.settings.protocol).phases(self.plan)
 
-    async def train(self, client: FederationClient, on_round: Callable[[RoundFigures], None]) -> None:
+    @property
+    def publish_limit_s(self) -> float:
+        """How long to wait for the coordinator to take or to hand out a publication."""
+        return self.plan.settings.waits.publish_s + _BEYOND_S
+
+    async def train(
+        self, client: FederationClient, worker: Worker, on_round: Callable[[RoundFigures], None]
+    ) -> None:
         """Take part in every round."""
         self.gate.join()
+        # What is there is of a run under this id that did not finish.
+        RunFolder(self.folder.runs / self.plan.run).clear()
         exchange = _recording(self, _cleared_exchange(self, client), on_round)
-        await drive(self.member, self.phases, exchange, compute=asyncio.to_thread)
+        await drive(self.member, self.phases, exchange, compute=worker.run)
 
     async def publish(self, client: FederationClient) -> None:
         """Publish the vectors of the offered items, and nothing else."""
@@ -75,7 +93,7 @@ class Participation:
             sizes={Axis.OFFERED_ITEMS: len(self.offered)},
             items=self.offered,
         )
-        await client.publish(cleared, self.offered)
+        await client.publish(cleared, self.offered, limit_s=self.publish_limit_s)
 
     async def fetch(self, client: FederationClient) -> RunFolder:
         """Keep the model and what every peer published; return the finished folder."""
@@ -83,8 +101,13 @@ class Participation:
         kept.save_model(self.member.model_arrays(), self.table.user_ids)
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
         for peer in self.plan.roster:
-            if peer != client.party:
-                kept.save_peer(peer, *await client.publication(self.plan.run, peer, schema))
+            if peer == client.party:
+                continue
+            items, payload = await client.publication(
+                self.plan.run, peer, schema, limit_s=self.publish_limit_s
+            )
+            _check_published(peer, items, self.items)
+            kept.save_peer(peer, items, payload)
         kept.finish(
             {
                 "run": self.plan.run,
@@ -102,6 +125,11 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
     Whatever is wrong is raised here, before anything is sent; the node declines the run with it.
     """
     plan = _parse_plan(document, run, party)
+    if RunFolder(folder.runs / run).finished:
+        raise InputError(
+            f"{folder.runs / run} holds a finished run of that id already",
+            hint="ask the operator why an id comes twice; move the folder away to join",
+        )
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
     items = PartyItems(plan, view)
     offered = read_offer(folder.offer_file).items
@@ -118,22 +146,39 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
 
 
 def _parse_plan(document: bytes, run: str, party: str) -> Plan:
+    if not _RUN.fullmatch(run):
+        raise ConfigError(f"{run[:60]!r} cannot be the id of a run", hint="ask the operator")
     try:
         plan = Plan.model_validate_json(document)
-    except ValueError as error:
+    except ValidationError as error:
+        message, _ = describe_error(error, Plan)
         raise ConfigError(
-            f"the plan of run {run} cannot be read: {error}", hint="both ends must run the same version"
+            f"the plan of run {run} cannot be used: {message}", hint="both ends must run the same version"
         ) from error
-    plan = parse_settings(plan.model_dump(), Plan, where=f"plan of run {run}")
     if plan.run != run or party not in plan.roster:
         raise ConfigError(f"the plan is not one of run {run} for {party}", hint="ask the operator")
     return plan
 
 
+def _check_published(peer: str, published: tuple[tuple[str, str], ...], own: PartyItems) -> None:
+    """Raise CatalogueError unless `peer` publishes items that can be its own alone, each once."""
+    keys = [key for key, _ in published]
+    strange = next((key for key in keys if key in own.view.by_key or not key), None)
+    long = next((key for key, label in published if max(len(key), len(label)) > _LONGEST_NAME), None)
+    if strange is not None or long is not None or len(set(keys)) < len(keys):
+        raise CatalogueError(
+            f"what {peer} has published does not hold: "
+            + (f"item {strange!r} is not its own alone" if strange is not None else "")
+            + (f"item {long[:40]!r} has an overlong name" if strange is None and long is not None else "")
+            + ("an item is there twice" if strange is None and long is None else ""),
+            hint="ask the operator, who should have refused it",
+        )
+
+
 def _cleared_exchange(part: Participation, client: FederationClient) -> Exchange:
     sizes = part.items.sizes(len(part.offered))
     phases = {phase.name: phase for phase in part.phases}
-    limit_s = part.plan.settings.waits.round_s + _BEYOND_ROUND_S
+    limit_s = part.plan.settings.waits.round_s + _BEYOND_S
 
     async def exchange(phase: str, number: int, payload: Payload) -> Reply:
         cleared = part.gate.clear(
@@ -155,7 +200,11 @@ def _recording(part: Participation, exchange: Exchange, on_round: Callable[[Roun
         reply = await exchange(phase, number, payload)
         sent, done = sent + payload.nbytes, done + 1
         figures = RoundFigures(phase, done, rounds, part.member.figures(), sent)
-        kept.add_round(asdict(figures))
+        try:
+            kept.add_round(asdict(figures))
+        except OSError as error:
+            # They are for people; the run goes on without them.
+            log.warning("cannot keep the figures of round %d: %s", done, error)
         on_round(figures)
         return reply
 

@@ -9,6 +9,7 @@ from feddmf.errors import PolicyError
 from feddmf.payload import Axis, ReleaseKind
 from feddmf.plan import PartyItems, Plan
 from feddmf.protocols.registry import protocol_for
+from feddmf.settings_file import render_settings
 
 __all__ = ["Policy", "check_plan", "render_policy_toml"]
 
@@ -54,12 +55,5 @@ def check_plan(plan: Plan, items: PartyItems, policy: Policy, *, offered: int) -
 
 
 def render_policy_toml() -> str:
-    """Return the commented policy.toml that `feddmf party init` leaves; it cannot drift from the model."""
-    lines = ["# What may leave this company. A key behind # stands at its default."]
-    for name, field in Policy.model_fields.items():
-        value = field.default
-        shown = (
-            str([str(part) for part in value]).replace("'", '"') if isinstance(value, tuple) else f"{value}"
-        )
-        lines += ["", f"# {field.description}", f"# {name} = {shown}"]
-    return "\n".join(lines) + "\n"
+    """Return the commented policy.toml that `feddmf party init` leaves."""
+    return render_settings(Policy, {}, intro="What may leave this company, whatever a run asks for.")

@@ -82,10 +82,10 @@ class Predictor:
         if found:
             owners = ", ".join(attribute.owner for attribute in found)
             raise InputError(f"attribute {key!r} has several owners: {owners}", hint="name one with --owner")
-        known = [other for peer in self._peers for other in peer.keys]
+        known = [other for peer in self._peers if owner in {None, peer.party} for other in peer.keys]
         near = difflib.get_close_matches(key, known, n=1)
         raise CatalogueError(
-            f"no peer published an attribute {key!r} in run {self.run}",
+            f"{owner or 'no peer'} published {'no' if owner else 'an'} attribute {key!r} in run {self.run}",
             hint=f"did you mean {near[0]!r}?" if near else "list them: feddmf attributes list",
         )
 

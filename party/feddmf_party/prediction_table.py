@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,17 +35,19 @@ def write_predictions(
 
     InputError for another suffix, LocalResourceError where the disk refuses.
     """
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    if path.suffix not in writers:
+    write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
+    if write is None:
         raise InputError(f"cannot tell the format of {path}", hint="name a .csv or .parquet file")
+    # An unknown user shows with the first block: before any folder is made.
+    first = list(itertools.islice(blocks, 1))
     with replacing(path, mode=_PRIVATE) as beside:
-        return writers[path.suffix](beside, blocks, attributes, run)
+        return write(beside, itertools.chain(first, blocks), attributes, run)
 
 
 def _write_csv(path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], _run: str) -> int:
     written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PREDICTION_COLUMNS)
         for block in blocks:
             rows = prediction_rows(block, attributes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from feddmf.errors import InputError
-from feddmf.files import read_bytes, replacing, write_bytes, write_text
+from feddmf.files import explain_os_error, read_bytes, replacing, write_bytes, write_text
 from feddmf.payload import Payload
 from feddmf_party.data.arrow import ArrowError, pa, parquet
 
@@ -45,6 +46,13 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the run was kept whole."""
         return (self.path / "run.json").is_file()
+
+    def clear(self) -> None:
+        """Remove what an earlier run of the same id left; it is not finished from the first moment on."""
+        with explain_os_error(self.path):
+            (self.path / "run.json").unlink(missing_ok=True)
+            if self.path.exists():
+                shutil.rmtree(self.path)
 
     def save_model(self, arrays: Mapping[str, npt.NDArray[np.float32]], user_ids: Sequence[str]) -> None:
         """Write the model's arrays and the user id of each row of the user vectors."""

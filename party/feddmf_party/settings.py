@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from feddmf.config import Settings
+from feddmf.settings_file import render_settings
 from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings
 
 __all__ = ["NodeSettings", "PartySettings", "render_party_toml"]
@@ -15,19 +16,30 @@ __all__ = ["NodeSettings", "PartySettings", "render_party_toml"]
 class NodeSettings(Settings):
     """How the node keeps in touch with the coordinator, in seconds."""
 
-    beat_s: float = Field(2.0, gt=0, le=60, description="Between signs of life.")
-    call_s: float = Field(30.0, gt=0, le=600, description="For the answer to any call but an exchange.")
+    beat_s: float = Field(2.0, gt=0, le=60, description="Seconds between signs of life.")
+    call_s: float = Field(
+        30.0, gt=0, le=600, description="Seconds to wait for the answer to any call but an exchange."
+    )
     reconnect_s: float = Field(
-        60.0, gt=0, le=86_400, description="For the coordinator to come back before the node gives up."
+        60.0,
+        gt=0,
+        le=86_400,
+        description="Seconds to wait for a coordinator that is away before the node gives up.",
     )
 
 
 class PartySettings(Settings):
     """A whole party.toml."""
 
-    data: InteractionsSettings
-    attributes: AttributeTableSettings | None = None
-    node: NodeSettings = NodeSettings()
+    data: InteractionsSettings = Field(
+        description="Who bought, watched or rated what: one row each time. The model is trained on it."
+    )
+    attributes: AttributeTableSettings | None = Field(
+        None,
+        description="What you know of your users, such as a country: one row a user. Each value becomes an "
+        "item (country=France) that the catalogue can name and that you can offer to peers. Optional.",
+    )
+    node: NodeSettings = Field(NodeSettings(), description="How the node keeps in touch.")
 
     def relative_to(self, folder: Path) -> PartySettings:
         """Return the settings with table paths resolved against `folder`."""
@@ -39,38 +51,9 @@ class PartySettings(Settings):
 
 
 def render_party_toml() -> str:
-    """Return the commented party.toml that `feddmf party init` leaves; comments come from the models."""
-    node = [
-        f"# {name} = {field.default}  # {field.description}"
-        for name, field in NodeSettings.model_fields.items()
-    ]
-    return "\n".join(
-        [
-            "# Settings of a FedDMF party. A key behind # stands at its default or is optional.",
-            "# Paths are relative to this file's folder.",
-            "",
-            "[data]",
-            *_section(InteractionsSettings, {"path": "interactions.csv"}),
-            "",
-            "# Columns of your user table, as items that peers can learn to predict. Optional.",
-            "# [attributes]",
-            *(
-                f"# {line}"
-                for line in _section(AttributeTableSettings, {"path": "users.csv", "columns": ["country"]})
-            ),
-            "",
-            "[node]",
-            *node,
-            "",
-        ]
+    """Return the commented party.toml that `feddmf party init` leaves."""
+    return render_settings(
+        PartySettings,
+        {"data": {"path": "interactions.csv"}},
+        intro="Settings of a FedDMF party. Paths are relative to this file's folder.",
     )
-
-
-def _section(model: type[Settings], given: dict[str, object]) -> list[str]:
-    lines = []
-    for name, field in model.model_fields.items():
-        value = given.get(name, field.default)
-        shown = str(value).replace("'", '"') if isinstance(value, list | int | float) else f'"{value}"'
-        mark = "" if name in given else "# "
-        lines.append(f"{mark}{name} = {'...' if value is None else shown}  # {field.description}")
-    return lines

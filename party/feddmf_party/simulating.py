@@ -17,6 +17,7 @@ from feddmf.simulation import simulate
 from feddmf_party.data.loader import PartyTable, load_interactions
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import check_offer, read_offer
+from feddmf_party.policy import check_plan
 from feddmf_party.run_folder import RunFolder
 
 __all__ = ["SIMULATED", "simulate_folders"]
@@ -40,14 +41,20 @@ def simulate_folders(
     *,
     on_round: Callable[[RoundRecord], None] = lambda _: None,
 ) -> dict[str, RunFolder]:
-    """Run `settings` over parties' folders (party.toml, offer.toml); keep what each node would keep.
+    """Run `settings` over parties' folders (party, policy and offer.toml); keep what each node would keep.
 
     The results lie under `out`/PARTY/runs/simulated, so that `feddmf query --folder out/PARTY` works.
-    InputError where a party of the run has no folder.
+    InputError where folders are not those of the run's parties, PolicyError where a party would decline.
     """
     for party in settings.parties:
         if party not in folders:
             raise InputError(f"party {party} has no folder", hint=f"name it: --party {party}=FOLDER")
+    for party in folders:
+        if party not in settings.parties:
+            raise InputError(
+                f"party {party} is not in the run",
+                hint=f"it has {', '.join(settings.parties)}; leave {party} out",
+            )
     plan = Plan(run=SIMULATED, catalogue=catalogue.digest(), settings=settings)
     rows = matched_rows(catalogue, plan)
     seats = {party: _seat(plan, catalogue, party, PartyFolder(folders[party])) for party in plan.roster}
@@ -61,6 +68,7 @@ def _seat(plan: Plan, catalogue: Catalogue, party: str, folder: PartyFolder) -> 
     offered = read_offer(folder.offer_file).items
     check_offer(offered, view, where=str(folder.offer_file))
     offered = tuple(sorted(set(offered) & set(items.exclusive)))
+    check_plan(plan, items, folder.policy(), offered=len(offered))
     settings = folder.settings()
     local_ids = [item.local_id for item in view.items]
     table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
@@ -69,6 +77,8 @@ def _seat(plan: Plan, catalogue: Catalogue, party: str, folder: PartyFolder) -> 
 
 def _keep(plan: Plan, seats: Mapping[str, _Seat], party: str, path: Path) -> RunFolder:
     seat, kept = seats[party], RunFolder(path)
+    # An earlier simulation may have had other peers.
+    kept.clear()
     kept.save_model(seat.member.model_arrays(), seat.table.user_ids)
     for peer, other in seats.items():
         if peer != party:

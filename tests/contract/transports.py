@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from contract.mutual_tls import mutual_tls
 from feddmf.members.base import Exchange, Reply
 from feddmf.payload import Payload
 from feddmf.protocols.registry import protocol_for
@@ -44,4 +45,4 @@ async def in_process(run: SmallRun) -> AsyncIterator[Transport]:
     yield _InProcess(RoundTable(protocol_for(run.plan.settings.protocol), run.plan, run.rows))
 
 
-TRANSPORTS: dict[str, OpenTransport] = {"in-process": in_process}
+TRANSPORTS: dict[str, OpenTransport] = {"in-process": in_process, "mutual TLS": mutual_tls}

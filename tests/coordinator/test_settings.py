@@ -42,7 +42,7 @@ def test_commented_defaults_can_be_uncommented(tmp_path: Path) -> None:
     """A key whose # is removed is a valid line."""
     folder = CoordinatorFolder(tmp_path)
     lines = render_toml(CoordinatorSettings(federation="fed")).splitlines()
-    bare = [line.removeprefix("# ") for line in lines if " = " in line]
+    bare = [line.removeprefix("#") for line in lines if " = " in line]
     folder.settings_file.write_text("\n".join(bare))
     assert folder.load().database == "sqlite:////path/to/coordinator.db"
 

@@ -17,7 +17,7 @@ from feddmf.files import write_text
 from feddmf.payload import Payload
 from feddmf.runfile import RunSettings
 from feddmf_coordinator.server.serve import serve
-from feddmf_coordinator.store.catalogues import accept, add_catalogue
+from feddmf_coordinator.store.catalogues import accept, add_catalogue, find_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.publications import Publication, VectorShelf, list_publications
 from feddmf_coordinator.store.runs import Run, add_run, ask_to_stop, find_run, list_rounds
@@ -29,7 +29,18 @@ from support.authority import EnrolledFederation, make_federation
 from support.enrolment import until
 from support.runs import SmallRun, run_settings, small_run
 
-__all__ = ["LiveFederation", "Watch", "catalogue_csv", "equip", "founded", "live", "quick_run"]
+__all__ = [
+    "NODE",
+    "WAITS",
+    "LiveFederation",
+    "Watch",
+    "catalogue_csv",
+    "founded",
+    "live",
+    "quick_run",
+    "served",
+    "submit",
+]
 
 # Quick enough for a test, and long enough for two busy cores.
 NODE = {"beat_s": 0.1, "call_s": 10, "reconnect_s": 5}
@@ -75,6 +86,12 @@ def equip(folder: Path, run: SmallRun, party: str, *, node: Mapping[str, float] 
     write_offer(folder / "offer.toml", items.exclusive)
 
 
+def rounds_of(enrolled: EnrolledFederation, run: str) -> tuple[dict[str, Any], ...]:
+    """Return the figures of a run's rounds."""
+    with enrolled.open_database() as database, database.read() as connection:
+        return list_rounds(connection, run)
+
+
 @dataclass(frozen=True)
 class LiveFederation:
     """A federation whose parties have data, and have accepted catalogue version 1."""
@@ -89,10 +106,7 @@ class LiveFederation:
 
     def submit(self, settings: RunSettings) -> str:
         """Submit a run; return its id."""
-        with self.database.begin() as connection:
-            return add_run(
-                connection, settings, version=1, digest=self.small.catalogue.digest(), now=datetime.now(UTC)
-            )
+        return submit(self.enrolled, settings)
 
     def stop(self, run: str) -> None:
         """Ask for the end of a run."""
@@ -156,10 +170,20 @@ class Watch:
         return lambda *what: self.told.append((name, what))
 
 
-def founded(path: Path, small: SmallRun, *, node: Mapping[str, float] = NODE) -> EnrolledFederation:
+def submit(enrolled: EnrolledFederation, settings: RunSettings) -> str:
+    """Submit a run on catalogue version 1; return its id."""
+    now = datetime.now(UTC)
+    with enrolled.open_database() as database, database.begin() as connection:
+        digest = find_catalogue(connection, 1).digest()
+        return add_run(connection, settings, version=1, digest=digest, now=now)
+
+
+def founded(
+    path: Path, small: SmallRun, *, node: Mapping[str, float] = NODE, now: datetime | None = None
+) -> EnrolledFederation:
     """Make a federation of the parties of `small`, with their data; all have accepted its catalogue."""
     parties = small.plan.roster
-    enrolled = make_federation(path, parties)
+    enrolled = make_federation(path, parties, now=now)
     with enrolled.open_database() as database, database.begin() as connection:
         text = catalogue_csv(small)
         published = add_catalogue(connection, text, where="catalogue.csv", now=datetime.now(UTC))
@@ -175,10 +199,19 @@ def founded(path: Path, small: SmallRun, *, node: Mapping[str, float] = NODE) ->
 
 
 @contextlib.asynccontextmanager
-async def live(path: Path, small: SmallRun | None = None, **node: float) -> AsyncIterator[LiveFederation]:
-    """Found a federation (of two parties, unless `small` has others) and serve it for a block."""
+async def live(
+    path: Path, small: SmallRun | None = None, *, now: datetime | None = None, **node: float
+) -> AsyncIterator[LiveFederation]:
+    """Found a federation (of two parties, unless `small` has others), dated `now`, and serve it."""
     small = small or small_run(2)
-    enrolled = founded(path, small, node={**NODE, **node})
+    enrolled = founded(path, small, node={**NODE, **node}, now=now)
+    async with served(enrolled, small) as federation:
+        yield federation
+
+
+@contextlib.asynccontextmanager
+async def served(enrolled: EnrolledFederation, small: SmallRun) -> AsyncIterator[LiveFederation]:
+    """Serve a federation for a block, with all that the product's own process serves."""
     stop, ready = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(serve(enrolled.folder, stop, ready=ready.set))
     with enrolled.open_database() as database:

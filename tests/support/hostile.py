@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ from feddmf_party.participation import prepare
 from feddmf_party.settings import NodeSettings
 from support.authority import EnrolledFederation
 from support.cheats import Cheat, Trick
+from support.enrolment import until
 
 __all__ = ["Bare", "ByHand", "Said", "bare", "cheat"]
 
@@ -61,8 +62,7 @@ class _Open(FederationClient):
 async def cheat(folder: Path, trick: Trick) -> FedDMFError | None:
     """Take part in the next run with a member that sends what `trick` makes; return what that ended with."""
     async with _Open(folder, NodeSettings(call_s=10, reconnect_s=5)) as client:
-        while not (run := (await client.beat("")).waiting_run):
-            await asyncio.sleep(0.05)
+        run = await _waiting_run(lambda: client.beat(""))
         part = prepare(PartyFolder(folder), client.party, await client.plan(run), run)
         client.run = run
         gate = cast("EgressGate", _NoGate())
@@ -75,6 +75,17 @@ async def cheat(folder: Path, trick: Trick) -> FedDMFError | None:
         except FedDMFError as error:
             return error
         return None
+
+
+async def _waiting_run(beat: Callable[[], Awaitable[pb.BeatReply]]) -> str:
+    runs: list[str] = []
+
+    async def told() -> bool:
+        runs.append((await beat()).waiting_run)
+        return bool(runs[-1])
+
+    await until(told)
+    return runs[-1]
 
 
 @dataclass(frozen=True)
@@ -99,9 +110,7 @@ class Bare:
 
     async def waiting_run(self) -> str:
         """Wait for a run that waits for this party."""
-        while not (run := str((await self.stub.Beat(pb.BeatRequest(), timeout=10)).waiting_run)):
-            await asyncio.sleep(0.05)
-        return run
+        return await _waiting_run(lambda: self.stub.Beat(pb.BeatRequest(), timeout=10))
 
     async def join(self) -> str:
         """Accept the next run; return its id."""

@@ -10,24 +10,21 @@ import typer
 from rich.table import Table
 
 from feddmf.catalogue.table import Catalogue, parse_catalogue
+from feddmf.cli.options import VersionOption
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import CatalogueError
-from feddmf.files import read_bytes
-from feddmf_coordinator.cli.coordinator import FolderOption
-from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf.files import read_text
+from feddmf_coordinator.cli.options import FolderOption, open_database
 from feddmf_coordinator.store.catalogues import (
     accepted_digests,
     add_catalogue,
     find_catalogue,
     latest_version,
 )
-from feddmf_coordinator.store.database import Database
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-
-VersionOption = Annotated[int, typer.Option("--version", help="Catalogue version; the latest by default.")]
 
 
 @app.command("publish")
@@ -38,12 +35,8 @@ def publish(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Publish a catalogue as the next version; the parties accept its digest before they use it."""
-    content = read_bytes(file, what="the catalogue", hint="name an existing CSV file")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CatalogueError(f"{file} is not UTF-8 text", hint="save it as UTF-8") from error
-    with _open(folder) as database:
+    text = read_text(file, what="the catalogue", hint="name an existing CSV file")
+    with open_database(folder) as database:
         with database.read() as connection:
             newest = latest_version(connection)
             if newest:
@@ -60,7 +53,7 @@ def show_(
     *, folder: FolderOption = Path(), version: VersionOption = 0, output: FormatOption = OutputFormat.TEXT
 ) -> None:
     """Show a published version and who has accepted it."""
-    with _open(folder) as database, database.read() as connection:
+    with open_database(folder) as database, database.read() as connection:
         catalogue = find_catalogue(connection, version)
         accepted = accepted_digests(connection, catalogue.version)
     data = _describe(catalogue, accepted)
@@ -72,7 +65,7 @@ def coverage(
     *, folder: FolderOption = Path(), version: VersionOption = 0, output: FormatOption = OutputFormat.TEXT
 ) -> None:
     """Show how many items each pair of parties has in common."""
-    with _open(folder) as database, database.read() as connection:
+    with open_database(folder) as database, database.read() as connection:
         catalogue = find_catalogue(connection, version)
     pairs = [vars(pair) for pair in catalogue.coverage()]
     columns = ("left", "right", "shared", "left_items", "right_items")
@@ -82,11 +75,6 @@ def coverage(
         output,
         lambda: table(columns, rows, title=f"catalogue version {catalogue.version}"),
     )
-
-
-def _open(folder: Path) -> Database:
-    where = CoordinatorFolder(folder)
-    return Database.open(where.database_url(where.load()))
 
 
 def _refuse_same(newest: Catalogue, text: str, where: str) -> None:

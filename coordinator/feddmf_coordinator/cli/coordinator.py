@@ -8,20 +8,19 @@ from typing import Annotated
 import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.tables import utc
 from feddmf.config import parse_settings
 from feddmf_coordinator import enrolling
+from feddmf_coordinator.cli.options import FolderOption
 from feddmf_coordinator.cli.serving import start, status
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 
-__all__ = ["FolderOption", "app"]
+__all__ = ["app"]
 
 app = typer.Typer(
     help="Run the neutral side: authority, enrolment, server.", no_args_is_help=True, add_completion=False
 )
 
-FolderOption = Annotated[
-    Path, typer.Option("--folder", help="The coordinator's folder.", show_default="here")
-]
 PartyArgument = Annotated[str, typer.Argument(help="Id of the party: lower-case letters, digits, hyphens.")]
 PassphraseOption = Annotated[
     Path | None,
@@ -95,7 +94,8 @@ def invite(
         "root_fingerprint": made.root_fingerprint,
     }
     columns = ("party", "file", "expires")
-    show(data, output, lambda: table(columns, [(party, str(made.file), expires)]))
+    until = utc(made.invitation.expires)
+    show(data, output, lambda: table(columns, [(party, str(made.file), until)]))
     say(
         f"send the file to {party} as you would send a password; by another way, tell the root fingerprint\n"
         f"  {made.root_fingerprint}"
@@ -119,15 +119,15 @@ def approve(
     )
     if fingerprint is None:
         say(f"approved without --fingerprint: check with {party} that its key is\n  {made.key_fingerprint}")
-    until = made.until.isoformat(timespec="seconds")
     data = {
         "party": party,
         "key_fingerprint": made.key_fingerprint,
         "certificate_fingerprint": made.certificate_fingerprint,
         "serial": made.serial,
-        "valid_until": until,
+        "valid_until": made.until.isoformat(timespec="seconds"),
     }
-    show(data, output, lambda: table(("party", "valid until", "serial"), [(party, until, made.serial)]))
+    rows = [(party, utc(made.until), made.serial)]
+    show(data, output, lambda: table(("party", "valid until", "serial"), rows))
 
 
 @app.command("revoke")
@@ -149,8 +149,8 @@ def renew(
 ) -> None:
     """Give the server a new certificate, also after a change of `hosts`; start it again afterwards."""
     until = enrolling.renew(CoordinatorFolder(folder), passphrase_file=passphrase_file)
-    shown = until.isoformat(timespec="seconds")
-    show({"valid_until": shown}, output, lambda: table(("server certificate until",), [(shown,)]))
+    data = {"valid_until": until.isoformat(timespec="seconds")}
+    show(data, output, lambda: table(("server certificate until",), [(utc(until),)]))
     say("start the server again to use it")
 
 

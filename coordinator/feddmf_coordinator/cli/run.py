@@ -11,14 +11,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.progress import RoundProgress, run_figures
+from feddmf.cli.tables import utc
 from feddmf.errors import CatalogueError, RunFailed, TimedOut
 from feddmf.plan import Plan, matched_rows
 from feddmf.protocols.registry import protocol_for
 from feddmf.runfile import RunSettings, load_run
-from feddmf_coordinator.cli.coordinator import FolderOption
-from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.cli.options import FolderOption, open_database
 from feddmf_coordinator.store.catalogues import accepted_digests, find_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.runs import (
@@ -36,7 +37,7 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 RunArgument = Annotated[str, typer.Argument(help="Id of the run, as `feddmf run list` shows it.")]
-LimitOption = Annotated[float, typer.Option("--wait", help="Give up watching after this many seconds.")]
+LimitOption = Annotated[float, seconds_option("Give up watching after this many seconds.")]
 
 _POLL_S = 0.25
 
@@ -52,7 +53,7 @@ def submit(
 ) -> None:
     """Submit a run; it pins the latest catalogue, which each of its parties must have accepted."""
     settings = load_run(file)
-    with _open(folder) as database:
+    with open_database(folder) as database:
         with database.begin() as connection:
             catalogue = find_catalogue(connection)
             digest = catalogue.digest()
@@ -74,11 +75,16 @@ def submit(
 @app.command("list")
 def list_(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT) -> None:
     """List all runs, oldest first."""
-    with _open(folder) as database, database.read() as connection:
+    with open_database(folder) as database, database.read() as connection:
         found = list_runs(connection)
     data = {"runs": [_describe(run) for run in found]}
-    rows = [(each["run"], each["state"], ", ".join(each["parties"]), each["reason"]) for each in data["runs"]]
-    show(data, output, lambda: table(("run", "state", "parties", "reason"), rows))
+    rows = [
+        (run.run, run.state.value, ", ".join(run.plan.roster), utc(run.submitted_at), run.reason)
+        for run in found
+    ]
+    show(data, output, lambda: table(("run", "state", "parties", "submitted", "reason"), rows))
+    if not found:
+        say("no run yet; submit one: feddmf run submit FILE.toml")
 
 
 @app.command("show")
@@ -86,7 +92,7 @@ def show_(
     run: RunArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
 ) -> None:
     """Show one run: state, settings, and the figures of every round."""
-    with _open(folder) as database, database.read() as connection:
+    with open_database(folder) as database, database.read() as connection:
         found = find_run(connection, run)
         rounds = list_rounds(connection, run)
     data = {**_describe(found), "plan": found.plan.model_dump(mode="json"), "rounds": list(rounds)}
@@ -104,7 +110,7 @@ def watch(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Follow a run until it ends; the exit code is 1 where it failed."""
-    with _open(folder) as database:
+    with open_database(folder) as database:
         _watch(database, run, limit_s, output)
 
 
@@ -113,14 +119,9 @@ def stop(
     run: RunArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
 ) -> None:
     """Ask the coordinator to end a run; nothing of it is published."""
-    with _open(folder) as database, database.begin() as connection:
+    with open_database(folder) as database, database.begin() as connection:
         ask_to_stop(connection, run)
     show({"run": run, "stop_asked": True}, output, lambda: f"run {run} will stop")
-
-
-def _open(folder: Path) -> Database:
-    where = CoordinatorFolder(folder)
-    return Database.open(where.database_url(where.load()))
 
 
 def _check(
@@ -212,10 +213,15 @@ def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
             each["number"] + 1,
             float(each["seconds"]),
             each["diagnostics"]["cosine"],
-            "-" if each["diagnostics"]["probe_cosine"] is None else each["diagnostics"]["probe_cosine"],
+            each["diagnostics"]["probe_cosine"],
             *(each["diagnostics"]["parties"][name]["loss"] for name in names),
         )
         for each in rounds
     ]
-    title = f"{run.run}: {run.state.value}" + (f" ({run.reason})" if run.reason else "")
+    ended = f", ended {utc(run.ended_at)}" if run.ended_at else ""
+    title = (
+        f"{run.run}: {run.state.value}" + (f" ({run.reason})" if run.reason else "") + "\n"
+        f"{', '.join(names)}; catalogue version {run.catalogue_version}; "
+        f"submitted {utc(run.submitted_at)}{ended}"
+    )
     return table(columns, rows, title=title)

@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.tables import utc
+from feddmf_coordinator.cli.options import FolderOption
+from feddmf_coordinator.server.ports import endpoint
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import accepted_digests, latest_version
 from feddmf_coordinator.store.database import Database
-from feddmf_coordinator.store.enrolment import list_parties
+from feddmf_coordinator.store.enrolment import PartyRecord, list_parties
 from feddmf_coordinator.store.runs import RunState, list_runs
 
 __all__ = ["start", "status"]
 
-FolderOption = Annotated[
-    Path, typer.Option("--folder", help="The coordinator's folder.", show_default="here")
-]
 _UNDER_WAY = (RunState.SUBMITTED, RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 
 
@@ -34,12 +33,12 @@ def start(
 ) -> None:
     """Serve the federation until SIGTERM or Ctrl-C."""
     # Only this command needs gRPC.
-    from feddmf_coordinator.server.serve import serve
+    from feddmf_coordinator.server.serve import serve_until_signal
 
     log_to_stderr(verbose=verbose)
 
     async def main() -> None:
-        await serve(CoordinatorFolder(folder), asyncio.Event())
+        await serve_until_signal(CoordinatorFolder(folder))
 
     asyncio.run(main())
 
@@ -55,24 +54,26 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         runs = list_runs(connection, *_UNDER_WAY)
     data: dict[str, Any] = {
         "federation": settings.federation,
-        "address": f"{settings.listen}:{settings.port}",
+        "address": endpoint(settings.listen, settings.port),
         "serving": _answers(settings.listen, settings.port),
         "catalogue_version": version,
         "parties": [
             {
                 "party": each.party,
-                "certificate_until": None
-                if each.certificate_until is None
-                else each.certificate_until.isoformat(),
+                "certificate_until": each.certificate_until and each.certificate_until.isoformat(),
                 "waits_for_approval": each.request_fingerprint,
-                "invited_until": None if each.invited_until is None else each.invited_until.isoformat(),
+                "invited_until": each.invited_until and each.invited_until.isoformat(),
                 "catalogue_accepted": each.party in accepted,
             }
             for each in parties
         ],
         "runs": [{"run": run.run, "state": run.state.value} for run in runs],
     }
-    show(data, output, lambda: _parties_table(data))
+    rows = [(each.party, _standing(each), each.party in accepted) for each in parties]
+    columns = ("party", "standing", "accepted the catalogue")
+    show(data, output, lambda: table(columns, rows, title=_title(data)))
+    if not parties:
+        say("no party yet; invite one: feddmf coordinator invite PARTY")
     for run in data["runs"]:
         say(f"run {run['run']} is {run['state']}")
 
@@ -85,22 +86,16 @@ def _answers(host: str, port: int) -> bool:
         return False
 
 
-def _parties_table(data: dict[str, Any]) -> Table:
-    rows = [
-        (each["party"], _standing(each), "yes" if each["catalogue_accepted"] else "no")
-        for each in data["parties"]
-    ]
+def _title(data: dict[str, Any]) -> str:
     serving = "serving" if data["serving"] else "not serving"
-    title = (
-        f"federation {data['federation']} at {data['address']}: {serving}, "
-        f"catalogue version {data['catalogue_version'] or 'none'}"
-    )
-    return table(("party", "standing", "accepted the catalogue"), rows, title=title)
+    version = data["catalogue_version"]
+    catalogue = f"catalogue version {version}" if version else "no catalogue yet"
+    return f"federation {data['federation']} at {data['address']}: {serving}, {catalogue}"
 
 
-def _standing(party: dict[str, Any]) -> str:
-    if party["waits_for_approval"]:
-        return f"waits for approval; its key is {party['waits_for_approval']}"
-    if party["certificate_until"]:
-        return f"enrolled until {party['certificate_until'][:10]}"
-    return f"invited until {party['invited_until']}" if party["invited_until"] else "no certificate"
+def _standing(party: PartyRecord) -> str:
+    if party.request_fingerprint:
+        return f"waits for approval; its key is {party.request_fingerprint}"
+    if party.certificate_until:
+        return f"enrolled until {utc(party.certificate_until)}"
+    return f"invited until {utc(party.invited_until)}" if party.invited_until else "no certificate"

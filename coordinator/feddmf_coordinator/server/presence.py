@@ -1,4 +1,4 @@
-"""When each party was last heard from; any admitted call is a sign of life."""
+"""When each party of a run was last heard from in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ __all__ = ["Presence"]
 
 
 class Presence:
-    """Last sign of life by party, on a monotonic clock."""
+    """Last sign of life by party, on a monotonic clock.
+
+    Each run has its own: a node that was started again and knows nothing of the run is alive, but
+    missing from it.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -17,9 +21,9 @@ class Presence:
         self._started = clock()
 
     def touch(self, party: str) -> None:
-        """Note that `party` has just called."""
+        """Note that `party` has just given a sign of life."""
         self._seen[party] = self._clock()
 
     def silence(self, party: str) -> float:
-        """Return for how many seconds `party` has been silent (since the server started, if ever since)."""
+        """Return for how many seconds `party` has been silent (since this began, if it always was)."""
         return self._clock() - self._seen.get(party, self._started)

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 
 import grpc
 
+from feddmf.errors import LocalResourceError
 from feddmf.locks import only_one
 from feddmf.wire.codec import MAX_MESSAGE_BYTES
 from feddmf.wire.federation_pb2_grpc import add_FederationServicer_to_server
+from feddmf_coordinator.server.calls import Calls
 from feddmf_coordinator.server.credentials import federation_credentials
 from feddmf_coordinator.server.enrolment import serve_enrolment
 from feddmf_coordinator.server.federation import FederationService
 from feddmf_coordinator.server.identity import Doorkeeper
+from feddmf_coordinator.server.library import Library
 from feddmf_coordinator.server.ports import check_port, endpoint
-from feddmf_coordinator.server.presence import Presence
 from feddmf_coordinator.server.supervisor import Supervisor
-from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.publications import VectorShelf
 
-__all__ = ["serve"]
+__all__ = ["listen", "serve", "serve_until_signal"]
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.max_concurrent_streams", 64),
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -39,28 +43,33 @@ _OPTIONS = (
 _MOST_CALLS = 1_024
 
 
-async def serve(folder: CoordinatorFolder, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set or a signal comes.
+async def serve_until_signal(folder: CoordinatorFolder) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await serve(folder, stop)
+
+
+async def serve(
+    folder: CoordinatorFolder, stop: asyncio.Event, *, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until `stop` is set; `ready` is called once parties can connect.
 
     Raises LocalResourceError where a port is taken or another process serves this folder, InputError
     where the folder's files cannot be used.
     """
     settings = folder.load()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
     lock = only_one(folder.path / "serving.lock", doing="serving")
     with lock, Database.open(folder.database_url(settings)) as database:
         check_port(settings.listen, settings.port)
-        shelf, presence = VectorShelf(folder.path / "vectors"), Presence()
-        supervisor = Supervisor(database, shelf, presence)
-        doorkeeper = Doorkeeper(settings.federation, database)
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
-        service = FederationService(settings.federation, doorkeeper, database, shelf, supervisor, presence)
-        add_FederationServicer_to_server(service, server)
-        address = endpoint(settings.listen, settings.port)
-        server.add_secure_port(address, federation_credentials(folder))
-        await server.start()
-        log.info("federation %s is served at %s", settings.federation, address)
+        shelf = VectorShelf(folder.path / "vectors")
+        supervisor = Supervisor(database, shelf)
+        supervisor.recover()
+        calls = Calls(Doorkeeper(settings.federation, database))
+        service = FederationService(settings.federation, calls, Library(database, shelf), supervisor)
+        server = await listen(folder, settings, service)
+        ready()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(supervisor.serve(stop))
@@ -70,3 +79,23 @@ async def serve(folder: CoordinatorFolder, stop: asyncio.Event) -> None:
         finally:
             await server.stop(_GRACE_S)
             log.info("stopped")
+
+
+async def listen(
+    folder: CoordinatorFolder, settings: CoordinatorSettings, service: FederationService
+) -> grpc.aio.Server:
+    """Return a server that listens on the federation port; LocalResourceError where it is taken."""
+    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
+    add_FederationServicer_to_server(service, server)
+    address = endpoint(settings.listen, settings.port)
+    try:
+        server.add_secure_port(address, federation_credentials(folder))
+    except RuntimeError as error:
+        # Taken since it was looked at.
+        raise LocalResourceError(
+            f"cannot listen on {address}: {error}",
+            hint="end what listens there, or change `port` in coordinator.toml",
+        ) from error
+    await server.start()
+    log.info("federation %s is served at %s", settings.federation, address)
+    return server

@@ -3,133 +3,207 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from feddmf.catalogue.table import Catalogue
-from feddmf.errors import FedDMFError, Misconduct, PartyMissing, RunFailed
+from feddmf.errors import FedDMFError, Misconduct, RunFailed, TimedOut
+from feddmf.members.base import Reply
 from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.plan import Plan, matched_rows
+from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf.rounds import RoundRecord, RoundTable
+from feddmf_coordinator.server.endings import broken, shut_down, stopped
+from feddmf_coordinator.server.endings import missing as party_missing
+from feddmf_coordinator.server.journal import Journal
 from feddmf_coordinator.server.presence import Presence
-from feddmf_coordinator.store.database import Database
-from feddmf_coordinator.store.publications import Publication, VectorShelf, add_publication
-from feddmf_coordinator.store.runs import RunState, add_round, answer_run, find_run, set_state
+from feddmf_coordinator.store.runs import RunState
 
 __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.2
-_STOP_POLL_S = 1.0
+_STOP_POLL_S = 0.5
 
 
 class Session:
     """A run that this process serves; `run` takes it to its end and never raises a user's error."""
 
-    def __init__(
-        self, plan: Plan, catalogue: Catalogue, database: Database, shelf: VectorShelf, presence: Presence
-    ) -> None:
+    def __init__(self, plan: Plan, catalogue: Catalogue, journal: Journal) -> None:
         self.plan = plan
         self.state = RunState.GATHERING
         self.failure: FedDMFError | None = None
         self._catalogue = catalogue
-        self._database = database
-        self._shelf = shelf
-        self._presence = presence
+        self._journal = journal
+        self._presence = Presence()
         self._protocol = protocol_for(plan.settings.protocol)
         self._rows = matched_rows(catalogue, plan)
         self._table = RoundTable(self._protocol, plan, self._rows, on_round=self._note_round)
         self._accepted: set[str] = set()
-        self._declined: dict[str, str] = {}
-        self._published: set[str] = set()
-        self._offerable = {party: set(catalogue.view(party).exclusive(plan.roster)) for party in plan.roster}
+        self._published: dict[str, str] = {}
+        self._offerable = {
+            party: frozenset(catalogue.view(party).exclusive(plan.roster)) for party in plan.roster
+        }
         self._rounds_done = 0
         self._round_began = self._stop_looked = time.monotonic()
+        self._trouble: FedDMFError | None = None
+        self._changed = asyncio.Event()
+        self._begun = asyncio.Event()
         self._rounds_over = asyncio.Event()
-
-    def table_for(self, party: str) -> RoundTable:
-        """Return the round table, for a party that has joined; RunFailed for anybody else."""
-        if party not in self._accepted:
-            raise RunFailed(f"{party} has not joined run {self.plan.run}", hint="join it first")
-        return self._table
+        self._turn = asyncio.Lock()
 
     @property
     def publication_schema(self) -> PayloadSchema:
         """What a publication of this run holds."""
         return self._protocol.publication(self.plan)
 
-    def waits_for_answer(self, party: str) -> bool:
-        """Tell whether the run waits for `party` to accept or decline."""
-        undecided = party not in self._accepted and party not in self._declined
-        return self.state is RunState.GATHERING and party in self.plan.roster and undecided
+    def phase(self, name: str) -> Phase:
+        """Return the phase called `name`; RunFailed where the run has none."""
+        return self._table.phase(name)
 
     def sizes(self, party: str) -> dict[Axis, int]:
         """Return the row counts of `party`'s payloads."""
         return self._rows.sizes(party)
 
-    def answer(self, party: str, *, accepted: bool, reason: str) -> None:
-        """Take in a party's answer."""
-        if self.waits_for_answer(party):
-            with self._database.begin() as connection:
-                answer_run(connection, self.plan.run, party, accepted=accepted, reason=reason)
+    def offerable(self, party: str) -> frozenset[str]:
+        """Return the keys that `party` alone sells in this run, which is all that it may publish."""
+        return self._offerable[party]
+
+    def touch(self, party: str) -> None:
+        """Note a sign of life of `party` in this run."""
+        self._presence.touch(party)
+
+    def waits_for_answer(self, party: str) -> bool:
+        """Tell whether the run waits for `party` to accept or decline."""
+        waiting = self.state is RunState.GATHERING and self._trouble is None
+        return waiting and party in self.plan.roster and party not in self._accepted
+
+    async def answer(self, party: str, *, accepted: bool, reason: str) -> None:
+        """Take in a party's answer: yes, no, or no after a yes, by which it leaves the run."""
+        async with self._turn:
+            if self.state.ended or self._trouble is not None or party in self._published:
+                return
+            if accepted and (self.state is not RunState.GATHERING or party in self._accepted):
+                return
+            await self._journal.answer(party, accepted=accepted, reason=reason)
+            does = "joins" if accepted else "leaves" if party in self._accepted else "declines"
+            log.info("%s %s run %s %s", party, does, self.plan.run, reason)
+            self.touch(party)
             if accepted:
                 self._accepted.add(party)
-            else:
-                self._declined[party] = reason
-            log.info("%s %s run %s %s", party, "joins" if accepted else "declines", self.plan.run, reason)
+                self._changed.set()
+                return
+        self.blame(
+            RunFailed(f"{party} {does} the run: {reason}", hint=f"settle it with {party}; submit again")
+        )
 
-    def blame(self, error: Misconduct) -> None:
-        """End the run because of what a party sent."""
+    def blame(self, error: FedDMFError) -> None:
+        """End the run because of `error`: whoever waits is told now, the rest when they come."""
+        self._trouble = self._trouble or error
         self._table.fail(error)
+        self._changed.set()
 
-    def check_offer(self, party: str, keys: tuple[str, ...]) -> None:
-        """Raise Misconduct unless each key is an exclusive item of `party`, once."""
-        stranger = next((key for key in keys if key not in self._offerable[party]), None)
-        if stranger is not None or len(set(keys)) < len(keys):
-            raise Misconduct(
-                party,
-                f"{party} publishes {stranger!r}, which is not an item of its own alone"
-                if stranger is not None
-                else f"{party} publishes an item twice",
-                hint="mend its offer file: feddmf attributes offer",
+    @contextmanager
+    def blaming(self) -> Iterator[None]:
+        """End the run with the Misconduct that is raised in a block."""
+        try:
+            yield
+        except Misconduct as error:
+            log.warning("run %s: %s", self.plan.run, error.message)
+            self.blame(error)
+            raise
+
+    def check_joined(self, party: str) -> None:
+        """Raise what the run ended with, or RunFailed where `party` has not joined it."""
+        if self.failure is not None or self._trouble is not None:
+            raise self.failure or self._trouble or RunFailed(f"run {self.plan.run} has ended")
+        if party not in self._accepted:
+            raise RunFailed(f"{party} has not joined run {self.plan.run}", hint="join it first")
+
+    async def begun(self, party: str) -> None:
+        """Wait until everybody has joined: nothing is taken from `party` before; raises as `check_joined`."""
+        self.check_joined(party)
+        await self._begun.wait()
+        self.check_joined(party)
+
+    def check_publishing(self, party: str) -> None:
+        """Raise RunFailed where `party` may not publish now."""
+        self.check_joined(party)
+        if not self._table.finished.is_set():
+            raise RunFailed(
+                f"run {self.plan.run} is {self.state.value}; nothing is published before its last round",
+                hint="both ends must run the same version",
             )
 
+    async def exchange(self, party: str, phase: str, number: int, payload: Payload) -> Reply:
+        """Put a contribution on the round table and wait for the round; raises the run's failure."""
+        self.check_joined(party)
+        self.touch(party)
+        try:
+            with self.blaming():
+                return await self._table.exchange(party, phase, number, payload)
+        except (RunFailed, TimedOut):
+            raise
+        except Exception as error:
+            # A round that cannot be combined: the log has why, and nobody waits for it in vain.
+            log.exception("run %s broke in %s %d", self.plan.run, phase, number)
+            self.blame(broken())
+            raise broken() from error
+        finally:
+            self.touch(party)
+            self._changed.set()
+
     async def publish(self, party: str, keys: tuple[str, ...], payload: Payload) -> None:
-        """Keep what `party` publishes; only after a run whose rounds have held."""
+        """Keep what `party` publishes, once; only after a run whose rounds have held."""
+        self.check_publishing(party)
+        # The last reply may reach the party before this run's own task has seen that the rounds are over.
         await self._rounds_over.wait()
-        if self.state is not RunState.PUBLISHING:
-            raise RunFailed(f"run {self.plan.run} is {self.state.value}; nothing is published now")
-        items = tuple((key, self._catalogue.labels[key]) for key in keys)
-        publication = Publication(self.plan.run, party, items, self._shelf.put(payload))
-        with self._database.begin() as connection:
-            add_publication(connection, publication, now=datetime.now(UTC))
-        self._published.add(party)
-        log.info("%s publishes %d item vectors after run %s", party, len(keys), self.plan.run)
+        async with self._turn:
+            self.check_joined(party)
+            digest = payload.sha256().hex()
+            if self._published.get(party) == digest:
+                return
+            if party in self._published:
+                raise RunFailed(
+                    f"{party} has published other vectors for run {self.plan.run} already",
+                    hint="its state was not restored exactly; submit the run again",
+                )
+            if self.state is not RunState.PUBLISHING:
+                raise RunFailed(f"run {self.plan.run} is {self.state.value}; nothing is published now")
+            items = tuple((key, self._catalogue.labels[key]) for key in keys)
+            await self._journal.publish(party, items, payload)
+            self._published[party] = digest
+            self._changed.set()
+            log.info("%s publishes %d item vectors after run %s", party, len(keys), self.plan.run)
 
     async def run(self) -> None:
         """Gather, train, publish; end as finished, failed or stopped."""
+        waits = self.plan.settings.waits
         try:
-            self._enter(RunState.GATHERING)
-            await self._wait(
-                "answer to the run", self._unanswered, self.plan.settings.waits.join_s, absent=False
-            )
+            await self._enter(RunState.GATHERING)
+            await self._wait("answer to the run", self._unanswered, waits.join_s, absent=False)
+            await self._enter(RunState.RUNNING)
             self._round_began = time.monotonic()
-            self._enter(RunState.RUNNING)
+            self._begun.set()
             await self._train()
-            self._enter(RunState.PUBLISHING)
+            await self._enter(RunState.PUBLISHING)
             self._rounds_over.set()
-            await self._wait("publication", self._unpublished, self.plan.settings.waits.publish_s)
-            self._enter(RunState.FINISHED)
+            await self._wait("publication", self._unpublished, waits.publish_s)
+            await self._enter(RunState.FINISHED)
         except FedDMFError as error:
-            self._end(RunState.FAILED, error)
+            await self._end(RunState.FAILED, broken() if type(error) is FedDMFError else error)
         except _Stopped:
-            self._end(RunState.STOPPED, RunFailed("the operator stopped the run"))
+            await self._end(RunState.STOPPED, stopped())
         except asyncio.CancelledError:
-            self._end(RunState.FAILED, _shut_down())
+            await self._end(RunState.FAILED, shut_down())
+            raise
+        except Exception:
+            await self._end(RunState.FAILED, broken())
             raise
 
     async def _train(self) -> None:
@@ -138,92 +212,76 @@ class Session:
             position = self._rounds_done
             phase, number = self._table.current
 
-            def missing(position: int = position) -> tuple[str, ...]:
-                return self._table.missing if self._rounds_done == position else ()
+            def missing(position: int = position) -> tuple[str, ...] | None:
+                over = self._table.finished.is_set() or self._rounds_done > position
+                return None if over else self._table.missing
 
             what = f"contribution to {phase.name} {number + 1} of {phase.rounds}"
             await self._wait(what, missing, self.plan.settings.waits.round_s)
+        await self._journal.write_rounds()
         if self._table.failure is not None:
             raise self._table.failure
 
     async def _wait(
-        self, what: str, missing: Callable[[], tuple[str, ...]], limit_s: float, *, absent: bool = True
+        self,
+        what: str,
+        missing: Callable[[], tuple[str, ...] | None],
+        limit_s: float,
+        *,
+        absent: bool = True,
     ) -> None:
-        """Wait until nobody is missing; PartyMissing names who is, once a bound has passed."""
-        began = time.monotonic()
-        while names := missing():
-            now = time.monotonic()
-            if self._declined:
-                party, reason = next(iter(self._declined.items()))
-                raise RunFailed(
-                    f"{party} declines the run: {reason}", hint=f"settle it with {party}; submit again"
-                )
-            gone = [
-                name for name in names if self._presence.silence(name) > self.plan.settings.waits.absent_s
-            ]
+        """Wait until `missing` is None; PartyMissing names whom it has named once a bound has passed."""
+        waits, began = self.plan.settings.waits, time.monotonic()
+        while (names := missing()) is not None:
+            if self._trouble is not None:
+                raise self._trouble
+            gone = [name for name in names if self._presence.silence(name) > waits.absent_s]
             if absent and gone:
                 silence = max(self._presence.silence(name) for name in gone)
-                raise _missing(gone, f"not heard from for {silence:.0f} s", what)
-            if now - began > limit_s:
-                raise _missing(list(names), f"nothing came within {limit_s:g} s", what)
-            self._check_stop(now)
-            await asyncio.sleep(_TICK_S)
+                raise party_missing(gone, f"not heard from for {silence:.0f} s", what)
+            if time.monotonic() - began > limit_s:
+                raise party_missing(names, f"nothing came within {limit_s:g} s", what)
+            await self._check_stop()
+            await self._journal.write_rounds()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._changed.wait()
+            self._changed.clear()
 
-    def _unanswered(self) -> tuple[str, ...]:
-        return tuple(party for party in self.plan.roster if party not in self._accepted)
+    def _unanswered(self) -> tuple[str, ...] | None:
+        return tuple(party for party in self.plan.roster if party not in self._accepted) or None
 
-    def _unpublished(self) -> tuple[str, ...]:
-        return tuple(party for party in self.plan.roster if party not in self._published)
+    def _unpublished(self) -> tuple[str, ...] | None:
+        return tuple(party for party in self.plan.roster if party not in self._published) or None
 
-    def _check_stop(self, now: float) -> None:
-        if now - self._stop_looked < _STOP_POLL_S:
+    async def _check_stop(self) -> None:
+        if time.monotonic() - self._stop_looked < _STOP_POLL_S:
             return
-        self._stop_looked = now
-        with self._database.read() as connection:
-            if find_run(connection, self.plan.run).stop_asked:
-                raise _Stopped
+        self._stop_looked = time.monotonic()
+        if await self._journal.stop_asked():
+            raise _Stopped
 
-    def _enter(self, state: RunState) -> None:
+    async def _enter(self, state: RunState) -> None:
+        await self._journal.enter(state)
         self.state = state
-        with self._database.begin() as connection:
-            set_state(connection, self.plan.run, state, now=datetime.now(UTC))
         log.info("run %s is %s", self.plan.run, state.value)
 
-    def _end(self, state: RunState, error: FedDMFError) -> None:
+    async def _end(self, state: RunState, error: FedDMFError) -> None:
         self.state, self.failure = state, error
         self._table.fail(error)
+        self._begun.set()
         self._rounds_over.set()
-        with self._database.begin() as connection:
-            set_state(
-                connection,
-                self.plan.run,
-                state,
-                now=datetime.now(UTC),
-                reason=error.message,
-                hint=error.hint,
-            )
         log.warning("run %s %s: %s", self.plan.run, state.value, error.message)
+        async with self._turn:
+            await self._journal.end(state, error)
 
     def _note_round(self, record: RoundRecord) -> None:
         now = time.monotonic()
-        with self._database.begin() as connection:
-            add_round(connection, self.plan.run, self._rounds_done, record, now - self._round_began)
+        self._journal.note_round(self._rounds_done, record, now - self._round_began)
         self._rounds_done += 1
         self._round_began = now
+        self._changed.set()
 
 
 class _Stopped(Exception):  # noqa: N818  (a signal, not an error)
     """The operator asked for the end."""
-
-
-def _shut_down() -> RunFailed:
-    return RunFailed("the coordinator was shut down in the middle of the run", hint="submit the run again")
-
-
-def _missing(parties: list[str], why: str, what: str) -> PartyMissing:
-    names = " and ".join(parties)
-    return PartyMissing(
-        tuple(parties),
-        f"{names} is missing: {why}; the run waits for its {what}",
-        hint=f"look at the node of {names}, start it again (feddmf party start) and submit the run again",
-    )

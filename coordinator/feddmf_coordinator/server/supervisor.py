@@ -5,111 +5,157 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from feddmf.errors import FedDMFError, RunFailed
-from feddmf_coordinator.server.presence import Presence
+from feddmf.errors import FedDMFError, InputError, RunFailed
+from feddmf_coordinator.server.calls import legible
+from feddmf_coordinator.server.endings import broken, interrupted, stopped
+from feddmf_coordinator.server.journal import Journal
 from feddmf_coordinator.server.session import Session
 from feddmf_coordinator.store.catalogues import find_catalogue
 from feddmf_coordinator.store.database import Database
-from feddmf_coordinator.store.publications import VectorShelf
+from feddmf_coordinator.store.publications import VectorShelf, withdraw
 from feddmf_coordinator.store.runs import Run, RunState, find_run, list_runs, set_state
 
 __all__ = ["Supervisor"]
 
 log = logging.getLogger(__name__)
 
-_POLL_S = 0.5
+_POLL_S = 0.25
+_UNDER_WAY = (RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 
 
 class Supervisor:
     """Owns the sessions of this process."""
 
-    def __init__(self, database: Database, shelf: VectorShelf, presence: Presence) -> None:
+    def __init__(self, database: Database, shelf: VectorShelf) -> None:
         self._database = database
         self._shelf = shelf
-        self._presence = presence
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
+    def recover(self) -> None:
+        """Say of runs that an earlier process left in the middle that they have failed.
+
+        Call it before parties can: they ask for the end of their run as soon as they are answered.
+        """
+        with self._database.read() as connection:
+            left = list_runs(connection, *_UNDER_WAY)
+        for run in left:
+            self._end(run.run, RunState.FAILED, interrupted())
+
     async def serve(self, stop: asyncio.Event) -> None:
         """Begin runs as they are submitted until `stop`; then end those under way."""
-        self._fail_interrupted()
         try:
             while not stop.is_set():
-                for run in self._waiting():
-                    self._begin(run)
+                for run in await self._ready():
+                    await self._begin(run)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _POLL_S)
+                    async with asyncio.timeout(_POLL_S):
+                        await stop.wait()
         finally:
-            for task in self._tasks.values():
+            tasks = tuple(self._tasks.values())
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def session(self, run: str, party: str) -> Session:
-        """Return the session of `run` for one of its parties; RunFailed where this process has none."""
+    async def session(self, run: str, party: str) -> Session:
+        """Return the session of `run` for one of its parties; RunFailed, with why, where it has ended."""
         session = self._sessions.get(run)
-        if session is None or party not in session.plan.roster:
-            raise RunFailed(f"{party} has no part in a run {run!r}", hint="list runs: feddmf run list")
-        return session
+        if session is not None and party in session.plan.roster:
+            return session
+        found = await self.find(run, party)
+        raise RunFailed(found.reason or f"run {found.run} is {found.state.value}", hint=found.hint)
+
+    async def find(self, run: str, party: str) -> Run:
+        """Return a run as the database has it, to one of its parties; to others there is none."""
+
+        def look() -> Run:
+            with self._database.read() as connection:
+                return find_run(connection, run)
+
+        with contextlib.suppress(InputError):
+            found = await asyncio.to_thread(look)
+            if party in found.plan.roster:
+                return found
+        raise RunFailed(
+            f"{party} has no part in a run {legible(repr(run), 60)}",
+            hint="ask the operator: feddmf run list",
+        )
 
     def waiting_for(self, party: str) -> str:
         """Return the oldest run that waits for `party`'s answer; empty without one."""
         return next((run for run, session in self._sessions.items() if session.waits_for_answer(party)), "")
 
-    def state_of(self, run: str, party: str) -> tuple[RunState, str]:
-        """Return state and reason of `run` for one of its parties, from memory or the database."""
+    async def state_of(self, run: str, party: str) -> tuple[RunState, str]:
+        """Return state and reason of `run` for one of its parties, who is alive in it."""
         session = self._sessions.get(run)
         if session is not None and party in session.plan.roster:
+            session.touch(party)
             return session.state, "" if session.failure is None else session.failure.message
-        with self._database.read() as connection:
-            found = find_run(connection, run)
-        if party not in found.plan.roster:
-            raise RunFailed(f"{party} has no part in a run {run!r}", hint="list runs: feddmf run list")
+        found = await self.find(run, party)
         return found.state, found.reason
 
-    def _waiting(self) -> list[Run]:
-        """Return submitted runs whose parties are all free, oldest first."""
+    async def _ready(self) -> list[Run]:
+        try:
+            return await asyncio.to_thread(self._waiting, dict(self._sessions))
+        except FedDMFError as error:
+            # A disk that is full or a database that is away: what runs goes on, what waits waits.
+            log.error("cannot look for runs that wait: %s", error.message)  # noqa: TRY400  (no traceback)
+            return []
+
+    def _waiting(self, sessions: Mapping[str, Session]) -> list[Run]:
+        """Return submitted runs whose parties are all free, oldest first; end what nobody serves.
+
+        `sessions` are those from before the look: one that ends meanwhile has written its own end.
+        """
         with self._database.read() as connection:
-            submitted = list_runs(connection, RunState.SUBMITTED)
-        busy = {party for session in self._sessions.values() for party in session.plan.roster}
+            known = list_runs(connection, RunState.SUBMITTED, *_UNDER_WAY)
+        busy = {party for session in sessions.values() for party in session.plan.roster}
         ready = []
-        for run in submitted:
+        for run in known:
+            if run.run in sessions:
+                continue
+            if run.state is not RunState.SUBMITTED:
+                # Its session could not write its own end.
+                self._end(run.run, RunState.FAILED, broken())
+                continue
             if run.stop_asked:
-                self._end(run.run, RunState.STOPPED, RunFailed("the operator stopped the run"))
-            elif busy.isdisjoint(run.plan.roster):
+                self._end(run.run, RunState.STOPPED, stopped())
+                continue
+            if busy.isdisjoint(run.plan.roster):
                 ready.append(run)
+            # Also where it has to wait: a later run must not overtake it with one of its parties.
             busy.update(run.plan.roster)
         return ready
 
-    def _begin(self, run: Run) -> None:
+    async def _begin(self, run: Run) -> None:
         try:
-            with self._database.read() as connection:
-                catalogue = find_catalogue(connection, run.catalogue_version)
-            session = Session(run.plan, catalogue, self._database, self._shelf, self._presence)
-        except FedDMFError as error:
-            self._end(run.run, RunState.FAILED, error)
+            session = await asyncio.to_thread(self._make_session, run)
+        except Exception as error:
+            failure = error if isinstance(error, FedDMFError) else broken()
+            log.exception("cannot begin run %s", run.run)
+            await asyncio.to_thread(self._end, run.run, RunState.FAILED, failure)
             return
         self._sessions[run.run] = session
         task = asyncio.create_task(session.run())
         self._tasks[run.run] = task
         task.add_done_callback(lambda done: self._ended(run.run, done))
 
+    def _make_session(self, run: Run) -> Session:
+        with self._database.read() as connection:
+            catalogue = find_catalogue(connection, run.catalogue_version)
+        return Session(run.plan, catalogue, Journal(self._database, self._shelf, run.run))
+
     def _ended(self, run: str, task: asyncio.Task[None]) -> None:
         del self._tasks[run], self._sessions[run]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("run %s broke this coordinator", run, exc_info=error)
-            self._end(run, RunState.FAILED, RunFailed("an internal error of the coordinator; see its log"))
-
-    def _fail_interrupted(self) -> None:
-        """Say of runs that an earlier process left in the middle that they have failed."""
-        with self._database.read() as connection:
-            left = list_runs(connection, RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
-        for run in left:
-            ended = RunFailed("the coordinator ended in the middle of the run", hint="submit the run again")
-            self._end(run.run, RunState.FAILED, ended)
 
     def _end(self, run: str, state: RunState, error: FedDMFError) -> None:
         with self._database.begin() as connection:
             set_state(connection, run, state, now=datetime.now(UTC), reason=error.message, hint=error.hint)
+            withdraw(connection, run)
+        self._shelf.remove(run)
         log.warning("run %s %s: %s", run, state.value, error.message)

@@ -1,7 +1,9 @@
-"""What parties published after a run: the item list in the database, the vectors in a file by digest."""
+"""What parties published after a run: the item list in the database, the vectors in a file a party."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +14,12 @@ from safetensors.numpy import load_file, save_file
 from sqlalchemy import JSON, BigInteger, Column, Connection, ForeignKey, String, Table, select
 
 from feddmf.errors import LocalResourceError
-from feddmf.files import replacing
+from feddmf.files import explain_os_error, replacing
 from feddmf.payload import Payload
 from feddmf_coordinator.store.database import metadata, to_seconds
 from feddmf_coordinator.store.runs import runs
 
-__all__ = ["Publication", "VectorShelf", "add_publication", "list_publications"]
+__all__ = ["Publication", "VectorShelf", "add_publication", "list_publications", "withdraw"]
 
 publications = Table(
     "publications",
@@ -70,31 +72,41 @@ def list_publications(connection: Connection, run: str | None = None) -> tuple[P
     )
 
 
+def withdraw(connection: Connection, run: str) -> None:
+    """Remove what was published after `run`."""
+    connection.execute(publications.delete().where(publications.c.run == run))
+
+
 @dataclass(frozen=True)
 class VectorShelf:
-    """Published vectors as safetensors files named by their SHA-256."""
+    """Published vectors as safetensors files, one a run and party."""
 
     folder: Path
 
-    def put(self, payload: Payload) -> str:
-        """Store `payload`; return its digest, in hex."""
-        digest = payload.sha256().hex()
-        with replacing(self._path(digest), mode=0o600) as beside:
+    def put(self, run: str, party: str, payload: Payload) -> str:
+        """Store what `party` publishes after `run`; return its SHA-256, in hex."""
+        with replacing(self._path(run, party), mode=0o600) as beside:
             save_file({name: np.ascontiguousarray(array) for name, array in payload.items()}, beside)
-        return digest
+        return payload.sha256().hex()
 
-    def get(self, digest: str) -> Payload:
+    def get(self, publication: Publication) -> Payload:
         """Return what was stored; LocalResourceError where the file is gone or torn."""
-        path = self._path(digest)
+        path = self._path(publication.run, publication.party)
         try:
             payload = Payload(load_file(path))
         except (OSError, SafetensorError) as error:
             raise LocalResourceError(
                 f"cannot read {path}: {error}", hint="restore it from a backup"
             ) from error
-        if payload.sha256().hex() != digest:
+        if payload.sha256().hex() != publication.sha256:
             raise LocalResourceError(f"{path} is not what was stored", hint="restore it from a backup")
         return payload
 
-    def _path(self, digest: str) -> Path:
-        return self.folder / f"{digest}.safetensors"
+    def remove(self, run: str) -> None:
+        """Remove everything that was stored after `run`."""
+        folder = self.folder / run
+        with explain_os_error(folder), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+    def _path(self, run: str, party: str) -> Path:
+        return self.folder / run / f"{party}.safetensors"

@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from feddmf.config import parse_settings
 from feddmf.errors import InputError
 from feddmf.plan import Plan
 from feddmf.rounds import RoundRecord
@@ -200,7 +201,8 @@ def list_rounds(connection: Connection, run: str, *, after: int = -1) -> tuple[d
 
 
 def _run(row: Row[Any]) -> Run:
-    settings = RunSettings.model_validate(json.loads(row.settings))
+    where = f"run {row.run} in the database"
+    settings = parse_settings(json.loads(row.settings), RunSettings, where=where)
     return Run(
         plan=Plan(run=row.run, catalogue=row.catalogue_digest, settings=settings),
         state=RunState(row.state),

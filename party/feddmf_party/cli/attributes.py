@@ -9,12 +9,12 @@ import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
+from feddmf.files import read_text
 from feddmf_party.catalogue import AcceptedViews
-from feddmf_party.cli.options import FolderOption, party_name
+from feddmf_party.cli.options import FolderOption, RunOption, call_coordinator, finished_run, party_name
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import check_offer, write_offer
 from feddmf_party.prediction import Predictor
-from feddmf_party.run_folder import latest_run
 
 __all__ = ["app"]
 
@@ -39,7 +39,13 @@ def offer(
     if file is not None:
         chosen += _read_keys(file)
     if all_exclusive:
-        chosen += [item.key for item in view.items if not item.peers]
+        exclusive = [item.key for item in view.items if not item.peers]
+        if not exclusive:
+            raise InputError(
+                f"each item of {view.party} is sold by somebody else too",
+                hint="only exclusive items can be offered; see feddmf catalog coverage",
+            )
+        chosen += exclusive
     if not chosen:
         raise InputError("no item is named", hint="give keys, --file or --all-exclusive")
     check_offer(chosen, view, where="feddmf attributes offer" if file is None else str(file))
@@ -53,28 +59,44 @@ def offer(
 def list_(
     *,
     folder: FolderOption = Path(),
-    run: Annotated[str | None, typer.Option(help="Run; the one that finished last by default.")] = None,
+    run: RunOption = None,
     owner: Annotated[str | None, typer.Option(help="Only what this peer offers.")] = None,
+    offers: Annotated[
+        bool,
+        typer.Option("--offers", help="What peers would publish after a next run; asks the coordinator."),
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="Rows to show; --format json has all.")] = 50,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """List the attributes that peers published and that can be asked for."""
-    predictor = Predictor(latest_run(PartyFolder(folder).runs, run))
-    found = [each for each in predictor.attributes() if owner in {None, each.owner}]
+    """List the attributes that peers published and that can be asked for, or with --offers would publish."""
+    where = PartyFolder(folder)
+    if offers:
+        if run is not None:
+            raise InputError(
+                "--offers is about the next run, --run about a past one", hint="give one of them"
+            )
+        found = [(key, label, peer) for peer, key, label in call_coordinator(where, lambda c: c.offers())]
+        source = None
+    else:
+        predictor = Predictor(finished_run(folder, run))
+        found = [(each.key, each.label, each.owner) for each in predictor.attributes()]
+        source = predictor.run
     columns = ("key", "label", "owner")
-    rows = [(each.key, each.label, each.owner) for each in found]
-    data = {"run": predictor.run, "attributes": [dict(zip(columns, row, strict=True)) for row in rows]}
-    title = f"run {predictor.run}: {len(rows)} attributes"
+    rows = [row for row in found if owner in {None, row[2]}]
+    if owner is not None and not rows:
+        others = ", ".join(sorted({row[2] for row in found})) or "nobody"
+        raise InputError(f"{owner} offers nothing here", hint=f"who does: {others}")
+    data = {"run": source, "attributes": [dict(zip(columns, row, strict=True)) for row in rows]}
+    title = (
+        f"offered for a next run: {len(rows)} attributes"
+        if offers
+        else f"run {source}: {len(rows)} attributes"
+    )
     show(data, output, lambda: table(columns, rows[:top], title=title))
     if len(rows) > top and output is OutputFormat.TEXT:
         say(f"{len(rows) - top} more; show them with --top {len(rows)}")
 
 
 def _read_keys(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read keys from {file}: {error}", hint="give a text file, one key a line"
-        ) from error
+    lines = read_text(file, what="the keys", hint="give a text file, one key a line").split("\n")
     return [line.strip() for line in lines if line.strip()]

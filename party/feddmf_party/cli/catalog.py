@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from feddmf.cli.options import VersionOption
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import CatalogueError
 from feddmf_party.catalogue import AcceptedViews, FetchedView
@@ -17,8 +18,6 @@ from feddmf_party.folder import PartyFolder
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-
-VersionOption = Annotated[int, typer.Option("--version", help="Catalogue version; the latest by default.")]
 
 
 @app.command("accept")
@@ -66,7 +65,7 @@ def show_(
     fetched = AcceptedViews(where.catalogue, party_name(where)).get(version)
     items = fetched.view.items
     data = {**_describe(fetched), "view": [item.model_dump(mode="json") for item in items]}
-    rows = [(item.key, item.label, item.local_id, ", ".join(item.peers) or "-") for item in items[:top]]
+    rows = [(item.key, item.label, item.local_id, ", ".join(item.peers) or None) for item in items[:top]]
     title = f"catalogue version {fetched.view.version}: {len(items)} items, digest {fetched.digest}"
     show(data, output, lambda: table(("key", "label", "local id", "also sold by"), rows, title=title))
     if len(items) > top and output is OutputFormat.TEXT:
@@ -84,7 +83,8 @@ def coverage(
     rows = [(peer, sum(peer in item.peers for item in view.items), len(view.items)) for peer in peers]
     columns = ("peer", "shared", "own_items")
     data = {"version": view.version, "peers": [dict(zip(columns, row, strict=True)) for row in rows]}
-    show(data, output, lambda: table(columns, rows))
+    title = f"catalogue version {view.version}"
+    show(data, output, lambda: table(("peer", "shared", "of own items"), rows, title=title))
 
 
 def _describe(fetched: FetchedView) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from feddmf.cli.output import say
+from feddmf.cli.output import describe, say
 from feddmf.cli.progress import RoundProgress
 from feddmf.errors import FedDMFError
 from feddmf_party.folder import PartyFolder
@@ -18,14 +18,16 @@ __all__ = ["run_node"]
 class _Reporter:
     """Turns the node's events into lines on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool) -> None:
+        # What ends the one run ends the command too, which says it last.
+        self._says_failures = not once
         self._progress: RoundProgress | None = None
 
     def events(self) -> NodeEvents:
         return NodeEvents(
             connected=lambda federation, address: say(f"connected to federation {federation} at {address}"),
             joined=self._joined,
-            declined=lambda run, error: say(f"declines run {run}: {error.message}"),
+            declined=self._declined,
             round_done=self._round_done,
             finished=self._finished,
             failed=self._failed,
@@ -48,9 +50,15 @@ class _Reporter:
         self.close()
         say(f"run {kept.path.name} is finished; ask it: feddmf query audience --attribute KEY --top 20")
 
+    def _declined(self, run: str, error: FedDMFError) -> None:
+        self._end(f"declines run {run}", error)
+
     def _failed(self, run: str, error: FedDMFError) -> None:
+        self._end(f"run {run} failed", error)
+
+    def _end(self, what: str, error: FedDMFError) -> None:
         self.close()
-        say(f"run {run} failed: {error.message}" + (f"\n  to do: {error.hint}" if error.hint else ""))
+        say("\n".join(describe(what, error)) if self._says_failures else what)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -60,7 +68,7 @@ class _Reporter:
 
 def run_node(folder: PartyFolder, *, once: bool, wait_s: float | None) -> None:
     """Run the node until a signal, or with `once` until one run has ended."""
-    reporter = _Reporter()
+    reporter = _Reporter(once=once)
     node = Node(folder, reporter.events())
     try:
         if asyncio.run(work_until_signal(node, once=once, wait_s=wait_s)):

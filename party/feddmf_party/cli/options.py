@@ -12,12 +12,15 @@ import typer
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles
+from feddmf_party.run_folder import RunFolder, latest_run
 
-__all__ = ["FolderOption", "call_coordinator", "party_name"]
+__all__ = ["FolderOption", "RunOption", "call_coordinator", "finished_run", "party_name"]
 
 Answer = TypeVar("Answer")
 
 FolderOption = Annotated[Path, typer.Option("--folder", help="The party's folder.", show_default="here")]
+
+RunOption = Annotated[str | None, typer.Option(help="Run to ask.", show_default="the one that finished last")]
 
 # Somebody waits at the terminal: give up sooner than a node does.
 _PATIENCE_S = 5.0
@@ -25,7 +28,16 @@ _PATIENCE_S = 5.0
 
 def party_name(folder: PartyFolder) -> str:
     """Return the id that this folder is enrolled under; InputError where it has not enrolled."""
+    folder.require()
     return IdentityFiles(folder.path).load_federation().party
+
+
+def finished_run(folder: Path, run: str | None) -> RunFolder:
+    """Return `run`, or the run that finished last, of a party's folder or of one that a simulation left."""
+    where = PartyFolder(folder)
+    if not where.runs.is_dir():
+        where.require()
+    return latest_run(where.runs, run)
 
 
 def call_coordinator(folder: PartyFolder, call: Callable[[FederationClient], Awaitable[Answer]]) -> Answer:

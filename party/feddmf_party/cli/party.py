@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +11,14 @@ import typer
 from rich.table import Table
 
 from feddmf.cli.logs import log_to_stderr
+from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
-from feddmf.errors import FedDMFError, InputError
-from feddmf_party.catalogue import AcceptedViews
+from feddmf.cli.tables import utc
+from feddmf.errors import TimedOut
 from feddmf_party.cli.options import FolderOption
 from feddmf_party.enrolling import enroll as enroll_party
 from feddmf_party.folder import PartyFolder
-from feddmf_party.identity import IdentityFiles, diagnose
-from feddmf_party.ledger_file import LedgerFile
-from feddmf_party.offer import read_offer
+from feddmf_party.status import party_status
 
 __all__ = ["app"]
 
@@ -44,9 +44,7 @@ def enroll(
         str | None,
         typer.Option("--fingerprint", help="The root's fingerprint, as the operator told it by another way."),
     ] = None,
-    wait_s: Annotated[
-        float, typer.Option("--wait", help="Seconds to wait for the operator's approval.")
-    ] = 300.0,
+    wait_s: Annotated[float, seconds_option("Seconds to wait for the operator's approval.")] = 300.0,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make a key, ask for a certificate, wait for the operator's approval. Run it again to go on."""
@@ -54,9 +52,10 @@ def enroll(
     def announce(key: str) -> None:
         say(f"this party's key is\n  {key}\nread it to the operator, who runs: feddmf coordinator approve")
 
+    PartyFolder(folder).require()
     made = asyncio.run(enroll_party(folder, invite, fingerprint, wait_s=wait_s, announce=announce))
     if made.valid_until is None:
-        raise InputError(
+        raise TimedOut(
             f"{made.party} is not approved yet", hint="run the command again after the operator's approval"
         )
     data = {
@@ -65,7 +64,7 @@ def enroll(
         "key_fingerprint": made.key_fingerprint,
         "valid_until": made.valid_until.isoformat(),
     }
-    text = f"{made.party} is enrolled in {made.federation} until {made.valid_until:%Y-%m-%d}"
+    text = f"{made.party} is enrolled in {made.federation} until {utc(made.valid_until)}"
     show(data, output, lambda: text)
 
 
@@ -75,7 +74,7 @@ def start(
     folder: FolderOption = Path(),
     once: Annotated[bool, typer.Option("--once", help="End after one run, with its exit code.")] = False,
     wait_s: Annotated[
-        float | None, typer.Option("--wait", help="Give up when no run begins for this many seconds.")
+        float | None, seconds_option("Give up when no run begins for this many seconds.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
 ) -> None:
@@ -91,44 +90,22 @@ def start(
 def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT) -> None:
     """Show identity, catalogue, offer, ledger and finished runs, from this folder's files alone."""
     where = PartyFolder(folder)
-    where.settings()
-    data = _status(where)
+    where.require()
+    data = party_status(where)
     show(data, output, lambda: _status_table(data))
     for problem in data["problems"]:
         say(f"problem: {problem['message']}\n  to do: {problem['hint']}")
 
 
-def _status(where: PartyFolder) -> dict[str, Any]:
-    problems: list[FedDMFError] = list(diagnose(where.path))
-    party = federation = None
-    versions: tuple[int, ...] = ()
-    if IdentityFiles(where.path).federation.exists():
-        found = IdentityFiles(where.path).load_federation()
-        party, federation = found.party, found.federation
-        versions = AcceptedViews(where.catalogue, party).versions()
-    records: int | None = None
-    try:
-        records = len(LedgerFile(where.ledger))
-    except InputError as error:
-        problems.append(error)
-    return {
-        "party": party,
-        "federation": federation,
-        "catalogue_versions": list(versions),
-        "offered": len(read_offer(where.offer_file).items),
-        "ledger_records": records,
-        "runs": sorted(path.parent.name for path in where.runs.glob("*/run.json")),
-        "problems": [problem.as_dict() for problem in problems],
-    }
-
-
 def _status_table(data: dict[str, Any]) -> Table:
+    until = data["certificate_until"]
     rows = [
         ("party", data["party"] or "not enrolled"),
-        ("federation", data["federation"] or "-"),
+        ("federation", data["federation"]),
+        ("certificate until", until and utc(datetime.fromisoformat(until))),
         ("accepted catalogues", ", ".join(map(str, data["catalogue_versions"])) or "none"),
-        ("offered items", str(data["offered"])),
-        ("ledger records", "broken" if data["ledger_records"] is None else str(data["ledger_records"])),
+        ("offered items", data["offered"]),
+        ("ledger records", data["ledger_records"]),
         ("finished runs", ", ".join(data["runs"]) or "none"),
     ]
     return table(("", ""), rows)

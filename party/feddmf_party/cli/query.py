@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,17 +10,14 @@ import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
-from feddmf_party.cli.options import FolderOption
-from feddmf_party.folder import PartyFolder
-from feddmf_party.prediction import Predictor, read_users
+from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.prediction import Attribute, Block, Predictor, read_users
 from feddmf_party.prediction_table import PREDICTION_COLUMNS, prediction_rows, write_predictions
-from feddmf_party.run_folder import latest_run
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-RunOption = Annotated[str | None, typer.Option(help="Run; the one that finished last by default.")]
 OwnerOption = Annotated[
     str | None, typer.Option(help="Peer that published the attribute, where several did.")
 ]
@@ -29,13 +27,17 @@ OutOption = Annotated[
 
 # More rows than this belong in a file.
 _MOST_SHOWN = 1_000
+# Neighbours in a ranking differ behind the third digit.
+_DIGITS = 4
 
 
 @app.command("predict")
 def predict(
     attribute: Annotated[list[str], typer.Option("--attribute", help="Key of an attribute; repeatable.")],
     *,
-    user: Annotated[list[str] | None, typer.Option(help="User id; repeatable.")] = None,
+    user: Annotated[
+        list[str] | None, typer.Option(help="User id; repeatable.", show_default="all users")
+    ] = None,
     users: Annotated[Path | None, typer.Option(help="Text file with one user id a line.")] = None,
     out: OutOption = None,
     run: RunOption = None,
@@ -44,19 +46,14 @@ def predict(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Score users (all of them by default) for one attribute or more."""
-    predictor = Predictor(latest_run(PartyFolder(folder).runs, run))
+    predictor = Predictor(finished_run(folder, run))
     chosen = [predictor.attribute(key, owner=owner) for key in dict.fromkeys(attribute)]
-    named = [*(user or ()), *(read_users(users) if users is not None else ())]
-    wanted = (len(named) or predictor.users) * len(chosen)
+    named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
     blocks = predictor.predict(chosen, named or None)
     if out is not None:
-        written = write_predictions(out, blocks, chosen, run=predictor.run)
-        show(
-            {"run": predictor.run, "file": str(out), "rows": written},
-            output,
-            lambda: f"{written} rows in {out}",
-        )
+        _write(out, blocks, chosen, predictor.run, output)
         return
+    wanted = (len(named) or predictor.users) * len(chosen)
     if wanted > _MOST_SHOWN:
         raise InputError(
             f"{wanted} rows are too many to show", hint="write them to a file with --out FILE.csv"
@@ -66,7 +63,8 @@ def predict(
         "run": predictor.run,
         "predictions": [dict(zip(PREDICTION_COLUMNS, row, strict=True)) for row in rows],
     }
-    show(data, output, lambda: table(PREDICTION_COLUMNS, rows, title=f"run {predictor.run}"))
+    title = f"run {predictor.run}"
+    show(data, output, lambda: table(PREDICTION_COLUMNS, rows, title=title, digits=_DIGITS))
 
 
 @app.command("audience")
@@ -81,25 +79,30 @@ def audience(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Rank the users most likely to have an attribute."""
-    predictor = Predictor(latest_run(PartyFolder(folder).runs, run))
+    predictor = Predictor(finished_run(folder, run))
     chosen = predictor.attribute(attribute, owner=owner)
     block = predictor.audience(chosen, top)
     if out is not None:
-        written = write_predictions(out, iter([block]), [chosen], run=predictor.run)
-        show(
-            {"run": predictor.run, "file": str(out), "rows": written},
-            output,
-            lambda: f"{written} rows in {out}",
-        )
+        _write(out, iter([block]), [chosen], predictor.run, output)
         return
-    pairs = list(zip(block.users, (float(value) for value in block.probabilities[:, 0]), strict=True))
+    rows = [
+        (rank, user, probability)
+        for rank, (user, _, _, probability) in enumerate(prediction_rows(block, [chosen]), 1)
+    ]
+    columns = ("rank", "user", "probability")
     data = {
         "run": predictor.run,
         "attribute": {"key": chosen.key, "label": chosen.label, "owner": chosen.owner},
-        "users": [{"rank": rank, "user": user, "probability": p} for rank, (user, p) in enumerate(pairs, 1)],
+        "users": [dict(zip(columns, row, strict=True)) for row in rows],
     }
-    rows = [(rank, user, probability) for rank, (user, probability) in enumerate(pairs, 1)]
     title = f"{chosen.label or chosen.key} ({chosen.key}, offered by {chosen.owner}), run {predictor.run}"
-    show(data, output, lambda: table(("rank", "user", "probability"), rows, title=title))
+    show(data, output, lambda: table(columns, rows, title=title, digits=_DIGITS))
     if top > predictor.users:
         say(f"this party has {predictor.users} users in all")
+
+
+def _write(
+    out: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], run: str, output: OutputFormat
+) -> None:
+    written = write_predictions(out, blocks, attributes, run=run)
+    show({"run": run, "file": str(out), "rows": written}, output, lambda: f"{written} rows in {out}")

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from feddmf.catalogue.table import parse_catalogue
-from feddmf.cli.output import FormatOption, OutputFormat, show
+from feddmf.cli.output import FormatOption, OutputFormat, say, show
 from feddmf.cli.progress import RoundProgress, run_figures
-from feddmf.errors import CatalogueError, InputError
-from feddmf.files import read_bytes
+from feddmf.errors import InputError
+from feddmf.files import read_text
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import load_run
 
@@ -36,11 +36,7 @@ def simulate(
     from feddmf_party.simulating import simulate_folders
 
     settings = load_run(file)
-    content = read_bytes(catalog, what="the catalogue", hint="name an existing CSV file")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CatalogueError(f"{catalog} is not UTF-8 text", hint="save it as UTF-8") from error
+    text = read_text(catalog, what="the catalogue", hint="name an existing CSV file")
     catalogue = parse_catalogue(text, version=catalog_version, where=str(catalog))
     sent = 0
     last: list[RoundRecord] = []
@@ -58,8 +54,9 @@ def simulate(
         "bytes_sent": sent,
         "diagnostics": last[0].diagnostics,
     }
-    text_lines = "\n".join(f"{name}: {folder.path}" for name, folder in kept.items())
-    show(data, output, lambda: text_lines)
+    lines = "\n".join(f"{name}: {folder.path}" for name, folder in kept.items())
+    show(data, output, lambda: lines)
+    say(f"ask it: feddmf attributes list --folder {out / settings.parties[0]}")
 
 
 def _folders(given: list[str]) -> dict[str, Path]:
@@ -67,6 +64,9 @@ def _folders(given: list[str]) -> dict[str, Path]:
     for each in given:
         name, equals, folder = each.partition("=")
         if not equals or name in folders:
-            raise InputError(f"--party {each!r} is not PARTY=FOLDER, or names a party twice", hint="mend it")
+            raise InputError(
+                f"--party {each} is not PARTY=FOLDER, or names a party twice",
+                hint="give --party once for each party of the run",
+            )
         folders[name] = Path(folder)
     return folders

@@ -6,14 +6,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import feddmf.wire  # noqa: F401, I001  (before grpc: it holds TLS to 1.3)
 import grpc
 
 from feddmf.errors import ConnectError, InputError, PayloadError, RunFailed
@@ -23,8 +21,9 @@ from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import MAX_MESSAGE_BYTES, PayloadDecoder, encode, join_document
 from feddmf.wire.federation_pb2_grpc import FederationStub
 from feddmf.wire.version import PROTOCOL_VERSION
-from feddmf_party.egress import Cleared
-from feddmf_party.identity import explain_refusal, load_identity
+from feddmf_party.client.answers import Away, explained, streamed
+from feddmf_party.egress import Cleared, ClearedOffer
+from feddmf_party.identity import load_identity
 from feddmf_party.settings import NodeSettings
 
 __all__ = ["FederationClient"]
@@ -44,9 +43,8 @@ _OPTIONS = (
     ("grpc.enable_retries", 0),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
-# The other end, or the way to it, is not there for now: worth another try.
-_PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-_REFUSING = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+# A call that was under way for longer than this, while others were answered, had reached the coordinator.
+_REACHED_S = 5.0
 
 
 class FederationClient:
@@ -63,6 +61,7 @@ class FederationClient:
         self.party = self._identity.party
         self.address = self._identity.federation_address
         self._channel: grpc.aio.Channel | None = None
+        self._heard = float("-inf")
 
     async def __aenter__(self) -> Self:
         credentials = grpc.ssl_channel_credentials(
@@ -107,6 +106,32 @@ class FederationClient:
         request = pb.AcceptCatalogueRequest(version=number, digest=digest)
         await self._call(lambda: self._stub.AcceptCatalogue(request, timeout=self._settings.call_s))
 
+    async def announce_offer(self, offer: ClearedOffer) -> None:
+        """Tell the coordinator which items this party is ready to publish."""
+
+        def parts() -> Iterator[pb.OfferPart]:
+            yield pb.OfferPart(catalogue_version=offer.catalogue_version)
+            for start in range(0, len(offer.keys), _KEYS_A_PART):
+                items = [pb.OfferedItem(key=key) for key in offer.keys[start : start + _KEYS_A_PART]]
+                yield pb.OfferPart(items=items)
+
+        await self._call(lambda: self._stub.AnnounceOffer(parts(), timeout=self._settings.call_s))
+
+    async def offers(self) -> tuple[tuple[str, str, str], ...]:
+        """Fetch what the peers are ready to publish: (owner, key, label) of each item."""
+
+        async def once() -> tuple[tuple[str, str, str], ...]:
+            found: list[tuple[str, str, str]] = []
+            call = self._stub.ListOffers(pb.ListOffersRequest(), timeout=self._settings.call_s)
+            async with streamed(call) as stream:
+                async for part in stream:
+                    found.extend((part.owner, item.key, item.label) for item in part.items)
+                    if len(found) > _LONGEST_OFFER:
+                        raise PayloadError("the peers offer over a million items", hint="ask the operator")
+            return tuple(found)
+
+        return await self._call(once)
+
     async def plan(self, run: str) -> bytes:
         """Fetch the plan of a run."""
         request = pb.GetPlanRequest(run=run)
@@ -130,19 +155,20 @@ class FederationClient:
 
         async def once() -> Reply:
             done, decoder = False, PayloadDecoder(reply, sizes)
-            async for part in self._stub.Exchange(parts(), timeout=limit_s):
-                kind = part.WhichOneof("part")
-                if kind == "ended":
-                    raise RunFailed(part.ended.reason, hint=part.ended.hint)
-                if kind == "closed":
-                    done = part.closed.done
-                else:
-                    decoder.feed(part.payload)
+            async with streamed(self._stub.Exchange(parts(), timeout=limit_s)) as stream:
+                async for part in stream:
+                    kind = part.WhichOneof("part")
+                    if kind == "ended":
+                        raise RunFailed(part.ended.reason, hint=part.ended.hint)
+                    if kind == "closed":
+                        done = part.closed.done
+                    else:
+                        decoder.feed(part.payload)
             return Reply(decoder.payload(), done)
 
         return await self._call(once)
 
-    async def publish(self, cleared: Cleared, keys: tuple[str, ...]) -> None:
+    async def publish(self, cleared: Cleared, keys: tuple[str, ...], *, limit_s: float) -> None:
         """Publish cleared vectors of the items `keys`."""
 
         def parts() -> Iterator[pb.PublishPart]:
@@ -153,10 +179,10 @@ class FederationClient:
             for part in encode(cleared.payload, cleared.schema):
                 yield pb.PublishPart(payload=part)
 
-        await self._call(lambda: self._stub.Publish(parts(), timeout=self._settings.call_s))
+        await self._call(lambda: self._stub.Publish(parts(), timeout=limit_s))
 
     async def publication(
-        self, run: str, party: str, schema: PayloadSchema
+        self, run: str, party: str, schema: PayloadSchema, *, limit_s: float
     ) -> tuple[tuple[tuple[str, str], ...], Payload]:
         """Fetch what `party` published after `run`: (key, label) of each row, and the vectors."""
         request = pb.GetPublicationRequest(run=run, party=party)
@@ -164,67 +190,60 @@ class FederationClient:
         async def once() -> tuple[tuple[tuple[str, str], ...], Payload]:
             items: list[tuple[str, str]] = []
             decoder: PayloadDecoder | None = None
-            async for part in self._stub.GetPublication(request, timeout=self._settings.call_s):
-                kind = part.WhichOneof("part")
-                if kind == "items" and decoder is None:
-                    items.extend((item.key, item.label) for item in part.items.items)
-                    if len(items) > _LONGEST_OFFER:
-                        raise PayloadError(f"{party} offers over {_LONGEST_OFFER} items", hint="ask it why")
-                elif kind == "payload":
-                    decoder = decoder or PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(items)})
-                    decoder.feed(part.payload)
+            async with streamed(self._stub.GetPublication(request, timeout=limit_s)) as stream:
+                async for part in stream:
+                    kind = part.WhichOneof("part")
+                    if kind == "items" and decoder is None:
+                        items.extend((item.key, item.label) for item in part.items.items)
+                        if len(items) > _LONGEST_OFFER:
+                            raise PayloadError(
+                                f"{party} offers over {_LONGEST_OFFER} items", hint="ask it why"
+                            )
+                    elif kind == "payload":
+                        decoder = decoder or PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(items)})
+                        decoder.feed(part.payload)
             if decoder is None:
                 raise PayloadError(f"an empty publication of {party}", hint="try again")
             return tuple(items), decoder.payload()
 
         return await self._call(once)
 
-    async def _document(self, open_stream: Callable[[], AsyncIterator[Any]]) -> bytes:
+    async def _document(self, open_stream: Callable[[], Any]) -> bytes:
         async def once() -> bytes:
             document = bytearray()
-            async for part in open_stream():
-                join_document(document, part, limit=_LARGEST_DOCUMENT)
+            async with streamed(open_stream()) as stream:
+                async for part in stream:
+                    join_document(document, part, limit=_LARGEST_DOCUMENT)
             return bytes(document)
 
         return await self._call(once)
 
     async def _call(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Make a call; while the coordinator is away, again with jittered backoff until `reconnect_s`."""
-        began, pause = time.monotonic(), _BACKOFF_S[0]
+        pause, since = _BACKOFF_S[0], None
         while True:
+            began = time.monotonic()
             try:
-                async with _explained(self._folder, self.address):
-                    return await call()
-            except _Away as away:
-                waited = time.monotonic() - began
-                if waited + pause > self._settings.reconnect_s:
-                    raise self._unreachable(away, waited) from away
+                async with explained(self._folder, self.address):
+                    answer = await call()
+            except Away as away:
+                now = time.monotonic()
+                reached = self._heard > began and now - began > _REACHED_S
+                if since is None or reached:
+                    # What was reached until now is away since now; who never answered, since we asked.
+                    since, pause = (began if away.late else now), _BACKOFF_S[0]
+                if now - since + pause > self._settings.reconnect_s:
+                    raise self._unreachable(away, now - since) from away
                 log.debug("the coordinator is away (%s); trying again", away)
+            else:
+                self._heard = time.monotonic()
+                return answer
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (jitter, no secret)
             pause = min(pause * 2, _BACKOFF_S[1])
 
-    def _unreachable(self, away: _Away, waited: float) -> ConnectError:
+    def _unreachable(self, away: Away, waited: float) -> ConnectError:
         return ConnectError(
             f"the coordinator at {self.address} cannot be reached ({away}), tried for {waited:.0f} s",
             hint="check that it runs, that the address in identity/federation.toml is right, "
             "and that this certificate is of its federation",
         )
-
-
-class _Away(Exception):  # noqa: N818  (a signal to try again)
-    """The coordinator did not answer this time."""
-
-
-@asynccontextmanager
-async def _explained(folder: Path, address: str) -> AsyncIterator[None]:
-    """Map the wire's errors to ours, most specific first."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        details = error.details() or ""
-        if error.code() in _REFUSING:
-            raise explain_refusal(folder, address) from error
-        if error.code() in _PASSING:
-            raise _Away(details.splitlines()[0] if details else error.code().name.lower()) from error
-        message, _, hint = details.partition("\n")
-        raise InputError(f"the coordinator says: {message}", hint=hint) from error

@@ -54,7 +54,7 @@ def texts(batch: Batch, name: str) -> Any:
         return _whole(batch, name, column)
     if _has_text(kind):
         text = _cast(batch, name, column, pa.large_string())
-        broken = np.flatnonzero(_mask(pc.match_substring(text, "\n").fill_null(False)))
+        broken = np.flatnonzero(_mask(pc.match_substring_regex(text, r"[\r\n]").fill_null(False)))
         if broken.size:
             raise batch.fault(
                 int(broken[0]), name, "a line break in the cell", hint="remove it; is a quote left open?"

@@ -37,19 +37,29 @@ class InteractionsSettings(Settings):
         "item", description="Column with the local item id: text or whole numbers, never empty."
     )
     value_column: ColumnName | None = Field(
-        None, description="Column with a number for each row (quantity, rating); rows of one pair add up."
+        None,
+        description="Column with a number for each row (quantity, rating); rows of one pair add up.",
+        examples=["quantity"],
     )
     min_value: float | None = Field(
-        None, description="Leave out rows whose value is smaller; needs `value_column`."
+        None,
+        description="Leave out rows whose value is smaller; needs `value_column`.",
+        examples=[1.0],
     )
     timestamp_column: ColumnName | None = Field(
-        None, description="Column with the time of each row: ISO 8601 text, a timestamp, or epoch seconds."
+        None,
+        description="Column with the time of each row: ISO 8601 text, a timestamp, or epoch seconds.",
+        examples=["bought_at"],
     )
     since: datetime | None = Field(
-        None, description="Leave out rows before this time; needs `timestamp_column`."
+        None,
+        description="Leave out rows before this time; needs `timestamp_column`.",
+        examples=[datetime(2024, 1, 1, tzinfo=UTC)],
     )
     until: datetime | None = Field(
-        None, description="Leave out rows at or after this time; needs `timestamp_column`."
+        None,
+        description="Leave out rows at or after this time; needs `timestamp_column`.",
+        examples=[datetime(2025, 1, 1, tzinfo=UTC)],
     )
     unknown_items: UnknownItems = Field("error", description=_UNKNOWN)
 
@@ -79,11 +89,15 @@ class AttributeTableSettings(Settings):
     contradict each other.
     """
 
-    path: Path = Field(description="The table: one CSV (comma, header, UTF-8) or Parquet file.")
+    path: Path = Field(
+        description="The table: one CSV (comma, header, UTF-8) or Parquet file.", examples=["users.csv"]
+    )
     format: TableFormat = Field("auto", description=_FORMAT)
     user_column: ColumnName = Field("user", description=_USER)
     columns: tuple[ColumnName, ...] = Field(
-        min_length=1, description="Columns to turn into items: text, whole numbers or true/false."
+        min_length=1,
+        description="Columns to turn into items: text, whole numbers or true/false.",
+        examples=[("country",)],
     )
     unknown_items: UnknownItems = Field("error", description=_UNKNOWN)
 

@@ -1,0 +1,243 @@
+"""`feddmf simulate`: a run from people's own files, and every mistake that such files can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from feddmf_party.prediction import Predictor
+from feddmf_party.run_folder import RunFolder
+from support.cli import Cli, listing
+from support.shops import COUNTRIES, PARTIES, Shops
+
+
+def test_a_simulation_leaves_folders_that_answer(cli: Cli, made_shops: Shops, tmp_path: Path) -> None:
+    """Text names each party's folder; JSON says the same and what the run came to."""
+    out = tmp_path / "my results"
+    text = cli.text(*made_shops.simulate(out))
+    data = cli.data(*made_shops.simulate(out))
+    assert text.splitlines() == [f"{party}: {folder}" for party, folder in data["folders"].items()]
+    assert data["bytes_sent"] > 0
+    assert data["diagnostics"]["probe_cosine"] is None
+    for party in PARTIES:
+        assert RunFolder(out / party / "runs" / "simulated").finished
+        assert cli.data("attributes", "list", "--folder", out / party)["run"] == "simulated"
+
+
+def test_a_country_is_predicted_for_the_other_shops_users(simulated: Path) -> None:
+    """A column of one shop's user table, offered as items, tells the other shop's users apart by taste."""
+    predictor = Predictor(RunFolder(simulated / "acme" / "runs" / "simulated"))
+    asked = [predictor.attribute(f"country-{country}") for country in COUNTRIES]
+    (block,) = predictor.predict(asked)
+    truth = [int(user[-3:-1]) % 2 for user in block.users]
+    found = block.probabilities.argmax(axis=1)
+    assert (found == truth).mean() > 0.9
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace the first `old` in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
+    "missing column": (
+        lambda shops: edit(shops.folder("acme") / "interactions.csv", "user,item", "user,product"),
+        ["acme/interactions.csv: no column 'item'", "'user', 'product'"],
+    ),
+    "empty table": (
+        lambda shops: (shops.folder("acme") / "interactions.csv").write_text("user,item\n"),
+        ["acme/interactions.csv: no rows", "at least one row"],
+    ),
+    "empty file": (
+        lambda shops: (shops.folder("acme") / "interactions.csv").write_bytes(b""),
+        ["acme/interactions.csv: empty"],
+    ),
+    "no table": (
+        lambda shops: (shops.folder("acme") / "interactions.csv").unlink(),
+        ["acme/interactions.csv: no such file"],
+    ),
+    "a folder for a table": (
+        lambda shops: edit(shops.folder("acme") / "party.toml", "interactions.csv", "."),
+        ["acme: not a file"],
+    ),
+    "table of another encoding": (
+        lambda shops: (shops.folder("acme") / "interactions.csv").write_bytes(b"user,item\nu\xff1,am00\n"),
+        ["acme/interactions.csv", "UTF-8"],
+    ),
+    "unknown item": (
+        lambda shops: edit(shops.folder("acme") / "interactions.csv", ",am00", ",nosuch"),
+        ["acme/interactions.csv: row ", "item 'nosuch' is not in the catalogue", 'unknown_items = "skip"'],
+    ),
+    "unknown attribute value": (
+        lambda shops: edit(shops.folder("bolt") / "users.csv", "France", "Francia"),
+        ["bolt/users.csv: row 1: column 'country'", "'country=Francia' is not in the catalogue"],
+    ),
+    "no user table": (
+        lambda shops: (shops.folder("bolt") / "users.csv").unlink(),
+        ["bolt/users.csv: no such file"],
+    ),
+    "missing attribute column": (
+        lambda shops: edit(shops.folder("bolt") / "party.toml", '"country"', '"cuontry"'),
+        ["bolt/users.csv: no column 'cuontry'", "did you mean 'country'?"],
+    ),
+    "duplicate local id": (
+        lambda shops: edit(shops.catalogue, "m01,M01,am01", "m01,M01,am00"),
+        ["catalogue.csv line 3: local id 'am00' of acme is also on line 2"],
+    ),
+    "duplicate key": (
+        lambda shops: edit(shops.catalogue, "m01,M01", "m00,M01"),
+        ["catalogue.csv line 3: key 'm00' is there twice"],
+    ),
+    "no matched item": (
+        lambda shops: shops.catalogue.write_text("key,label,local_id:acme,local_id:bolt\na,A,a,\nb,B,,b\n"),
+        ["acme has no item to align in run simulated: 0 matched"],
+    ),
+    "a party without a column": (
+        lambda shops: edit(shops.catalogue, "local_id:bolt", "local_id:carol"),
+        ["catalogue version 1 has no column for bolt", "local_id:bolt"],
+    ),
+    "catalogue of another encoding": (
+        lambda shops: shops.catalogue.write_bytes(b"key,label\xff"),
+        ["catalogue.csv is not UTF-8 text"],
+    ),
+    "no catalogue": (lambda shops: shops.catalogue.unlink(), ["catalogue.csv: No such file or directory"]),
+    "unknown key in the run file": (
+        lambda shops: edit(shops.run_file, "epochs", "epoch"),
+        ["run.toml: unknown key training.epoch", "did you mean 'epochs'?"],
+    ),
+    "unknown section in the run file": (
+        lambda shops: edit(shops.run_file, "[model]", "[modell]"),
+        ["run.toml: unknown key modell", "did you mean 'model'?"],
+    ),
+    "a run file that is no TOML": (
+        lambda shops: edit(shops.run_file, "epochs = 12", "epochs = = 12"),
+        ["run.toml: not valid TOML", "line 10"],
+    ),
+    "an infinite setting": (
+        lambda shops: edit(shops.run_file, "probe_share = 0.0", "beta = inf"),
+        ["run.toml: key alignment.beta = inf", "finite"],
+    ),
+    "no run file": (lambda shops: shops.run_file.unlink(), ["run.toml: No such file or directory"]),
+    "a run file of another encoding": (
+        lambda shops: shops.run_file.write_bytes(b"name = '\xff'"),
+        ["run.toml: not UTF-8 text"],
+    ),
+    "one party alone": (
+        lambda shops: edit(shops.run_file, '["acme", "bolt"]', '["acme"]'),
+        ["run.toml: key parties", "at least 2"],
+    ),
+    "a party twice": (
+        lambda shops: edit(shops.run_file, '["acme", "bolt"]', '["acme", "acme"]'),
+        ["run.toml: ", "names the same party twice"],
+    ),
+    "a party without a folder": (
+        lambda shops: edit(shops.run_file, '"bolt"]', '"bolt", "carol"]'),
+        ["party carol has no folder", "--party carol=FOLDER"],
+    ),
+    "a folder without a party": (
+        lambda shops: edit(shops.run_file, '["acme", "bolt"]', '["bolt", "carol"]'),
+        ["party carol has no folder"],
+    ),
+    "a folder that is no party's": (
+        lambda shops: (shops.folder("acme") / "party.toml").unlink(),
+        ["acme is not a party's folder: it has no party.toml"],
+    ),
+    "unknown key in party.toml": (
+        lambda shops: edit(shops.folder("acme") / "party.toml", "path", 'usr_column = "u"\npath'),
+        ["acme/party.toml: unknown key data.usr_column", "did you mean 'user_column'?"],
+    ),
+    "an offer of what others sell": (
+        lambda shops: (shops.folder("acme") / "offer.toml").write_text('items = ["m00"]'),
+        ["acme/offer.toml: item 'm00' is also sold by bolt"],
+    ),
+    "an offer of nothing known": (
+        lambda shops: (shops.folder("acme") / "offer.toml").write_text('items = ["acme-0"]'),
+        ["acme/offer.toml: item 'acme-0' is not in acme's catalogue", "did you mean 'acme-0"],
+    ),
+    "a policy against it": (
+        lambda shops: (shops.folder("acme") / "policy.toml").write_text("max_rounds = 3"),
+        ["run simulated has 25 exchanges, over 3", "policy.toml"],
+    ),
+    "a policy that has gone": (
+        lambda shops: (shops.folder("acme") / "policy.toml").symlink_to("/nowhere/policy.toml"),
+        ["acme/policy.toml: No such file or directory"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_and_nothing_is_written(cli: Cli, shops: Shops, tmp_path: Path, name: str) -> None:
+    """What, where and what to do; exit code 4; not even the folder for the results is made."""
+    make, words = MISTAKES[name]
+    make(shops)
+    before = listing(tmp_path)
+    said = cli.fails(4, *shops.simulate(tmp_path / "results"))
+    assert all(word in said for word in words), said
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "one", ""])
+def test_a_value_that_is_no_number_is_named(cli: Cli, shops: Shops, tmp_path: Path, value: str) -> None:
+    """A non-finite value in the middle of a table is refused with its row and column."""
+    table = shops.folder("acme") / "interactions.csv"
+    rows = table.read_text().splitlines()
+    table.write_text("\n".join([rows[0] + ",n", *(f"{row},1" for row in rows[1:5]), f"{rows[5]},{value}"]))
+    edit(shops.folder("acme") / "party.toml", "[data]", '[data]\nvalue_column = "n"')
+    said = cli.fails(4, *shops.simulate(tmp_path / "results"))
+    assert "acme/interactions.csv: row 5: column 'n'" in said
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_run_that_fails_ends_with_its_own_code(cli: Cli, shops: Shops, tmp_path: Path) -> None:
+    """A probe floor that nothing reaches: exit code 1, and nothing is kept."""
+    edit(shops.run_file, "probe_share = 0.0", "probe_share = 0.3\n[enforcement]\nprobe_floor = 1.0")
+    assert "under the floor of 1" in cli.fails(1, *shops.simulate(tmp_path / "results"))
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("party", "words"),
+    [
+        ("acme", "--party acme is not PARTY=FOLDER"),
+        ("acme=x", "names a party twice"),
+        ("carol=x", "party carol is not in the run"),
+    ],
+)
+def test_parties_are_named_once_each_with_a_folder(
+    cli: Cli, made_shops: Shops, tmp_path: Path, party: str, words: str
+) -> None:
+    """A --party that cannot be used is a usage error."""
+    assert words in cli.fails(4, *made_shops.simulate(tmp_path / "results"), "--party", party)
+
+
+def test_files_of_other_systems_are_read(cli: Cli, shops: Shops, tmp_path: Path) -> None:
+    """Byte order marks and Windows line ends change nothing, in tables, catalogue and settings alike."""
+    paths = [shops.catalogue, shops.run_file, *(shops.folder(p) / "interactions.csv" for p in PARTIES)]
+    paths += [shops.folder(p) / name for p in PARTIES for name in ("party.toml", "offer.toml")]
+    cli.text(*shops.simulate(tmp_path / "before"))
+    for path in paths:
+        unix = path.read_bytes().replace(b"\r\n", b"\n")
+        path.write_bytes(b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n"))
+    cli.text(*shops.simulate(tmp_path / "after"))
+    model = Path("acme", "runs", "simulated", "model.safetensors")
+    assert (tmp_path / "after" / model).read_bytes() == (tmp_path / "before" / model).read_bytes()
+
+
+def test_a_simulation_again_forgets_the_one_before(cli: Cli, shops: Shops, tmp_path: Path) -> None:
+    """What was offered before and is no more cannot be asked for any more."""
+    cli.text(*shops.simulate(tmp_path / "results"))
+    (shops.folder("bolt") / "offer.toml").write_text("items = []")
+    cli.text(*shops.simulate(tmp_path / "results"))
+    assert cli.data("attributes", "list", "--folder", tmp_path / "results" / "acme")["attributes"] == []
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_results_have_no_place_in_a_file(cli: Cli, made_shops: Shops, tmp_path: Path, out: str) -> None:
+    """Where a file is, no folder can be: exit code 6, and the file stays."""
+    (tmp_path / "file").write_text("mine")
+    assert "cannot write" in cli.fails(6, *made_shops.simulate(tmp_path / out))
+    assert (tmp_path / "file").read_text() == "mine"
