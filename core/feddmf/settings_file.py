@@ -34,7 +34,9 @@ def render_settings(model: type[BaseModel], given: Mapping[str, Any], *, intro: 
         if section is None:
             continue
         live = name in given or not (field.is_required() or field.default is None)
-        lines += ["", "", *_prose(field.description or ""), f"{'' if live else '#'}[{name}]"]
+        # A key of a section whose header is still commented would land in the section above it.
+        how = "" if live else f'To use it, remove the "#" of [{name}] first.'
+        lines += ["", "", *_prose(f"{field.description or ''} {how}"), f"{'' if live else '#'}[{name}]"]
         lines += _keys(section, given.get(name, {}), live=live)
     return "\n".join(lines) + "\n"
 

@@ -25,7 +25,10 @@ class LedgerFile:
         self._path = path
         self._number, self._head = 0, ledger.GENESIS
         records = list(self.records())
-        self._head = ledger.verify(records)
+        try:
+            self._head = ledger.verify(records)
+        except InputError as error:
+            raise InputError(f"{self._path}: {error.message}", hint=error.hint) from error
         self._number = len(records)
 
     def __len__(self) -> int:
@@ -49,6 +52,8 @@ class LedgerFile:
         """Yield the records in order; InputError names a line that is no record."""
         if not self._path.exists():
             return
+        if not self._path.is_file():
+            raise InputError(f"{self._path} is not a file", hint="restore the ledger from a backup")
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines):
                 record = _parse(line)

@@ -114,7 +114,7 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
         ["run.toml: unknown key modell", "did you mean 'model'?"],
     ),
     "a run file that is no TOML": (
-        lambda shops: edit(shops.run_file, "epochs = 12", "epochs = = 12"),
+        lambda shops: edit(shops.run_file, "epochs = 30", "epochs = = 30"),
         ["run.toml: not valid TOML", "line 10"],
     ),
     "an infinite setting": (
@@ -160,7 +160,7 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
     ),
     "a policy against it": (
         lambda shops: (shops.folder("acme") / "policy.toml").write_text("max_rounds = 3"),
-        ["run simulated has 25 exchanges, over 3", "policy.toml"],
+        ["run simulated has 61 exchanges, over 3", "policy.toml"],
     ),
     "a policy that has gone": (
         lambda shops: (shops.folder("acme") / "policy.toml").symlink_to("/nowhere/policy.toml"),
@@ -237,7 +237,7 @@ def test_a_simulation_again_forgets_the_one_before(cli: Cli, shops: Shops, tmp_p
 
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_results_have_no_place_in_a_file(cli: Cli, made_shops: Shops, tmp_path: Path, out: str) -> None:
-    """Where a file is, no folder can be: exit code 6, and the file stays."""
+    """Where a file is, no folder can be; that is said before anything is trained."""
     (tmp_path / "file").write_text("mine")
-    assert "cannot write" in cli.fails(6, *made_shops.simulate(tmp_path / out))
+    assert "file is not a folder" in cli.fails(4, *made_shops.simulate(tmp_path / out))
     assert (tmp_path / "file").read_text() == "mine"

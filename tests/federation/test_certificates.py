@@ -24,7 +24,7 @@ from support.hostile import ByHand, Said, bare
 ENDLESS = {
     "training": {"epochs": 10_000},
     "alignment": {"max_rounds": 900},
-    "waits": {"absent_s": 1},
+    "waits": {"absent_s": 3},
 }
 
 

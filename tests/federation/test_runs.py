@@ -176,13 +176,13 @@ def test_a_run_outside_a_partys_policy_is_declined_with_the_reason(tmp_path: Pat
         async with live(tmp_path) as federation:
             write_text(federation.folder("bolt") / "policy.toml", "max_rounds = 5\n")
             run = federation.submit(quick_run(("acme", "bolt")))
-            results = await federation.nodes("acme", "bolt")
+            acme, bolt = await federation.nodes_after("acme", "bolt")
             found = await federation.ended(run)
             assert found.state is RunState.FAILED
-            assert found.reason == (f"bolt declines the run: run {run} has 13 exchanges, over 5 (at bolt)")
-            assert type(results["bolt"]) is PolicyError
-            assert isinstance(results["acme"], RunFailed)
-            assert results["acme"].message == found.reason
+            assert found.reason == f"bolt declines the run: run {run} has 13 exchanges, over 5 (at bolt)"
+            assert type(bolt) is PolicyError
+            assert isinstance(acme, RunFailed)
+            assert acme.message == found.reason
             ledger = LedgerFile(federation.folder("bolt") / "ledger.jsonl").records()
             assert [record["event"] for record in ledger] == ["offer"]
             assert federation.rounds(run) == ()
@@ -194,20 +194,18 @@ def test_a_broken_table_is_told_at_home_and_not_on_the_wire(tmp_path: Path) -> N
     """The party's own people read file and row; the operator reads that its data cannot be used."""
 
     async def main() -> None:
-        watch = Watch()
         async with live(tmp_path) as federation:
             table = federation.folder("bolt") / "interactions.csv"
             lines = table.read_text().splitlines()
             lines[7] = "u-secret,no-such-item"
             table.write_text("\n".join(lines) + "\n")
             run = federation.submit(quick_run(("acme", "bolt")))
-            honest, broken = await asyncio.gather(federation.node("acme"), federation.node("bolt", watch))
+            honest, broken = await federation.nodes_after("acme", "bolt")
             found = await federation.ended(run)
             assert found.reason == "bolt declines the run: DataError (at bolt)"
             assert isinstance(broken, DataError)
             assert "no-such-item" in broken.message
             assert str(table) in broken.message
-            assert [name for name, _ in watch.told] == ["connected", "declined"]
             assert isinstance(honest, RunFailed)
             assert "no-such-item" not in honest.message
 
@@ -221,8 +219,10 @@ def test_a_party_that_has_not_accepted_the_catalogue_declines(tmp_path: Path) ->
         async with live(tmp_path) as federation:
             (federation.folder("bolt") / "catalogue" / "v1.view").unlink()
             run = federation.submit(quick_run(("acme", "bolt")))
-            results = await federation.nodes("acme", "bolt")
-            assert "has not accepted the catalogue digest" in str(results["bolt"])
+            watch = Watch()
+            error = await federation.node("bolt", watch)
+            assert "has not accepted the catalogue digest" in str(error)
+            assert [name for name, _ in watch.told] == ["connected", "declined"]
             assert (await federation.ended(run)).reason == "bolt declines the run: CatalogueError (at bolt)"
 
     asyncio.run(main())

@@ -56,7 +56,7 @@ class Cli:
         error, hint = err.splitlines()[-2:]
         assert error.startswith("error: ")
         assert hint.startswith("  to do: ")
-        assert err.count("error: ") == 1
+        assert [line for line in err.splitlines() if line.startswith("error: ")] == [error]
         if json:
             self._fails_as_json(code, error.removeprefix("error: "), *arguments)
         return f"{error}\n{hint}"

@@ -141,6 +141,15 @@ class LiveFederation:
             results = await asyncio.gather(*(self.node(party) for party in parties))
         return dict(zip(parties, results, strict=True))
 
+    async def nodes_after(self, first: str, then: str) -> tuple[FedDMFError | None, FedDMFError | None]:
+        """Run a node of `first`, and of `then` once the first has joined; return what each ended with."""
+        watch = Watch()
+        async with asyncio.timeout(60):
+            waiting = asyncio.create_task(self.node(first, watch))
+            await until(lambda: watch.count("joined"))
+            later = await self.node(then)
+            return await waiting, later
+
     async def node(self, party: str, watch: Watch | None = None, *, once: bool = True) -> FedDMFError | None:
         """Run one party's node, for one run or until it is cancelled; return what it ended with."""
         node = Node(PartyFolder(self.folder(party)), watch.events() if watch else NodeEvents())

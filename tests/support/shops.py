@@ -25,7 +25,8 @@ embedding_dim = 8
 hidden_dim = 8
 
 [training]
-epochs = 12
+epochs = 30
+learning_rate = 0.02
 batch_size = 256
 
 [alignment]

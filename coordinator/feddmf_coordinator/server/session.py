@@ -34,13 +34,21 @@ _STOP_POLL_S = 0.5
 class Session:
     """A run that this process serves; `run` takes it to its end and never raises a user's error."""
 
-    def __init__(self, plan: Plan, catalogue: Catalogue, journal: Journal) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        catalogue: Catalogue,
+        journal: Journal,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.plan = plan
         self.state = RunState.GATHERING
         self.failure: FedDMFError | None = None
         self._catalogue = catalogue
         self._journal = journal
-        self._presence = Presence()
+        self._clock = clock
+        self._presence = Presence(clock)
         self._protocol = protocol_for(plan.settings.protocol)
         self._rows = matched_rows(catalogue, plan)
         self._table = RoundTable(self._protocol, plan, self._rows, on_round=self._note_round)
@@ -50,7 +58,7 @@ class Session:
             party: frozenset(catalogue.view(party).exclusive(plan.roster)) for party in plan.roster
         }
         self._rounds_done = 0
-        self._round_began = self._stop_looked = time.monotonic()
+        self._round_began = self._stop_looked = clock()
         self._trouble: FedDMFError | None = None
         self._changed = asyncio.Event()
         self._begun = asyncio.Event()
@@ -188,7 +196,7 @@ class Session:
             await self._enter(RunState.GATHERING)
             await self._wait("answer to the run", self._unanswered, waits.join_s, absent=False)
             await self._enter(RunState.RUNNING)
-            self._round_began = time.monotonic()
+            self._round_began = self._clock()
             self._begun.set()
             await self._train()
             await self._enter(RunState.PUBLISHING)
@@ -231,7 +239,7 @@ class Session:
         absent: bool = True,
     ) -> None:
         """Wait until `missing` is None; PartyMissing names whom it has named once a bound has passed."""
-        waits, began = self.plan.settings.waits, time.monotonic()
+        waits, began = self.plan.settings.waits, self._clock()
         while (names := missing()) is not None:
             if self._trouble is not None:
                 raise self._trouble
@@ -239,7 +247,7 @@ class Session:
             if absent and gone:
                 silence = max(self._presence.silence(name) for name in gone)
                 raise party_missing(gone, f"not heard from for {silence:.0f} s", what)
-            if time.monotonic() - began > limit_s:
+            if self._clock() - began > limit_s:
                 raise party_missing(names, f"nothing came within {limit_s:g} s", what)
             await self._check_stop()
             await self._journal.write_rounds()
@@ -255,9 +263,9 @@ class Session:
         return tuple(party for party in self.plan.roster if party not in self._published) or None
 
     async def _check_stop(self) -> None:
-        if time.monotonic() - self._stop_looked < _STOP_POLL_S:
+        if self._clock() - self._stop_looked < _STOP_POLL_S:
             return
-        self._stop_looked = time.monotonic()
+        self._stop_looked = self._clock()
         if await self._journal.stop_asked():
             raise _Stopped
 
@@ -276,7 +284,7 @@ class Session:
             await self._journal.end(state, error)
 
     def _note_round(self, record: RoundRecord) -> None:
-        now = time.monotonic()
+        now = self._clock()
         self._journal.note_round(self._rounds_done, record, now - self._round_began)
         self._rounds_done += 1
         self._round_began = now

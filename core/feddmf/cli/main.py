@@ -31,6 +31,7 @@ COMMANDS = {
     "simulate": "Run a run file with all its parties in one process.",
     "demo": "The main job on real data, start to end.",
 }
+# What typer makes of Ctrl-C.
 INTERRUPTED = 130
 
 
@@ -47,15 +48,23 @@ def run(arguments: Sequence[str]) -> int:
         result = _root(arguments)(list(arguments), standalone_mode=False, prog_name="feddmf")
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); nobody is left to be told.
-        abandon_stdout()
-        return 0
-    except (typer.Abort, KeyboardInterrupt):
-        say("interrupted")
-        return INTERRUPTED
+        return _unread()
+    except SystemExit as error:
+        # How typer passes on that the reader has gone.
+        if isinstance(error.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except Exception as error:  # noqa: BLE001  (the last net: a defect becomes a report, not a traceback)
         return _report(_explain(error), output)
+    if result == INTERRUPTED:
+        say("interrupted")
     return result if isinstance(result, int) else 0
+
+
+def _unread() -> int:
+    """Nobody is left to be told anything (`| head`), and nothing is wrong."""
+    abandon_stdout()
+    return 0
 
 
 def _report(error: FedDMFError, output: OutputFormat) -> int:

@@ -21,9 +21,8 @@ def prepare_process() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # Half characters of a path, or a label that an old terminal does not know, are written out.
             stream.reconfigure(errors="backslashreplace")
-    # Ends like Ctrl-C does, so that nothing half-written stays. Servers have handlers of their own.
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGTERM, _end)
+    # Servers have handlers of their own.
+    signal.signal(signal.SIGTERM, _end)
 
 
 def abandon_stdout() -> None:
@@ -51,4 +50,8 @@ def _closed() -> Iterator[int]:
 
 
 def _end(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
+    """End as Ctrl-C does, so that nothing half-written stays."""
+    # In the background of a shell script Ctrl-C is ignored, and must not take this signal with it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise SystemExit(128 + number)
+    signal.raise_signal(signal.SIGINT)

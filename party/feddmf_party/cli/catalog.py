@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,10 @@ from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import CatalogueError
 from feddmf_party.catalogue import AcceptedViews, FetchedView
 from feddmf_party.cli.options import FolderOption, call_coordinator, party_name
-from feddmf_party.client.federation import FederationClient
 from feddmf_party.folder import PartyFolder
+
+if TYPE_CHECKING:
+    from feddmf_party.client.federation import FederationClient
 
 __all__ = ["app"]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from feddmf_party.client.federation import FederationClient
 from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles
 from feddmf_party.run_folder import RunFolder, latest_run
+
+if TYPE_CHECKING:
+    from feddmf_party.client.federation import FederationClient
 
 __all__ = ["FolderOption", "RunOption", "call_coordinator", "finished_run", "party_name"]
 
@@ -42,6 +44,9 @@ def finished_run(folder: Path, run: str | None) -> RunFolder:
 
 def call_coordinator(folder: PartyFolder, call: Callable[[FederationClient], Awaitable[Answer]]) -> Answer:
     """Connect, say hello, make one call, disconnect."""
+    # Only a command that connects needs gRPC.
+    from feddmf_party.client.federation import FederationClient
+
     settings = folder.settings().node.model_copy(update={"reconnect_s": _PATIENCE_S})
 
     async def main() -> Answer:

@@ -16,7 +16,6 @@ from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
 from feddmf.errors import TimedOut
 from feddmf_party.cli.options import FolderOption
-from feddmf_party.enrolling import enroll as enroll_party
 from feddmf_party.folder import PartyFolder
 from feddmf_party.status import party_status
 
@@ -48,6 +47,8 @@ def enroll(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make a key, ask for a certificate, wait for the operator's approval. Run it again to go on."""
+    # Only this command and `start` need gRPC.
+    from feddmf_party.enrolling import enroll as enroll_party
 
     def announce(key: str) -> None:
         say(f"this party's key is\n  {key}\nread it to the operator, who runs: feddmf coordinator approve")

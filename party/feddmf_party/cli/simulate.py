@@ -38,6 +38,7 @@ def simulate(
     settings = load_run(file)
     text = read_text(catalog, what="the catalogue", hint="name an existing CSV file")
     catalogue = parse_catalogue(text, version=catalog_version, where=str(catalog))
+    _check_out(out)
     sent = 0
     last: list[RoundRecord] = []
     with RoundProgress(settings.rounds + 1) as progress:
@@ -57,6 +58,13 @@ def simulate(
     lines = "\n".join(f"{name}: {folder.path}" for name, folder in kept.items())
     show(data, output, lambda: lines)
     say(f"ask it: feddmf attributes list --folder {out / settings.parties[0]}")
+
+
+def _check_out(out: Path) -> None:
+    """Raise InputError where no folder can be: before the training, and not after it."""
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is not a folder", hint="name another place with --out")
 
 
 def _folders(given: list[str]) -> dict[str, Path]:

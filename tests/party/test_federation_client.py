@@ -1,0 +1,149 @@
+"""How long the party goes on trying, and what it makes of the wire's answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+
+from feddmf.errors import ConnectError, FedDMFError, InputError, Refused, RunFailed
+from feddmf_party.client import federation
+from feddmf_party.client.federation import FederationClient
+from feddmf_party.settings import NodeSettings
+from support.authority import EnrolledFederation
+
+UNAVAILABLE, LATE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+@dataclass
+class _Clock:
+    """A time that passes by sleeping alone."""
+
+    now: float = 1_000.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    """The client's clock and its pauses."""
+    made = _Clock()
+    monkeypatch.setattr(federation.time, "monotonic", made.monotonic)
+    monkeypatch.setattr(federation.asyncio, "sleep", made.sleep)
+    monkeypatch.setattr(federation.random, "uniform", lambda _, high: high)
+    return made
+
+
+@pytest.fixture
+def client(enrolled: EnrolledFederation) -> FederationClient:
+    """A client of acme that gives up after a minute."""
+    return FederationClient(enrolled.parties["acme"], NodeSettings(reconnect_s=60))
+
+
+def _error(code: grpc.StatusCode, details: str = "gone") -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
+def _call(client: FederationClient, once: Callable[[], str]) -> str:
+    async def call() -> str:
+        return once()
+
+    return asyncio.run(client._call(call))
+
+
+def test_a_coordinator_that_is_away_is_tried_for_the_set_time(
+    client: FederationClient, clock: _Clock
+) -> None:
+    """With pauses that grow to five seconds, and a minute in all."""
+    began = time.monotonic()
+
+    def once() -> str:
+        raise _error(UNAVAILABLE, "Connection refused\nmore")
+
+    with pytest.raises(ConnectError, match=r"cannot be reached \(Connection refused\), tried for 5\d s"):
+        _call(client, once)
+    assert clock.slept[:6] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
+    assert max(clock.slept) == 5.0
+    assert 55 <= clock.now - began <= 60
+
+
+def test_it_goes_on_where_the_coordinator_comes_back(client: FederationClient, clock: _Clock) -> None:
+    """Whoever calls does not notice."""
+    answers = [_error(UNAVAILABLE), _error(LATE), _error(grpc.StatusCode.CANCELLED), None]
+
+    def once() -> str:
+        error = answers.pop(0)
+        if error is not None:
+            raise error
+        return "here"
+
+    assert _call(client, once) == "here"
+    assert len(clock.slept) == 3
+
+
+def test_a_long_wait_does_not_count_as_being_away(client: FederationClient, clock: _Clock) -> None:
+    """An exchange waits an hour for the others; the connection tears; the minute begins then."""
+    waits = [3_600.0, 0.0, 3_600.0, 0.0, 0.0]
+
+    def once() -> str:
+        if not waits:
+            return "here"
+        wait = waits.pop(0)
+        clock.now += wait
+        # Meanwhile beats were answered.
+        client._heard = clock.now - 2 if wait else client._heard
+        raise _error(UNAVAILABLE)
+
+    assert _call(client, once) == "here"
+    assert clock.slept == [0.2, 0.4, 0.2, 0.4, 0.8]
+
+
+def test_a_network_that_swallows_everything_is_given_up(client: FederationClient, clock: _Clock) -> None:
+    """Where calls just take all their time, that time counts."""
+
+    def once() -> str:
+        clock.now += 30
+        raise _error(LATE, "Deadline Exceeded")
+
+    with pytest.raises(ConnectError, match=r"Deadline Exceeded\), tried for 60 s"):
+        _call(client, once)
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "kind", "message"),
+    [
+        (grpc.StatusCode.ABORTED, "bolt is missing\nstart it", RunFailed, "bolt is missing"),
+        (grpc.StatusCode.FAILED_PRECONDITION, "no such\nlook", InputError, "the coordinator says: no such"),
+        (grpc.StatusCode.UNAUTHENTICATED, "refused", Refused, "whose own files are in order"),
+        (grpc.StatusCode.PERMISSION_DENIED, "", Refused, "whose own files are in order"),
+        (UNAVAILABLE, "Ssl: CERTIFICATE_VERIFY_FAILED", Refused, "has no certificate from the root"),
+        (grpc.StatusCode.UNKNOWN, "an internal error", ConnectError, "answers unknown: an internal error"),
+        (grpc.StatusCode.UNIMPLEMENTED, "", ConnectError, "answers unimplemented"),
+    ],
+)
+def test_an_answer_becomes_an_error_of_its_kind(
+    client: FederationClient, code: grpc.StatusCode, details: str, kind: type[FedDMFError], message: str
+) -> None:
+    """And is not asked for again; what the coordinator advises comes along."""
+    tries = []
+
+    def once() -> str:
+        tries.append(1)
+        raise _error(code, details)
+
+    with pytest.raises(kind) as caught:
+        _call(client, once)
+    assert type(caught.value) is kind
+    assert message in caught.value.message
+    assert caught.value.hint or not details
+    assert len(tries) == 1
