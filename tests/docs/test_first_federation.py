@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from support.pages import ROOT, shell_blocks
+from support.ports import free_ports
 
 
 def test_every_command_of_the_first_federation_works(tmp_path: Path) -> None:
@@ -22,6 +23,9 @@ def test_every_command_of_the_first_federation_works(tmp_path: Path) -> None:
     # `set -m` gives the page's %1 a meaning; the group of its own is what is ended if a command fails.
     script = "set -euo pipefail\nset -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
     script += "\n".join(shell_blocks(page))
+    # The page's ports may be taken on a machine where others try it too.
+    for written, free in zip(("18470", "18471"), free_ports(2), strict=True):
+        script = script.replace(written, str(free))
     made = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
