@@ -65,10 +65,20 @@ class Node:
         """
         with only_one(self._folder.lock, doing="running a node in"):
             async with FederationClient(self._folder.path, self._settings) as client:
-                federation = await client.hello()
+                federation = await self._greet(client, wait_s)
                 self._events.connected(federation, client.address)
                 # The pulse ends only where the coordinator stays away or refuses: then the work ends too.
                 await _first_of(self._serve(client, once=once, wait_s=wait_s), self._pulse.beat(client))
+
+    async def _greet(self, client: FederationClient, wait_s: float | None) -> str:
+        try:
+            async with asyncio.timeout(wait_s):
+                return await client.hello()
+        except TimeoutError as error:
+            raise TimedOut(
+                f"the coordinator at {client.address} did not answer within {wait_s:g} s",
+                hint="check that it runs, or wait longer: --wait",
+            ) from error
 
     async def _serve(self, client: FederationClient, *, once: bool, wait_s: float | None) -> None:
         began, seen = time.monotonic(), set[str]()

@@ -146,7 +146,8 @@ def test_a_file_is_laid_out_like_this() -> None:
         '# Which colours. Any of "red", "blue".\n#colours = ["red"]\n\n\n'
         '# Always there.\n[always]\n\n# What it is.\nneeded = "given"\n\n'
         '# How it is. One of "x", "y".\n#mode = "x"\n\n\n'
-        '# There or not. To use it, remove the "#" of [maybe] first.\n#[maybe]\n\n# What it is.\n#needed = "a \\"b\\""\n\n'
+        '# There or not. To use it, remove the "#" of [maybe] first.\n#[maybe]\n\n'
+        '# What it is.\n#needed = "a \\"b\\""\n\n'
         '# How it is. One of "x", "y".\n#mode = "x"\n'
     )
 

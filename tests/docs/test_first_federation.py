@@ -20,8 +20,7 @@ def test_every_command_of_the_first_federation_works(tmp_path: Path) -> None:
     # The page's own first line puts the checkout's .venv on the path; here it is the one that runs the test.
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    # `set -m` gives the page's %1 a meaning; the group of its own is what is ended if a command fails.
-    script = "set -euo pipefail\nset -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+    script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
     script += "\n".join(shell_blocks(page))
     # The page's ports may be taken on a machine where others try it too.
     for written, free in zip(("18470", "18471"), free_ports(2), strict=True):

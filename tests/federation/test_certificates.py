@@ -85,6 +85,7 @@ def test_a_certificate_that_ends_while_the_node_works_ends_the_node(tmp_path: Pa
             error = await federation.node("acme", watch)
             assert watch.count("connected") == 1
             assert isinstance(error, Refused)
+            assert error.exit_code == 2
             assert "refused: the certificate ended on" in error.message
             assert "feddmf party enroll" in error.hint
 

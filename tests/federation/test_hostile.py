@@ -465,6 +465,33 @@ def test_a_party_publishes_only_what_it_alone_sells(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_an_offer_of_what_is_not_its_own_is_not_announced(tmp_path: Path) -> None:
+    """Nor one without end or sense; the peers go on seeing what was there before."""
+
+    def offer(*keys: str, version: int = 1) -> list[pb.OfferPart]:
+        items = [pb.OfferedItem(key=key) for key in keys]
+        return [pb.OfferPart(catalogue_version=version), pb.OfferPart(items=items)]
+
+    async def main() -> None:
+        async with _parties(tmp_path) as (_, acme, bolt):
+            assert (await bolt.announce(offer("bolt-000"))).how == "OK"
+            for parts, words in (
+                (offer("acme-000"), "not an item of its own alone"),
+                (offer("m000"), "not an item of its own alone"),
+                (offer("bolt-001", PATH), "not an item of its own alone"),
+                (offer("k" * 500_000), "an overlong key"),
+                (offer("bolt-001", version=7), "has not been published"),
+                ([*offer("bolt-001"), pb.OfferPart()], "a part without any"),
+            ):
+                said = await bolt.announce(parts)
+                assert (said.how, words in said.text) == ("FAILED_PRECONDITION", True), said
+                assert len(said.text) < 400
+            (listed,) = (await acme.say("ListOffers", pb.ListOffersRequest())).replies
+            assert (listed.owner, [item.key for item in listed.items]) == ("bolt", ["bolt-000"])
+
+    asyncio.run(main())
+
+
 def test_nothing_is_published_before_the_end_or_twice(tmp_path: Path) -> None:
     """Early, cut short, and other vectors than before are refused; the same again is not."""
 

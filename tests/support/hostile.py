@@ -126,6 +126,10 @@ class Bare:
         """Stream the parts of a publication."""
         return await self._answer(self.stub.Publish(parts, timeout=10))
 
+    async def announce(self, parts: Iterable[pb.OfferPart]) -> Said:
+        """Stream the parts of an offer."""
+        return await self._answer(self.stub.AnnounceOffer(parts, timeout=10))
+
     @staticmethod
     def contribution(
         run: str, phase: str, number: int, payload: Payload, schema: PayloadSchema

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Running", "feddmf", "started"]
+__all__ = ["Running", "feddmf", "started", "wait_until"]
 
 # One thread a process: these share two cores.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -21,6 +21,7 @@ from feddmf_coordinator.store.catalogues import (
     find_catalogue,
     latest_version,
 )
+from feddmf_coordinator.store.enrolment import list_parties
 
 __all__ = ["app"]
 
@@ -43,8 +44,14 @@ def publish(
                 _refuse_same(find_catalogue(connection), text, str(file))
         with database.begin() as connection:
             catalogue = add_catalogue(connection, text, where=str(file), now=datetime.now(UTC))
+            known = {each.party for each in list_parties(connection, now=datetime.now(UTC))}
     data = _describe(catalogue, {})
     show(data, output, lambda: _shown(data))
+    for stranger in sorted(set(catalogue.parties) - known):
+        say(
+            f"note: nobody is enrolled or invited as {stranger}; misspelt, or invite it: "
+            f"feddmf coordinator invite {stranger}"
+        )
     say("the parties accept it with: feddmf catalog accept")
 
 

@@ -59,7 +59,7 @@ def submit(
             digest = catalogue.digest()
             accepted = accepted_digests(connection, catalogue.version)
             _check(settings, accepted, catalogue.parties, catalogue.version, digest)
-            plan = Plan(run="new", catalogue=digest, settings=settings)
+            plan = Plan(run=settings.name, catalogue=digest, settings=settings)
             protocol_for(settings.protocol).init(plan, matched_rows(catalogue, plan))
             run = add_run(
                 connection, settings, version=catalogue.version, digest=digest, now=datetime.now(UTC)
@@ -89,14 +89,20 @@ def list_(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat.
 
 @app.command("show")
 def show_(
-    run: RunArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
+    run: RunArgument,
+    *,
+    folder: FolderOption = Path(),
+    last: Annotated[int, typer.Option(min=1, help="Rounds to show; --format json has all.")] = 20,
+    output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Show one run: state, settings, and the figures of every round."""
+    """Show one run: state and its last rounds; --format json has its settings and all rounds."""
     with open_database(folder) as database, database.read() as connection:
         found = find_run(connection, run)
         rounds = list_rounds(connection, run)
     data = {**_describe(found), "plan": found.plan.model_dump(mode="json"), "rounds": list(rounds)}
-    show(data, output, lambda: _rounds_table(found, rounds))
+    show(data, output, lambda: _rounds_table(found, rounds[-last:]))
+    if len(rounds) > last and output is OutputFormat.TEXT:
+        say(f"{len(rounds) - last} earlier rounds; show them with --last {len(rounds)}")
     if found.hint:
         say(f"to do: {found.hint}")
 
@@ -133,6 +139,7 @@ def _check(
                 f"catalogue version {version} has no column for {party}",
                 hint=f"publish a version with local_id:{party}, or leave {party} out of the run file",
             )
+    for party in settings.parties:
         if accepted.get(party) != digest:
             raise CatalogueError(
                 f"{party} has not accepted catalogue version {version} (digest {digest})",
@@ -161,7 +168,7 @@ def _watch(database: Database, run: str, limit_s: float, output: OutputFormat) -
     with RoundProgress(total) as progress:
         for rounds in _new_rounds(database, run, limit_s):
             for each in rounds:
-                sent += each["bytes_up"] + each["bytes_down"]
+                sent += each["bytes_up"]
                 progress.add(run_figures(each["diagnostics"]), sent)
     with database.read() as connection:
         found, rounds = find_run(connection, run), list_rounds(connection, run)
@@ -170,7 +177,7 @@ def _watch(database: Database, run: str, limit_s: float, output: OutputFormat) -
     data = {**_describe(found), **_totals(rounds)}
     text = (
         f"run {run} finished: {len(rounds)} rounds, alignment {rounds[-1]['diagnostics']['cosine']:.3f}, "
-        f"{data['bytes_sent'] / 1e6:.1f} MB"
+        f"{data['bytes_sent'] / 1e6:.1f} MB sent by the parties"
     )
     show(data, output, lambda: text)
 
@@ -179,7 +186,7 @@ def _totals(rounds: tuple[dict[str, Any], ...]) -> dict[str, Any]:
     return {
         "rounds": len(rounds),
         "seconds": sum(each["seconds"] for each in rounds),
-        "bytes_sent": sum(each["bytes_up"] + each["bytes_down"] for each in rounds),
+        "bytes_sent": sum(each["bytes_up"] for each in rounds),
         "diagnostics": rounds[-1]["diagnostics"] if rounds else {},
     }
 
@@ -214,7 +221,8 @@ def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
             float(each["seconds"]),
             each["diagnostics"]["cosine"],
             each["diagnostics"]["probe_cosine"],
-            *(each["diagnostics"]["parties"][name]["loss"] for name in names),
+            # Nobody has trained before the first exchange.
+            *(each["diagnostics"]["parties"][name]["loss"] if each["position"] else None for name in names),
         )
         for each in rounds
     ]

@@ -53,6 +53,10 @@ class Calls:
             await _abort(context, error)
         except grpc.aio.AbortError:
             raise
+        except grpc.aio.UsageError:
+            # The caller is gone, and its call with it: there is nobody left to be answered.
+            log.info("a call of %s ended before its answer", party)
+            raise grpc.aio.AbortError from None
         except Exception:
             log.exception("a call of %s broke", party)
             await context.abort(

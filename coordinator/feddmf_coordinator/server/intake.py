@@ -25,6 +25,7 @@ Part = TypeVar("Part", pb.ExchangePart, pb.PublishPart)
 _FIRST_PART_S = 30.0
 _LONGEST_BLAME = 300
 _MOST_KEYS = 1_000_000
+_LONGEST_KEY = 200
 _HINT = "both ends must run the same version"
 
 
@@ -91,8 +92,12 @@ async def receive_offer(parts: AsyncIterator[pb.OfferPart], context: Context) ->
         async for part in parts:
             version = version or part.catalogue_version
             keys.update((item.key, None) for item in part.items)
-            if len(keys) > _MOST_KEYS or not (part.items or part.catalogue_version):
-                raise PayloadError(f"an offer of over {_MOST_KEYS} items, or a part without any", hint=_HINT)
+            long = any(len(item.key) > _LONGEST_KEY for item in part.items)
+            if long or len(keys) > _MOST_KEYS or not (part.items or part.catalogue_version):
+                raise PayloadError(
+                    f"an offer of over {_MOST_KEYS} items, of an overlong key, or a part without any",
+                    hint=_HINT,
+                )
     return version, tuple(keys)
 
 

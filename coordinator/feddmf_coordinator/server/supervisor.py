@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from feddmf.errors import FedDMFError, InputError, RunFailed
+from feddmf.errors import ConfigError, FedDMFError, InputError, RunFailed
 from feddmf_coordinator.server.calls import legible
 from feddmf_coordinator.server.endings import broken, interrupted, stopped
 from feddmf_coordinator.server.journal import Journal
@@ -16,7 +16,7 @@ from feddmf_coordinator.server.session import Session
 from feddmf_coordinator.store.catalogues import find_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.publications import VectorShelf, withdraw
-from feddmf_coordinator.store.runs import Run, RunState, find_run, list_runs, set_state
+from feddmf_coordinator.store.runs import Run, RunState, find_run, list_ids, set_state
 
 __all__ = ["Supervisor"]
 
@@ -41,9 +41,9 @@ class Supervisor:
         Call it before parties can: they ask for the end of their run as soon as they are answered.
         """
         with self._database.read() as connection:
-            left = list_runs(connection, *_UNDER_WAY)
+            left = list_ids(connection, *_UNDER_WAY)
         for run in left:
-            self._end(run.run, RunState.FAILED, interrupted())
+            self._end(run, RunState.FAILED, interrupted())
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Begin runs as they are submitted until `stop`; then end those under way."""
@@ -70,13 +70,8 @@ class Supervisor:
 
     async def find(self, run: str, party: str) -> Run:
         """Return a run as the database has it, to one of its parties; to others there is none."""
-
-        def look() -> Run:
-            with self._database.read() as connection:
-                return find_run(connection, run)
-
         with contextlib.suppress(InputError):
-            found = await asyncio.to_thread(look)
+            found = await asyncio.to_thread(self._find, run)
             if party in found.plan.roster:
                 return found
         raise RunFailed(
@@ -97,6 +92,10 @@ class Supervisor:
         found = await self.find(run, party)
         return found.state, found.reason
 
+    def _find(self, run: str) -> Run:
+        with self._database.read() as connection:
+            return find_run(connection, run)
+
     async def _ready(self) -> list[Run]:
         try:
             return await asyncio.to_thread(self._waiting, dict(self._sessions))
@@ -111,15 +110,18 @@ class Supervisor:
         `sessions` are those from before the look: one that ends meanwhile has written its own end.
         """
         with self._database.read() as connection:
-            known = list_runs(connection, RunState.SUBMITTED, *_UNDER_WAY)
+            left = set(list_ids(connection, *_UNDER_WAY)) - set(sessions)
+            submitted = list_ids(connection, RunState.SUBMITTED)
+        for name in left:
+            # Its session could not write its own end.
+            self._end(name, RunState.FAILED, broken())
         busy = {party for session in sessions.values() for party in session.plan.roster}
         ready = []
-        for run in known:
-            if run.run in sessions:
-                continue
-            if run.state is not RunState.SUBMITTED:
-                # Its session could not write its own end.
-                self._end(run.run, RunState.FAILED, broken())
+        for name in submitted:
+            try:
+                run = self._find(name)
+            except ConfigError as error:
+                self._end(name, RunState.FAILED, error)
                 continue
             if run.stop_asked:
                 self._end(run.run, RunState.STOPPED, stopped())

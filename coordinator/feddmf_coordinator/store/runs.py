@@ -43,6 +43,7 @@ __all__ = [
     "answer_run",
     "ask_to_stop",
     "find_run",
+    "list_ids",
     "list_rounds",
     "list_runs",
     "set_state",
@@ -148,6 +149,12 @@ def find_run(connection: Connection, run: str) -> Run:
     if row is None:
         raise InputError(f"there is no run {run!r}", hint="list them: feddmf run list")
     return _run(row)
+
+
+def list_ids(connection: Connection, *states: RunState) -> tuple[str, ...]:
+    """Return the ids of the runs in `states`, oldest first, also of those that cannot be read any more."""
+    query = select(runs.c.run).where(runs.c.state.in_(states)).order_by(runs.c.number)
+    return tuple(connection.scalars(query))
 
 
 def list_runs(connection: Connection, *states: RunState) -> tuple[Run, ...]:

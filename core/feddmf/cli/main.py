@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from feddmf.cli.output import OutputFormat, print_error, say
-from feddmf.cli.streams import abandon_stdout, prepare_process
+from feddmf.cli.streams import abandon_stdout, leave, prepare_process
 from feddmf.errors import FedDMFError, InputError, LocalResourceError
 
 __all__ = ["COMMANDS", "main"]
@@ -38,7 +38,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
     prepare_process()
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -39,17 +39,24 @@ def table(
     for index, name in enumerate(columns):
         cells = [row[index] for row in rows if row[index] is not None]
         numeric = bool(cells) and all(_is_number(cell) for cell in cells)
-        made.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        made.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         made.add_row(*(Text(_shown(cell, digits)) for cell in row))
     return made
 
 
 def render(made: Table) -> str:
-    """Return the title, if any, and the table as text for stdout: a terminal's own width and styles there."""
+    """Return the title, if any, and the table as text for stdout, in styles if that is a terminal.
+
+    A terminal gets it folded to its width between words; where a word, such as a key or a fingerprint to
+    be copied, or the numbers are wider than that, as wide as a pipe.
+    """
     terminal = sys.stdout.isatty()
     lines = io.StringIO()
-    console = Console(file=lines, force_terminal=terminal, width=None if terminal else _PIPE)
+    console = Console(file=lines, force_terminal=terminal)
+    wide = console.options.update_width(_PIPE)
+    if not terminal or console.measure(made, options=wide).minimum > console.width:
+        console.width = _PIPE
     title, made.title = made.title, None
     if title:
         # Outside the table, which would fold it to its own width.

@@ -88,7 +88,7 @@ def list_(
         raise InputError(f"{owner} offers nothing here", hint=f"who does: {others}")
     data = {"run": source, "attributes": [dict(zip(columns, row, strict=True)) for row in rows]}
     title = (
-        f"offered for a next run: {len(rows)} attributes"
+        f"{len(rows)} attributes offered for a next run"
         if offers
         else f"run {source}: {len(rows)} attributes"
     )

@@ -45,7 +45,7 @@ def simulate(
 
         def on_round(record: RoundRecord) -> None:
             nonlocal sent
-            sent += record.bytes_up + record.bytes_down
+            sent += record.bytes_up
             last[:] = [record]
             progress.add(run_figures(record.diagnostics), sent)
 

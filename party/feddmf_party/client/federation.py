@@ -234,7 +234,13 @@ class FederationClient:
                     since, pause = (began if away.late else now), _BACKOFF_S[0]
                 if now - since + pause > self._settings.reconnect_s:
                     raise self._unreachable(away, now - since) from away
-                log.debug("the coordinator is away (%s); trying again", away)
+                if pause == _BACKOFF_S[0]:
+                    log.warning(
+                        "the coordinator at %s cannot be reached (%s); trying for %g s",
+                        self.address,
+                        away,
+                        self._settings.reconnect_s,
+                    )
             else:
                 self._heard = time.monotonic()
                 return answer

@@ -1,0 +1,185 @@
+"""`feddmf coordinator`: what the operator sees; that the steps work is tested in tests/coordinator."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from feddmf_coordinator.store.runs import RunState, set_state
+from support.authority import EnrolledFederation
+from support.cli import Cli, listing
+from support.federation import quick_run, submit
+
+STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+FINGERPRINT = r"([0-9A-F]{2}:){31}[0-9A-F]{2}"
+
+
+def test_a_new_federation_says_what_comes_next(cli: Cli, tmp_path: Path) -> None:
+    """The fingerprint to tell, where the passphrase is, whom to invite."""
+    folder = tmp_path / "my hub"
+    code, out, err = cli.call("coordinator", "init", "shops", "--folder", folder)
+    assert code == 0
+    header, row = out.splitlines()
+    assert header.split() == ["federation", "root", "fingerprint"]
+    assert re.fullmatch(rf"shops +{FINGERPRINT}", row)
+    assert f"its passphrase was generated into {folder}/ca/passphrase" in err
+    assert "feddmf coordinator invite" in err
+    code, out, err = cli.call("coordinator", "status", "--folder", folder)
+    assert (code, err) == (0, "no party yet; invite one: feddmf coordinator invite PARTY\n")
+    assert out.startswith("federation shops at 127.0.0.1:8470: ")
+    assert "no catalogue yet" in out
+    data = cli.data("coordinator", "status", "--folder", folder)
+    assert (data["catalogue_version"], data["parties"], data["runs"]) == (0, [], [])
+
+
+def test_an_invitation_tells_when_it_ends(cli: Cli, federation: EnrolledFederation, tmp_path: Path) -> None:
+    """In UTC; where the file is, and the root's fingerprint for the other way."""
+    folder, file = federation.folder.path, tmp_path / "new" / "to carol.toml"
+    code, out, err = cli.call("coordinator", "invite", "carol", "--folder", folder, "--file", file)
+    assert code == 0
+    assert re.fullmatch(rf"carol  {re.escape(str(file))}  {STAMP}", out.splitlines()[1])
+    assert federation.root_fingerprint in err
+    assert file.stat().st_mode & 0o777 == 0o600
+    invitation = tomllib.loads(file.read_text())
+    assert timedelta(hours=71) < invitation["expires"] - datetime.now(UTC) < timedelta(hours=73)
+    assert "feddmf party enroll --invite" in file.read_text()
+    rows = cli.text("coordinator", "status", "--folder", folder).splitlines()[2:]
+    assert re.fullmatch(rf"carol  invited until {STAMP} +no", rows[2])
+
+
+def test_status_tells_where_each_party_stands(cli: Cli, federation: EnrolledFederation) -> None:
+    """Certificates with their end, the catalogue, and the runs that are under way."""
+    folder = federation.folder.path
+    runs = [submit(federation, quick_run(("acme", "bolt"))) for _ in range(2)]
+    with federation.open_database() as database, database.begin() as connection:
+        set_state(connection, runs[0], RunState.FAILED, now=datetime.now(UTC), reason="a test")
+    code, out, err = cli.call("coordinator", "status", "--folder", folder)
+    assert (code, err) == (0, f"run {runs[1]} is submitted\n")
+    title, header, *rows = out.splitlines()
+    assert (
+        title
+        == f"federation testfed at 127.0.0.1:{federation.settings.port}: not serving, catalogue version 1"
+    )
+    assert header.split() == ["party", "standing", "accepted", "the", "catalogue"]
+    for party, row in zip(("acme", "bolt"), rows, strict=True):
+        assert re.fullmatch(rf"{party}   enrolled until {STAMP} +yes", row)
+    data = cli.data("coordinator", "status", "--folder", folder)
+    assert data["runs"] == [{"run": runs[1], "state": "submitted"}]
+    assert all(datetime.fromisoformat(each["certificate_until"]).tzinfo for each in data["parties"])
+
+
+def test_revoking_and_renewing_are_told(cli: Cli, federation: EnrolledFederation) -> None:
+    """How many certificates, and until when the server's new one holds."""
+    folder = federation.folder.path
+    assert cli.text("coordinator", "revoke", "acme", "--folder", folder).split() == [
+        "party",
+        "revoked",
+        "acme",
+        "1",
+    ]
+    assert re.search(STAMP, cli.text("coordinator", "renew", "--folder", folder))
+    assert "no certificate" in cli.text("coordinator", "status", "--folder", folder)
+
+
+@pytest.mark.parametrize("party", ["", "Carol", "carol & sons", "../carol", "c" * 33, "-x", "é", "\x1b[31m"])
+@pytest.mark.parametrize("verb", ["invite", "approve", "revoke"])
+def test_a_name_that_is_none_is_said(
+    cli: Cli, made_federation: EnrolledFederation, verb: str, party: str
+) -> None:
+    """Lower-case letters, digits and hyphens; nothing is written."""
+    folder = made_federation.folder.path
+    before = set(listing(folder))
+    said = cli.fails(4, "coordinator", verb, "--folder", folder, "--", party, json=False)
+    assert "\x1b" not in said
+    assert set(listing(folder)) - before <= {"coordinator.db-wal", "coordinator.db-shm"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["My Fed"], ["key federation = 'My Fed'"]),
+        (["fed", "--port", "0"], ["key port = 0"]),
+        (["fed", "--port", "70000"], ["key port = 70000"]),
+        (["fed", "--port", "99999999999999999999"], ["key port = 99999999999999999999"]),
+        (["fed", "--port", "8471"], ["port and enrolment_port are the same"]),
+        (["fed", "--host", "no host"], ["key hosts.0 = 'no host'"]),
+        (["fed", "--host", ""], ["key hosts.0 = ''"]),
+        (["fed", "--listen", "everywhere!"], ["key listen = 'everywhere!'"]),
+        (["fed", "--passphrase-file", "nosuch"], ["nosuch"]),
+        (["fed", "--passphrase-file", "."], ["Is a directory"]),
+    ],
+)
+def test_a_federation_that_cannot_be_founded_leaves_nothing(
+    cli: Cli, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    """The key that is wrong; no folder, no key, no database."""
+    said = cli.fails(4, "coordinator", "init", *arguments, "--folder", tmp_path / "new" / "hub")
+    assert all(word in said for word in words), said
+    assert listing(tmp_path) == {}
+
+
+def edited(old: str, new: str) -> Callable[[Path], object]:
+    """Return what replaces `old` in a file."""
+
+    def edit(path: Path) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+def to_folder(path: Path) -> None:
+    """Put a folder where the file is."""
+    path.unlink()
+    path.mkdir()
+
+
+BROKEN: list[tuple[str, Callable[[Path], object], int, str]] = [
+    ("coordinator.toml", lambda path: path.write_bytes(b"\xff"), 4, "coordinator.toml: not UTF-8 text"),
+    ("coordinator.toml", lambda path: path.write_bytes(b""), 4, "coordinator.toml: missing key federation"),
+    ("coordinator.toml", to_folder, 4, "is not a coordinator's folder"),
+    ("coordinator.toml", edited("port = ", "prot = "), 4, "unknown key prot"),
+    ("coordinator.toml", edited("#invite_hours = 72", "invite_hours = 0"), 4, "key invite_hours = 0"),
+    (
+        "coordinator.toml",
+        edited("#database = ", 'database = "no URL" #'),
+        4,
+        "the database is not named by a URL",
+    ),
+    ("coordinator.toml", edited("#database = ", 'database = "sqlite:////dev/null/x" #'), 6, "/dev/null/x"),
+    ("coordinator.db", lambda path: path.write_bytes(b"garbage" * 100), 6, "file is not a database"),
+    ("coordinator.db", to_folder, 6, "unable to open database file"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_folder_is_named_by_each_command(
+    cli: Cli, federation: EnrolledFederation, broken: tuple[str, Callable[[Path], object], int, str]
+) -> None:
+    """File and key; 4 for settings, 6 for the database."""
+    name, damage, code, words = broken
+    folder = federation.folder.path
+    for leftover in folder.glob("coordinator.db-*"):
+        leftover.unlink()
+    damage(folder / name)
+    commands = (["coordinator", "status"], ["coordinator", "invite", "carol"], ["run", "list"])
+    for command in commands:
+        assert words in cli.fails(code, *command, "--folder", folder)
+    assert words in cli.fails(code, "coordinator", "start", "--folder", folder, json=False)
+
+
+@pytest.mark.parametrize("name", ["root.pem", "server/key.pem", "server/certificate.pem"])
+@pytest.mark.parametrize("damage", [Path.unlink, to_folder, lambda path: path.write_bytes(b"garbage")])
+def test_a_server_without_its_files_does_not_start(
+    cli: Cli, federation: EnrolledFederation, name: str, damage: Callable[[Path], object]
+) -> None:
+    """The file that is missing, a folder or garbage is named."""
+    damage(federation.folder.path / name)
+    said = cli.fails(4, "coordinator", "start", "--folder", federation.folder.path, json=False)
+    assert name in said
