@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from feddmf_coordinator.store.offers import replace_offer
 from feddmf_coordinator.store.publications import Publication, add_publication
 from feddmf_party.offer import read_offer
 from support.authority import EnrolledFederation
@@ -120,6 +121,22 @@ def test_before_a_run_there_is_nothing_to_list(cli: Cli, home: Path, tmp_path: P
     """A party is told how to get a run, any other folder that it is none."""
     assert "has finished no run yet" in cli.fails(4, "attributes", "list", "--folder", home)
     assert "is not a party's folder" in cli.fails(4, "attributes", "list", "--folder", tmp_path)
+
+
+def test_the_operator_sees_what_is_offered(cli: Cli, federation: EnrolledFederation) -> None:
+    """What nodes announced, before any run; a run is no answer to that."""
+    folder = federation.folder.path
+    with federation.open_database() as database, database.begin() as connection:
+        replace_offer(connection, "bolt", version=1, keys=["bolt-001", "bolt-000"], now=datetime.now(UTC))
+    data = cli.data("attributes", "list", "--offers", "--folder", folder)
+    assert [each["key"] for each in data["attributes"]] == ["bolt-000", "bolt-001"]
+    title, header, *rows = cli.text("attributes", "list", "--offers", "--folder", folder).splitlines()
+    assert title == "2 attributes offered for a next run"
+    assert header.split() == ["party", "key", "label"]
+    assert rows[0].split() == ["bolt", "bolt-000", "BOLT-000"]
+    for home in (folder, federation.parties["acme"]):
+        said = cli.fails(4, "attributes", "list", "--offers", "--run", "x", "--folder", home)
+        assert "--run about a past one" in said
 
 
 def test_the_operator_sees_what_was_published(cli: Cli, federation: EnrolledFederation) -> None:

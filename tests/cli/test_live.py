@@ -116,6 +116,13 @@ def test_from_the_invitation_to_a_prediction(
     listed = cli.data("attributes", "list", "--folder", acme)["attributes"]
     assert [each["key"] for each in listed] == ["bolt-00", "country-France"]
     assert cli.data("attributes", "list", "--folder", hub, "--run", run)["attributes"]
+    offered = cli.data("attributes", "list", "--offers", "--folder", acme)
+    assert (offered["run"], [each["key"] for each in offered["attributes"]]) == (
+        None,
+        ["bolt-00", "country-France"],
+    )
+    text = cli.text("attributes", "list", "--offers", "--owner", "bolt", "--folder", acme)
+    assert text.startswith("2 attributes offered for a next run\n")
     assert len(cli.data("query", "audience", "--attribute=country-France", "--folder", acme)["users"]) == 20
     status = cli.data("party", "status", "--folder", acme)
     assert (status["runs"], status["problems"]) == ([run], [])

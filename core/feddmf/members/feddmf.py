@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from feddmf.alignment import mean_cosine
+from feddmf.errors import RunFailed
 from feddmf.interactions import Interactions
 from feddmf.model import DeepMF, IdTower, normal
 from feddmf.payload import Payload
@@ -88,13 +89,20 @@ class FedDMFMember:
         return total * number // rounds, total * (number + 1) // rounds
 
     def _pull(self, reply: Payload) -> Pull:
-        settings = self._items.plan.settings.alignment
+        settings, pairs = self._items.plan.settings.alignment, int(reply["pairs"][0, 0])
+        # The party believes nothing: each item that it aligns has a peer, so there are as many pairs or more.
+        least = len(self._items.aligned)
+        if pairs < least:
+            raise RunFailed(
+                f"the coordinator counts {pairs} pairs where this party alone aligns {least} items",
+                hint="both ends must run the same version and catalogue",
+            )
         return Pull(
             codes=self._aligned,
             # The reply's memory is read-only, and torch wants to own what it is given.
             targets=torch.from_numpy(reply["targets"].copy()),
             single_peer=self._single_peer,
-            scale=settings.beta / int(reply["pairs"][0, 0]),
+            scale=settings.beta / pairs,
             margin=settings.margin,
         )
 

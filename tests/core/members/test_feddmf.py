@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from feddmf.errors import RunFailed
 from feddmf.members.feddmf import FedDMFMember
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
@@ -77,6 +78,17 @@ def test_more_exchanges_than_steps_still_train_a_step_each() -> None:
     member = make_member(run)
     assert member._trainer.total_steps == 1
     assert [member._steps(number) for number in range(7)] == [(n, n + 1) for n in range(7)]
+
+
+@pytest.mark.parametrize("pairs", [0, 1])
+def test_a_reply_that_counts_too_few_pairs_is_refused(pairs: int) -> None:
+    """A coordinator that would make the pull endless, or too strong, ends the run at the party."""
+    reply = reply_to()
+    member = make_member()
+    member.contribute("align", 0, None)
+    wrong = Payload({"targets": reply["targets"], "pairs": np.array([[pairs]], dtype=np.uint64)})
+    with pytest.raises(RunFailed, match=f"counts {pairs} pairs"):
+        member.contribute("align", 1, wrong)
 
 
 def test_probe_items_are_never_pulled() -> None:
