@@ -24,14 +24,14 @@ class Settings(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load_toml(path: Path, model: type[Model]) -> Model:
+def load_toml(path: Path, model: type[Model], *, what: str = "settings file") -> Model:
     """Read `path` as TOML and validate it against `model`; ConfigError names file and key."""
-    return parse_settings(read_toml(path), model, where=str(path))
+    return parse_settings(read_toml(path, what=what), model, where=str(path))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, *, what: str = "settings file") -> dict[str, Any]:
     """Read `path` as TOML; ConfigError names the file, and the line where it is no TOML."""
-    text = read_bytes(path, what="settings file", hint="name an existing TOML file")
+    text = read_bytes(path, what=what, hint="name an existing TOML file")
     try:
         # Editors on Windows begin a file with a byte order mark.
         return tomllib.loads(text.decode("utf-8-sig"))

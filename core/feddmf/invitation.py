@@ -42,7 +42,7 @@ class Invitation(Settings):
 
 def load_invitation(path: Path) -> Invitation:
     """Read an invitation file; ConfigError names file and key."""
-    return load_toml(path, Invitation)
+    return load_toml(path, Invitation, what="the invitation")
 
 
 def write_invitation(path: Path, invitation: Invitation) -> None:

@@ -162,4 +162,4 @@ class RunSettings(Settings):
 
 def load_run(path: Path) -> RunSettings:
     """Read and validate a run file; ConfigError names file and key."""
-    return parse_settings(read_toml(path), RunSettings, where=str(path))
+    return parse_settings(read_toml(path, what="the run file"), RunSettings, where=str(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from feddmf.catalogue.view import CatalogueView
 from feddmf.config import Settings, load_toml
 from feddmf.errors import CatalogueError
 from feddmf.files import write_text
+from feddmf.settings_file import literal
 
 __all__ = ["Offer", "check_offer", "read_offer", "write_offer"]
 
@@ -35,13 +35,8 @@ def read_offer(path: Path) -> Offer:
 
 def write_offer(path: Path, items: Sequence[str]) -> None:
     """Write the offer file, whole or not at all."""
-    lines = "".join(f"  {_quoted(key)},\n" for key in sorted(set(items)))
+    lines = "".join(f"  {literal(key)},\n" for key in sorted(set(items)))
     write_text(path, f"# Items whose vectors are published to peers after a run.\nitems = [\n{lines}]\n")
-
-
-def _quoted(key: str) -> str:
-    """Return `key` as a TOML string: JSON's, but that JSON leaves U+007F as it is."""
-    return json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> None:

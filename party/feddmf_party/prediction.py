@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import CatalogueError, DataError, InputError
+from feddmf.files import read_text
 from feddmf.scoring import Scorer
 from feddmf_party.run_folder import PeerItems, RunFolder
 
@@ -125,12 +126,7 @@ class Predictor:
 
 def read_users(path: Path) -> tuple[str, ...]:
     """Read user ids, one a line; a first line `user` is a header. InputError where there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read users from {path}: {error}", hint="give a text file, one id a line"
-        ) from error
+    lines = read_text(path, what="the users", hint="give a text file, one id a line").split("\n")
     users = tuple(line.strip() for line in lines if line.strip())
     users = users[1:] if users[:1] == ("user",) else users
     if not users:

@@ -13,6 +13,7 @@ import pytest
 from feddmf_coordinator.store.runs import RunState, set_state
 from support.authority import EnrolledFederation
 from support.cli import Cli, listing
+from support.damage import edited, empty, garble, to_folder
 from support.federation import quick_run, submit
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
@@ -123,26 +124,9 @@ def test_a_federation_that_cannot_be_founded_leaves_nothing(
     assert listing(tmp_path) == {}
 
 
-def edited(old: str, new: str) -> Callable[[Path], object]:
-    """Return what replaces `old` in a file."""
-
-    def edit(path: Path) -> None:
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-
-    return edit
-
-
-def to_folder(path: Path) -> None:
-    """Put a folder where the file is."""
-    path.unlink()
-    path.mkdir()
-
-
 BROKEN: list[tuple[str, Callable[[Path], object], int, str]] = [
-    ("coordinator.toml", lambda path: path.write_bytes(b"\xff"), 4, "coordinator.toml: not UTF-8 text"),
-    ("coordinator.toml", lambda path: path.write_bytes(b""), 4, "coordinator.toml: missing key federation"),
+    ("coordinator.toml", garble, 4, "coordinator.toml: not UTF-8 text"),
+    ("coordinator.toml", empty, 4, "coordinator.toml: missing key federation"),
     ("coordinator.toml", to_folder, 4, "is not a coordinator's folder"),
     ("coordinator.toml", edited("port = ", "prot = "), 4, "unknown key prot"),
     ("coordinator.toml", edited("#invite_hours = 72", "invite_hours = 0"), 4, "key invite_hours = 0"),
@@ -153,7 +137,7 @@ BROKEN: list[tuple[str, Callable[[Path], object], int, str]] = [
         "the database is not named by a URL",
     ),
     ("coordinator.toml", edited("#database = ", 'database = "sqlite:////dev/null/x" #'), 6, "/dev/null/x"),
-    ("coordinator.db", lambda path: path.write_bytes(b"garbage" * 100), 6, "file is not a database"),
+    ("coordinator.db", garble, 6, "file is not a database"),
     ("coordinator.db", to_folder, 6, "unable to open database file"),
 ]
 
@@ -175,7 +159,7 @@ def test_a_broken_folder_is_named_by_each_command(
 
 
 @pytest.mark.parametrize("name", ["root.pem", "server/key.pem", "server/certificate.pem"])
-@pytest.mark.parametrize("damage", [Path.unlink, to_folder, lambda path: path.write_bytes(b"garbage")])
+@pytest.mark.parametrize("damage", [Path.unlink, to_folder, garble])
 def test_a_server_without_its_files_does_not_start(
     cli: Cli, federation: EnrolledFederation, name: str, damage: Callable[[Path], object]
 ) -> None:

@@ -15,6 +15,7 @@ from feddmf.files import write_bytes
 from feddmf_party.ledger_file import LedgerFile
 from support.authority import EnrolledFederation, made_certificate, make_federation, open_authority
 from support.cli import Cli, listing
+from support.damage import GARBAGE, cut, edited, empty, garble, to_folder, written
 from support.ports import free_ports
 
 
@@ -100,50 +101,33 @@ def test_a_folder_that_is_no_partys_is_said(
         assert listing(folder) == before
 
 
-def edited(old: str, new: str) -> Callable[[Path], object]:
-    """Return what replaces `old` in a file."""
-    return lambda path: path.write_text(path.read_text().replace(old, new, 1))
-
-
-def to_folder(path: Path) -> None:
-    """Put a folder where the file is."""
-    path.unlink()
-    path.mkdir()
-
-
-def cut(path: Path) -> None:
-    """Leave the first 40 bytes."""
-    path.write_bytes(path.read_bytes()[:40])
-
-
-GARBAGE = b"\xff\xfe\x00garbage[[["
 BROKEN: list[tuple[str, Callable[[Path], object], str]] = [
-    ("party.toml", lambda path: path.write_bytes(GARBAGE), "party.toml: not UTF-8 text"),
-    ("party.toml", lambda path: path.write_bytes(b""), "party.toml: missing key data"),
+    ("party.toml", garble, "party.toml: not UTF-8 text"),
+    ("party.toml", empty, "party.toml: missing key data"),
     ("party.toml", edited("[node]", "[nod]"), "unknown key nod"),
     ("party.toml", edited("beat_s = 0.1", "beat_s = nan"), "key node.beat_s = nan"),
     ("party.toml", edited("beat_s = 0.1", 'beat_s = "soon"'), "key node.beat_s = 'soon'"),
     ("party.toml", edited("beat_s = 0.1", "beat_s = -1"), "key node.beat_s = -1"),
-    ("policy.toml", lambda path: path.write_text("max_round = 1"), "unknown key max_round"),
+    ("policy.toml", written("max_round = 1"), "unknown key max_round"),
     (
         "policy.toml",
-        lambda path: path.write_text('release_kinds = ["users"]'),
+        written('release_kinds = ["users"]'),
         "key release_kinds.0 = 'users'",
     ),
     ("policy.toml", Path.mkdir, "policy.toml: Is a directory"),
     ("policy.toml", lambda path: path.symlink_to("gone"), "policy.toml: No such file"),
-    ("offer.toml", lambda path: path.write_text('items = ["a'), "offer.toml: not valid TOML"),
+    ("offer.toml", written('items = ["a'), "offer.toml: not valid TOML"),
     ("offer.toml", to_folder, "offer.toml: Is a directory"),
-    ("offer.toml", lambda path: path.write_text('items = ["nosuch"]'), "item 'nosuch' is not in acme's"),
-    ("offer.toml", lambda path: path.write_text('items = "one"'), "key items = 'one'"),
-    ("ledger.jsonl", lambda path: path.write_bytes(GARBAGE), "ledger.jsonl line 1 is not a ledger record"),
+    ("offer.toml", written('items = ["nosuch"]'), "item 'nosuch' is not in acme's"),
+    ("offer.toml", written('items = "one"'), "key items = 'one'"),
+    ("ledger.jsonl", garble, "ledger.jsonl line 1 is not a ledger record"),
     ("ledger.jsonl", edited("r-1", "r-2"), "ledger.jsonl: ledger record 0 was changed"),
     ("ledger.jsonl", cut, "ledger.jsonl line 1 is not a ledger record"),
     ("ledger.jsonl", to_folder, "ledger.jsonl is not a file"),
     ("catalogue/v1.view", cut, "v1.view"),
     ("catalogue/v1.view", to_folder, "v1.view: Is a directory"),
     ("catalogue/v1.view", edited("M000", "M999"), "not part of digest"),
-    ("identity/federation.toml", lambda path: path.write_bytes(b""), "missing key federation"),
+    ("identity/federation.toml", empty, "missing key federation"),
     ("identity/key.pem", cut, "key.pem holds no readable key"),
     ("identity/key.pem", Path.unlink, "key.pem: No such file"),
     ("identity/certificate.pem", cut, "certificate.pem holds no readable certificate"),

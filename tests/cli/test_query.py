@@ -17,6 +17,7 @@ from feddmf_party.data.arrow import parquet
 from feddmf_party.prediction import Block, Predictor
 from feddmf_party.run_folder import RunFolder
 from support.cli import Cli, listing
+from support.damage import cut, empty, garble, mark, to_folder
 from support.finished import finished_run, keep_peer
 from support.shops import COUNTRIES
 
@@ -229,33 +230,7 @@ def test_a_link_is_replaced_and_not_followed(cli: Cli, acme: Path, tmp_path: Pat
     assert len(read_csv(tmp_path / "x.csv")) == 80
 
 
-def cut(path: Path) -> None:
-    """Leave half of a file."""
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def garble(path: Path) -> None:
-    """Leave bytes that mean nothing."""
-    path.write_bytes(b"\xff\xfe\x00garbage[[[")
-
-
-def empty(path: Path) -> None:
-    """Leave nothing in a file."""
-    path.write_bytes(b"")
-
-
-def to_folder(path: Path) -> None:
-    """Put a folder where the file is."""
-    path.unlink()
-    path.mkdir()
-
-
-def mark(path: Path) -> None:
-    """Put a byte order mark in front."""
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-
-
-def damages() -> Iterator[tuple[str, Callable[[Path], None]]]:
+def damages() -> Iterator[tuple[str, Callable[[Path], object]]]:
     """Yield each file of a finished run with each damage that it cannot survive."""
     names = ["run.json", "model.safetensors", "users.parquet", "peers/bolt.json", "peers/bolt.safetensors"]
     for name in names:
@@ -268,7 +243,7 @@ def damages() -> Iterator[tuple[str, Callable[[Path], None]]]:
 
 @pytest.mark.parametrize(("name", "damage"), list(damages()))
 def test_a_damaged_run_is_named_by_its_file(
-    cli: Cli, acme: Path, name: str, damage: Callable[[Path], None]
+    cli: Cli, acme: Path, name: str, damage: Callable[[Path], object]
 ) -> None:
     """Exit code 4, and what to do about it; a run whose end is no file has not finished."""
     damage(acme / "runs" / "simulated" / name)

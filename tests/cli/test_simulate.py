@@ -10,6 +10,7 @@ import pytest
 from feddmf_party.prediction import Predictor
 from feddmf_party.run_folder import RunFolder
 from support.cli import Cli, listing
+from support.damage import edit
 from support.shops import COUNTRIES, PARTIES, Shops
 
 
@@ -34,13 +35,6 @@ def test_a_country_is_predicted_for_the_other_shops_users(simulated: Path) -> No
     truth = [int(user[-3:-1]) % 2 for user in block.users]
     found = block.probabilities.argmax(axis=1)
     assert (found == truth).mean() > 0.9
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace the first `old` in a file."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {

@@ -159,10 +159,10 @@ def test_users_are_read_one_a_line(tmp_path: Path, text: str) -> None:
 def test_a_user_file_that_names_nobody_is_refused(tmp_path: Path) -> None:
     """No user, no file, and a file that is no text are told apart."""
     path = tmp_path / "users.txt"
-    with pytest.raises(InputError, match=r"cannot read users from .*users\.txt"):
+    with pytest.raises(InputError, match=r"cannot read the users .*users\.txt"):
         read_users(path)
     path.write_bytes(b"\xff")
-    with pytest.raises(InputError, match=r"cannot read users from .*users\.txt"):
+    with pytest.raises(InputError, match=r"the users .*users\.txt is not UTF-8 text"):
         read_users(path)
     path.write_text("user\n\n")
     with pytest.raises(DataError, match="names no user"):

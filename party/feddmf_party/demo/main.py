@@ -85,6 +85,8 @@ def run_demo(name: str, folder: Path, *, data_dir: Path | None, seed: int) -> De
 
 def _clear(folder: Path) -> None:
     """Remove an earlier demo; anything else is left alone."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", hint="name another with --out")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
             raise InputError(
