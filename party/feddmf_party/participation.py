@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from feddmf.config import describe_error
 from feddmf.errors import CatalogueError, ConfigError, InputError
 from feddmf.members.base import Exchange, Member, Reply, drive
-from feddmf.members.registry import member_for
 from feddmf.payload import Axis, Payload
 from feddmf.plan import PartyItems, Plan
 from feddmf.protocols.base import Phase
@@ -20,13 +19,12 @@ from feddmf.protocols.registry import protocol_for
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
-from feddmf_party.data.loader import PartyTable, load_interactions
+from feddmf_party.data.loader import PartyTable
 from feddmf_party.egress import EgressGate
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
-from feddmf_party.offer import check_offer, read_offer
-from feddmf_party.policy import check_plan
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.seat import take_seat
 
 __all__ = ["Participation", "RoundFigures", "prepare"]
 
@@ -131,18 +129,10 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
             hint="ask the operator why an id comes twice; move the folder away to join",
         )
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
-    items = PartyItems(plan, view)
-    offered = read_offer(folder.offer_file).items
-    check_offer(offered, view, where=str(folder.offer_file))
-    offered = tuple(sorted(key for key in offered if key in set(items.exclusive)))
     policy = folder.policy()
-    check_plan(plan, items, policy, offered=len(offered))
-    settings = folder.settings()
-    local_ids = [item.local_id for item in view.items]
-    table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
-    member = member_for(items, table.interactions, offered)
+    seat = take_seat(plan, view, folder, policy)
     gate = EgressGate(plan, policy, LedgerFile(folder.ledger))
-    return Participation(folder, plan, items, table, offered, member, gate)
+    return Participation(folder, plan, seat.items, seat.table, seat.offered, seat.member, gate)
 
 
 def _parse_plan(document: bytes, run: str, party: str) -> Plan:

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from feddmf.catalogue.table import Catalogue
 from feddmf.errors import InputError
-from feddmf.members.base import Member
-from feddmf.members.registry import member_for
-from feddmf.plan import PartyItems, Plan, matched_rows
+from feddmf.plan import Plan, matched_rows
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import RunSettings
 from feddmf.simulation import simulate
-from feddmf_party.data.loader import PartyTable, load_interactions
 from feddmf_party.folder import PartyFolder
-from feddmf_party.offer import check_offer, read_offer
-from feddmf_party.policy import check_plan
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.seat import Seat, take_seat
 
 __all__ = ["SIMULATED", "simulate_folders"]
 
 SIMULATED = "simulated"
-
-
-@dataclass(frozen=True, eq=False)
-class _Seat:
-    items: PartyItems
-    offered: tuple[str, ...]
-    table: PartyTable
-    member: Member
 
 
 def simulate_folders(
@@ -57,25 +44,15 @@ def simulate_folders(
             )
     plan = Plan(run=SIMULATED, catalogue=catalogue.digest(), settings=settings)
     rows = matched_rows(catalogue, plan)
-    seats = {party: _seat(plan, catalogue, party, PartyFolder(folders[party])) for party in plan.roster}
+    homes = {party: PartyFolder(folders[party]) for party in plan.roster}
+    seats = {
+        party: take_seat(plan, catalogue.view(party), home, home.policy()) for party, home in homes.items()
+    }
     simulate(plan, rows, {party: seat.member for party, seat in seats.items()}, on_round=on_round)
     return {party: _keep(plan, seats, party, out / party / "runs" / SIMULATED) for party in seats}
 
 
-def _seat(plan: Plan, catalogue: Catalogue, party: str, folder: PartyFolder) -> _Seat:
-    view = catalogue.view(party)
-    items = PartyItems(plan, view)
-    offered = read_offer(folder.offer_file).items
-    check_offer(offered, view, where=str(folder.offer_file))
-    offered = tuple(sorted(set(offered) & set(items.exclusive)))
-    check_plan(plan, items, folder.policy(), offered=len(offered))
-    settings = folder.settings()
-    local_ids = [item.local_id for item in view.items]
-    table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
-    return _Seat(items, offered, table, member_for(items, table.interactions, offered))
-
-
-def _keep(plan: Plan, seats: Mapping[str, _Seat], party: str, path: Path) -> RunFolder:
+def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, path: Path) -> RunFolder:
     seat, kept = seats[party], RunFolder(path)
     # An earlier simulation may have had other peers.
     kept.clear()
