@@ -35,6 +35,7 @@ class ReleaseKind(enum.StrEnum):
     QUALITY_SCALAR = "quality_scalar"
     LOSS_SCALAR = "loss_scalar"
     PSI_POINT = "psi_point"
+    PUBLIC_KEY = "public_key"
 
 
 class DType(enum.StrEnum):

@@ -68,6 +68,11 @@ class PartyItems:
         roster = set(self.plan.roster)
         return np.array([len(roster & set(self.view.by_key[key].peers)) for key in self.aligned], np.int64)
 
+    def shared_rows(self, peer: str) -> npt.NDArray[np.int64]:
+        """Return the rows of `matched` that `peer` sells too, int64; both sides list the same keys."""
+        rows = [row for row, key in enumerate(self.matched) if peer in self.view.by_key[key].peers]
+        return np.array(rows, dtype=np.int64)
+
     def codes(self, keys: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the item codes of `keys`, int64 [keys]."""
         index = {key: code for code, key in enumerate(self.view.keys)}
@@ -83,14 +88,19 @@ class PartyItems:
 
     @cached_property
     def _split(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        share = self.plan.settings.alignment.probe_share
+        share = self.plan.settings.probe_share
         keys = self.view.matched(self.plan.roster)
         aligned, probes = split_probes(keys, digest=self.plan.catalogue, share=share)
+        if not keys:
+            raise CatalogueError(
+                f"{self.view.party} sells no item that another party of run {self.plan.run} sells",
+                hint="publish a catalogue in which it shares items with others, or leave it out",
+            )
         if not aligned:
             raise CatalogueError(
-                f"{self.view.party} has no item to align in run {self.plan.run}: "
-                f"{len(keys)} matched, {len(probes)} of them probes",
-                hint="publish a catalogue in which it shares items with others, or lower probe_share",
+                f"{self.view.party} has no item to align in run {self.plan.run}: all {len(probes)} that it "
+                "shares are probes",
+                hint="publish a catalogue in which it shares more items, or lower probe_share",
             )
         return aligned, probes
 
@@ -99,14 +109,25 @@ class PartyItems:
 class MatchedRows:
     """Who shares which rows of a run, as the coordinator derives it from the whole catalogue.
 
-    aligned[party], probes[party]: int64, for each row of the party's upload its index in the list
-    of all aligned (probe) keys; `n_aligned`, `n_probes` are the lengths of those lists.
+    keys: all aligned keys, sorted; aligned[party], probes[party]: int64, for each row of the party's
+    upload its index in the list of all aligned (probe) keys; `n_aligned`, `n_probes` are the lengths of
+    those lists.
     """
 
-    n_aligned: int
+    keys: tuple[str, ...]
     n_probes: int
     aligned: dict[str, npt.NDArray[np.int64]]
     probes: dict[str, npt.NDArray[np.int64]]
+
+    @property
+    def n_aligned(self) -> int:
+        """Number of keys that are aligned anywhere."""
+        return len(self.keys)
+
+    @cached_property
+    def owners(self) -> npt.NDArray[np.int64]:
+        """Number of parties that sell each aligned item, int64 [n_aligned]."""
+        return np.bincount(np.concatenate(list(self.aligned.values())), minlength=len(self.keys))
 
     def sizes(self, party: str) -> dict[Axis, int]:
         """Return the number of rows of each axis that the run's rounds use."""
@@ -118,13 +139,13 @@ def matched_rows(catalogue: Catalogue, plan: Plan) -> MatchedRows:
     """Derive the shared rows of `plan`; CatalogueError where a party shares nothing with anybody."""
     roster = plan.roster
     matched = {party: catalogue.view(party).matched(roster) for party in roster}
-    share = plan.settings.alignment.probe_share
+    share = plan.settings.probe_share
     all_keys = sorted(set().union(*matched.values()))
     aligned, probes = split_probes(all_keys, digest=plan.catalogue, share=share)
     for party in roster:
         PartyItems(plan, catalogue.view(party)).aligned  # noqa: B018  (raises where nothing is aligned)
     return MatchedRows(
-        n_aligned=len(aligned),
+        keys=aligned,
         n_probes=len(probes),
         aligned={party: _index(matched[party], aligned) for party in roster},
         probes={party: _index(matched[party], probes) for party in roster},

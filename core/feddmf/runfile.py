@@ -7,9 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from feddmf.config import Settings, parse_settings, read_toml
+from feddmf.protocol_settings import FCFSettings, FedAvgSettings, TransferSettings
 
 __all__ = [
     "RECIPES",
@@ -32,9 +33,12 @@ RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "model": {"embedding_dim": 32, "hidden_dim": 64},
             "training": {"epochs": 30, "batch_size": 32, "learning_rate": 1e-3, "negatives": 1},
             "alignment": {"beta": 100.0, "margin": 0.2, "probe_share": 0.0},
+            "fedavg": {"syncs_per_epoch": 1},
         },
     }
 )
+
+MASKABLE = ("fedavg", "fcf")
 
 
 class ModelSettings(Settings):
@@ -120,8 +124,12 @@ class RunSettings(Settings):
         description="What the predictions are for; each party's ledger keeps it.", min_length=1
     )
     parties: tuple[PartyId, ...] = Field(description="Who takes part.", min_length=2, max_length=16)
-    protocol: Literal["feddmf"] = Field(
+    protocol: Literal["feddmf", "fedavg", "fcf", "transfer"] = Field(
         default="feddmf", description="How the parties learn from one another."
+    )
+    masks: bool = Field(
+        default=False,
+        description="Hide each contribution of fedavg and fcf in the sum; from peers only among three.",
     )
     recipe: Literal["default", "paper"] = Field(
         default="default", description="Defaults for the sections below."
@@ -130,6 +138,9 @@ class RunSettings(Settings):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
+    fedavg: FedAvgSettings = FedAvgSettings()
+    fcf: FCFSettings = FCFSettings()
+    transfer: TransferSettings = TransferSettings()
     enforcement: EnforcementSettings = EnforcementSettings()
     waits: WaitSettings = WaitSettings()
 
@@ -154,10 +165,24 @@ class RunSettings(Settings):
             raise ValueError("parties names the same party twice")
         return self
 
+    @field_validator("masks")
+    @classmethod
+    def _masks_have_sums(cls, masks: bool, info: ValidationInfo) -> bool:
+        protocol = info.data.get("protocol")
+        if masks and protocol not in MASKABLE:
+            raise ValueError(f"masks hide contributions in a sum, and {protocol} adds nothing up")
+        return masks
+
     @property
     def rounds(self) -> int:
-        """Number of exchanges before the closing one."""
-        return min(self.training.epochs * self.alignment.syncs_per_epoch, self.alignment.max_rounds)
+        """Number of exchanges that share the training steps, where a protocol trains by steps."""
+        cadence = self.fedavg if self.protocol == "fedavg" else self.alignment
+        return min(self.training.epochs * cadence.syncs_per_epoch, cadence.max_rounds)
+
+    @property
+    def probe_share(self) -> float:
+        """Share of matched items that are never aligned; only feddmf has an alignment to measure."""
+        return self.alignment.probe_share if self.protocol == "feddmf" else 0.0
 
 
 def load_run(path: Path) -> RunSettings:

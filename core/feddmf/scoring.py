@@ -1,24 +1,64 @@
-"""Scores of a party's users for item vectors, without torch: each side is projected once (eq. 1)."""
+"""Scores of a party's users for the item vectors of a peer, without torch, for each protocol's model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Scorer"]
+__all__ = ["SCORE_KINDS", "DeepMFScorer", "FactorScorer", "LinearScorer", "Scorer", "scorer_for"]
 
-Floats = npt.NDArray[np.float32]
+# What the scores of each protocol's models are.
+SCORE_KINDS: Mapping[str, str] = MappingProxyType(
+    {"feddmf": "probability", "fedavg": "probability", "fcf": "preference", "transfer": "linear score"}
+)
+
+Floats = npt.NDArray[np.floating]
+Codes = npt.NDArray[np.integer]
 
 # Cells scored at once: hidden activations of a block stay within some 64 MiB.
 _BLOCK_FLOATS = 1 << 24
+# Linear scores nearer to 0 or 1 than this, or beyond, are bent back.
+_EDGE = np.float32(1 / 32)
+
+
+class Scorer(Protocol):
+    """Scores a party's own users, by user code."""
+
+    @property
+    def users(self) -> int:
+        """Number of users that can be scored."""
+        ...
+
+    def vector_length(self, owner: str) -> int | None:
+        """Return the length of vectors that `owner` publishes; None where the model cannot score these."""
+        ...
+
+    def project(self, users: Codes, owner: str) -> Floats:
+        """Return what of user codes [n] meets the item vectors of `owner`, as [n, any]."""
+        ...
+
+    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
+        """Return scores in [0, 1], float32 [users, items], of projected users for vectors [items, dim]."""
+        ...
+
+
+def scorer_for(protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
+    """Return the scorer of a model that a member of `protocol` trained; KeyError names a missing array."""
+    if protocol == "fcf":
+        return FactorScorer(arrays["user_factors"])
+    if protocol == "transfer":
+        return LinearScorer.from_arrays(arrays)
+    return DeepMFScorer.from_arrays(arrays)
 
 
 @dataclass(frozen=True, eq=False)
-class Scorer:
-    """The trained arrays that a score needs; see `feddmf.model` for their shapes."""
+class DeepMFScorer:
+    """Eq. 1 of the FedDMF paper, each side projected once; see `feddmf.model` for the shapes."""
 
     user_vectors: Floats  # [users, dim]
     user_weight: Floats  # [hidden, dim]
@@ -28,7 +68,7 @@ class Scorer:
     out_bias: Floats  # [1]
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Scorer:
+    def from_arrays(cls, arrays: Mapping[str, Floats]) -> DeepMFScorer:
         """Take the arrays of a model with an id tower."""
         return cls(
             user_vectors=arrays["tower.vectors"],
@@ -39,12 +79,21 @@ class Scorer:
             out_bias=arrays["out_bias"],
         )
 
-    def project_users(self, users: npt.NDArray[np.int64]) -> Floats:
+    @property
+    def users(self) -> int:
+        """Number of users that can be scored."""
+        return len(self.user_vectors)
+
+    def vector_length(self, owner: str) -> int:  # noqa: ARG002  (all peers' vectors mean the same)
+        """Return the length of item vectors, whoever publishes them."""
+        return int(self.item_weight.shape[1])
+
+    def project(self, users: Codes, owner: str) -> Floats:  # noqa: ARG002  (all peers' vectors mean the same)
         """Return the user half of the first layer for user codes [n], as [n, hidden]."""
         projected: Floats = self.user_vectors[users] @ self.user_weight.T + self.bias
         return projected
 
-    def probabilities(self, projected: Floats, item_vectors: Floats) -> Floats:
+    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
         """Return probabilities [users, items] of projected users [users, hidden] for vectors [items, dim]."""
         items = item_vectors @ self.item_weight.T  # [items, hidden]
         logits = np.empty((len(projected), len(items)), dtype=np.float32)
@@ -54,5 +103,75 @@ class Scorer:
             logits[start : start + step] = hidden @ self.out_weight + self.out_bias
         with np.errstate(over="ignore"):  # exp of a very negative logit overflows to a probability of 0
             np.exp(-logits, out=logits)
-        probabilities: Floats = np.reciprocal(logits + np.float32(1))
+        probabilities: npt.NDArray[np.float32] = np.reciprocal(logits + np.float32(1))
         return probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class FactorScorer:
+    """Implicit-feedback factors: the preference x . y, kept within [0, 1]."""
+
+    user_factors: Floats  # [users, rank]
+
+    @property
+    def users(self) -> int:
+        """Number of users that can be scored."""
+        return len(self.user_factors)
+
+    def vector_length(self, owner: str) -> int:  # noqa: ARG002  (all peers' factors mean the same)
+        """Return the length of item factors, whoever publishes them."""
+        return int(self.user_factors.shape[1])
+
+    def project(self, users: Codes, owner: str) -> Floats:  # noqa: ARG002  (all peers' factors mean the same)
+        """Return the factors of user codes [n], as [n, rank]."""
+        return self.user_factors[users]
+
+    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
+        """Return preferences [users, items] in [0, 1]; no probabilities in the strict sense."""
+        return _within_one(projected @ item_vectors.T)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearScorer:
+    """Linear transfer: the sum of a peer's context vectors over a user's matched items, times a target."""
+
+    contexts: Mapping[str, Floats]  # by peer: [users, rank]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Floats]) -> LinearScorer:
+        """Take the arrays `users.PEER`; KeyError where there is none."""
+        contexts = {
+            name.removeprefix("users."): each for name, each in arrays.items() if name.startswith("users.")
+        }
+        if not contexts:
+            raise KeyError("users.PEER")
+        return cls(contexts)
+
+    @property
+    def users(self) -> int:
+        """Number of users that can be scored."""
+        return len(next(iter(self.contexts.values())))
+
+    def vector_length(self, owner: str) -> int | None:
+        """Return the length of the target vectors of `owner`; None where no item was shared with it."""
+        return self.contexts[owner].shape[1] if owner in self.contexts else None
+
+    def project(self, users: Codes, owner: str) -> Floats:
+        """Return the summed context vectors of user codes [n] in the space of `owner`, as [n, rank]."""
+        return self.contexts[owner][users]
+
+    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
+        """Return linear scores [users, items] kept within [0, 1]; no probabilities in the strict sense."""
+        return _within_one(projected @ item_vectors.T)
+
+
+def _within_one(scores: Floats) -> npt.NDArray[np.float32]:
+    """Return scores in [0, 1] in the order of `scores`: as they are, but for the ends, which level off.
+
+    To cut them would make equals of the best users for a popular item.
+    """
+    within = scores.astype(np.float32)
+    low, high = within < _EDGE, within > 1 - _EDGE
+    within[low] = _EDGE * np.exp(within[low] / _EDGE - 1)
+    within[high] = 1 - _EDGE * np.exp((1 - within[high]) / _EDGE - 1)
+    return within

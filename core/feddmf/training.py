@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from feddmf.alignment import alignment_gradient
 from feddmf.errors import RunFailed
-from feddmf.interactions import Interactions
 from feddmf.model import DeepMF
 from feddmf.randomness import counter_seed
 from feddmf.runfile import TrainingSettings
-from feddmf.sampling import Epoch, Sampler
+from feddmf.sampling import Epoch, Samples
 
 __all__ = ["Pull", "Trainer"]
 
@@ -40,20 +41,28 @@ class Trainer:
     """Trains a DeepMF model by steps that are addressed by number, so that any of them can be redone."""
 
     def __init__(
-        self, model: DeepMF, data: Interactions, settings: TrainingSettings, *, seed: int, party: str
+        self, model: DeepMF, samples: Samples, settings: TrainingSettings, *, seed: int, party: str
     ) -> None:
         self.model = model
         self._settings = settings
         self._address = (seed, party)
-        self._sampler = Sampler(data, negatives=settings.negatives, seed=seed, party=party)
+        self._samples = samples
         self.optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
         self._epoch: tuple[int, Epoch] | None = None
-        self.steps_per_epoch = math.ceil(self._sampler.samples / settings.batch_size)
+        self.steps_per_epoch = math.ceil(self._samples.samples / settings.batch_size)
 
     @property
     def total_steps(self) -> int:
         """Number of optimiser steps of a whole training."""
         return self._settings.epochs * self.steps_per_epoch
+
+    def span(self, number: int, rounds: int) -> tuple[int, int]:
+        """Return first and last + 1 of the steps between exchange `number` and the next one.
+
+        `rounds` exchanges share all steps evenly; each is followed by one step or more.
+        """
+        total = max(self.total_steps, rounds)
+        return total * number // rounds, total * (number + 1) // rounds
 
     def train(self, first: int, last: int, pull: Pull | None) -> float:
         """Take the steps first..last-1; return the mean MSE over their samples.
@@ -76,30 +85,30 @@ class Trainer:
             )
         return mean
 
-    def snapshot(self) -> Mapping[str, Tensor]:
+    def snapshot(self) -> Mapping[str, npt.NDArray[Any]]:
         """Return model and optimiser state by name; steps are addressed by number and need none."""
         state = dict(self.model.arrays())
         for index, values in self.optimizer.state_dict()["state"].items():
             state.update({f"adam.{index}.{name}": value for name, value in values.items()})
-        return {name: tensor.clone() for name, tensor in state.items()}
+        return {name: tensor.numpy().copy() for name, tensor in state.items()}
 
-    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from `snapshot`, bit for bit."""
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.copy_(snapshot[name])
+                parameter.copy_(torch.from_numpy(snapshot[name].copy()))
         state = self.optimizer.state_dict()
         state["state"] = {}
-        for name, tensor in snapshot.items():
+        for name, array in snapshot.items():
             if name.startswith("adam."):
                 _, index, field = name.split(".")
-                state["state"].setdefault(int(index), {})[field] = tensor.clone()
+                state["state"].setdefault(int(index), {})[field] = torch.from_numpy(array.copy())
         self.optimizer.load_state_dict(state)
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         number, within = divmod(step, self.steps_per_epoch)
         if self._epoch is None or self._epoch[0] != number:
-            self._epoch = (number, self._sampler.epoch(number))
+            self._epoch = (number, self._samples.epoch(number))
         epoch = self._epoch[1]
         chosen = slice(within * self._settings.batch_size, (within + 1) * self._settings.batch_size)
         parts: tuple[np.ndarray, ...] = (epoch.users[chosen], epoch.items[chosen], epoch.labels[chosen])

@@ -13,7 +13,7 @@ from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.plan import Plan
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import check_offer
-from feddmf_party.policy import Policy
+from feddmf_party.policy import ITEM_KINDS, Policy
 
 __all__ = ["Cleared", "ClearedOffer", "EgressGate", "clear_offer", "items_digest"]
 
@@ -70,14 +70,18 @@ class EgressGate:
         )
 
     def join(self) -> None:
-        """Record that the party joins the run, for what purpose and with whom."""
+        """Record that the party joins the run, for what purpose, with whom, and how."""
+        settings = self._plan.settings
         self._ledger.append(
             {
                 "event": "join",
                 "run": self._plan.run,
-                "purpose": self._plan.settings.purpose,
+                "purpose": settings.purpose,
                 "parties": list(self._plan.roster),
                 "catalogue": self._plan.catalogue,
+                "protocol": settings.protocol,
+                "seed": settings.seed,
+                "masks": settings.masks,
             }
         )
 
@@ -127,7 +131,7 @@ class EgressGate:
             if spec.kind not in self._policy.release_kinds:
                 raise PolicyError(f"{spec.name} is {spec.kind.value}, which the policy keeps in", hint=hint)
             array = payload[spec.name]
-            if array.dtype.kind == "f" and array.size:
+            if spec.kind in ITEM_KINDS and array.size:
                 longest = float((array.astype("f8") ** 2).sum(axis=1).max() ** 0.5)
                 if longest > self._policy.max_row_norm:
                     raise PolicyError(f"{spec.name} has a row of norm {longest:.3g}", hint=hint)

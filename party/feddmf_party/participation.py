@@ -23,6 +23,7 @@ from feddmf_party.data.loader import PartyTable
 from feddmf_party.egress import EgressGate
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.masking import check_masked_before
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import take_seat
 
@@ -130,6 +131,7 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
         )
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
     policy = folder.policy()
+    check_masked_before(plan, LedgerFile(folder.ledger).records())
     seat = take_seat(plan, view, folder, policy)
     gate = EgressGate(plan, policy, LedgerFile(folder.ledger))
     return Participation(folder, plan, seat.items, seat.table, seat.offered, seat.member, gate)

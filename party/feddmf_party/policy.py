@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from feddmf.config import Settings
 from feddmf.errors import PolicyError
-from feddmf.payload import Axis, ReleaseKind
+from feddmf.payload import ArraySpec, Axis, ReleaseKind
 from feddmf.plan import PartyItems, Plan
+from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf.settings_file import render_settings
 
-__all__ = ["Policy", "check_plan", "render_policy_toml"]
+__all__ = ["ITEM_KINDS", "Policy", "check_plan", "render_policy_toml"]
 
-_HINT = "decline it, or allow it in policy.toml"
+ITEM_KINDS = frozenset({ReleaseKind.ITEM_VECTORS, ReleaseKind.CONTEXT_VECTORS, ReleaseKind.ATTRIBUTE_VECTOR})
+"""Kinds whose rows are each one item's vector, which `max_row_norm` bounds."""
 
 
 class Policy(Settings):
@@ -30,28 +36,64 @@ class Policy(Settings):
     max_run_bytes: int = Field(
         default=2_000_000_000, ge=1, description="Most bytes that may leave in one run."
     )
-    max_row_norm: float = Field(default=1e4, gt=0, description="Longest vector that may leave.")
+    max_row_norm: float = Field(
+        default=1e4, gt=0, description="Longest vector of an item that may leave; sums grow with a party."
+    )
+    min_support: int = Field(
+        default=5, ge=2, description="Least users behind what fcf sends of an item: a run may ask for more."
+    )
+
+
+@dataclass(frozen=True)
+class _Objection:
+    """Why a policy is against a run, and the line of policy.toml that would allow it."""
+
+    reason: str
+    line: str
 
 
 def check_plan(plan: Plan, items: PartyItems, policy: Policy, *, offered: int) -> None:
-    """Raise PolicyError naming the first thing in `plan` that `policy` does not allow."""
-    if plan.settings.protocol not in policy.protocols:
-        raise PolicyError(f"run {plan.run} uses protocol {plan.settings.protocol}", hint=_HINT)
-    protocol = protocol_for(plan.settings.protocol)
-    sizes = items.sizes(offered)
-    phases = protocol.phases(plan)
-    publication = protocol.publication(plan)
-    for schema in (*(phase.contribution for phase in phases), publication):
-        for spec in schema.arrays:
-            if spec.kind not in policy.release_kinds:
-                raise PolicyError(f"run {plan.run} asks for {spec.kind.value} ({spec.name})", hint=_HINT)
+    """Raise PolicyError naming everything in `plan` that `policy` does not allow, and what would allow it."""
+    objections = tuple(_objections(plan, items, policy, offered))
+    if objections:
+        raise PolicyError(
+            f"run {plan.run} " + ", ".join(objection.reason for objection in objections),
+            hint="decline it, or allow it in policy.toml: "
+            + "; ".join(objection.line for objection in objections),
+        )
+
+
+def _objections(plan: Plan, items: PartyItems, policy: Policy, offered: int) -> Iterator[_Objection]:
+    settings = plan.settings
+    if settings.protocol not in policy.protocols:
+        protocols = (*policy.protocols, settings.protocol)
+        yield _Objection(f"uses protocol {settings.protocol}", f"protocols = {json.dumps(protocols)}")
+    protocol = protocol_for(settings.protocol)
+    phases, publication = protocol.phases(plan), protocol.publication(plan)
+    kept_in = tuple(spec for spec in _released(plan, phases) if spec.kind not in policy.release_kinds)
+    if kept_in:
+        what = " and ".join(dict.fromkeys(f"{spec.kind.value} ({spec.name})" for spec in kept_in))
+        kinds = dict.fromkeys((*policy.release_kinds, *(spec.kind for spec in kept_in)))
+        yield _Objection(f"asks for {what}", f"release_kinds = {json.dumps(list(kinds))}")
+    support = settings.fcf.min_support
+    if settings.protocol == "fcf" and support < policy.min_support:
+        reason = f"lets {support} users stand behind an item, under {policy.min_support}"
+        yield _Objection(reason, f"min_support = {support}")
     rounds = sum(phase.rounds for phase in phases)
     if rounds > policy.max_rounds:
-        raise PolicyError(f"run {plan.run} has {rounds} exchanges, over {policy.max_rounds}", hint=_HINT)
+        yield _Objection(f"has {rounds} exchanges, over {policy.max_rounds}", f"max_rounds = {rounds}")
+    sizes = items.sizes(offered)
     total = sum(phase.rounds * phase.contribution.nbytes(sizes) for phase in phases)
     total += publication.nbytes({**sizes, Axis.OFFERED_ITEMS: offered})
     if total > policy.max_run_bytes:
-        raise PolicyError(f"run {plan.run} sends {total} bytes, over {policy.max_run_bytes}", hint=_HINT)
+        yield _Objection(f"sends {total} bytes, over {policy.max_run_bytes}", f"max_run_bytes = {total}")
+
+
+def _released(plan: Plan, phases: Iterable[Phase]) -> Iterator[ArraySpec]:
+    """Yield every array that a party would release in the run."""
+    for phase in phases:
+        yield from phase.contribution.arrays
+    yield from protocol_for(plan.settings.protocol).publication(plan).arrays
 
 
 def render_policy_toml() -> str:

@@ -1,10 +1,10 @@
-"""Predictions as rows: user, attribute, probability; streamed to CSV or Parquet."""
+"""Predictions as rows: user, attribute, owner, probability; streamed to CSV or Parquet."""
 
 from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ def prediction_rows(block: Block, attributes: Sequence[Attribute]) -> list[tuple
 
 
 def write_predictions(
-    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], *, run: str
+    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], *, run: str, score_kind: str
 ) -> int:
     """Stream predictions to `path` (.csv or .parquet), whole or not at all; return the number of rows.
 
+    A Parquet file says in its metadata which run they are of, and what the column probability holds.
     InputError for another suffix, LocalResourceError where the disk refuses.
     """
     write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
@@ -40,11 +41,14 @@ def write_predictions(
         raise InputError(f"cannot tell the format of {path}", hint="name a .csv or .parquet file")
     # An unknown user shows with the first block: before any folder is made.
     first = list(itertools.islice(blocks, 1))
+    metadata = {"feddmf.run": run, "feddmf.score_kind": score_kind}
     with replacing(path, mode=_PRIVATE) as beside:
-        return write(beside, itertools.chain(first, blocks), attributes, run)
+        return write(beside, itertools.chain(first, blocks), attributes, metadata)
 
 
-def _write_csv(path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], _run: str) -> int:
+def _write_csv(
+    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], _metadata: Mapping[str, str]
+) -> int:
     written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -56,10 +60,12 @@ def _write_csv(path: Path, blocks: Iterator[Block], attributes: Sequence[Attribu
     return written
 
 
-def _write_parquet(path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], run: str) -> int:
+def _write_parquet(
+    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], metadata: Mapping[str, str]
+) -> int:
     types = (pa.string(), pa.string(), pa.string(), pa.float32())
     fields = list(zip(PREDICTION_COLUMNS, types, strict=True))
-    schema = pa.schema(fields, metadata={"feddmf.run": run})
+    schema = pa.schema(fields, metadata=dict(metadata))
     keys = [attribute.key for attribute in attributes]
     owners = [attribute.owner for attribute in attributes]
     written = 0

@@ -28,12 +28,12 @@ _RUN_AGAIN = "the file was cut or changed; take part in a run again"
 
 @dataclass(frozen=True, eq=False)
 class PeerItems:
-    """What one peer published: keys, labels, and vectors float32 [items, dim]."""
+    """What one peer published: keys, labels, and vectors, float32 or float64 [items, dim]."""
 
     party: str
     keys: tuple[str, ...]
     labels: tuple[str, ...]
-    vectors: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,15 @@ class RunFolder:
             if self.path.exists():
                 shutil.rmtree(self.path)
 
-    def save_model(self, arrays: Mapping[str, npt.NDArray[np.float32]], user_ids: Sequence[str]) -> None:
+    def save_model(self, arrays: Mapping[str, npt.NDArray[Any]], user_ids: Sequence[str]) -> None:
         """Write the model's arrays and the user id of each row of the user vectors."""
         write_bytes(self.path / "model.safetensors", _dump(arrays), mode=_PRIVATE)
         with replacing(self.path / "users.parquet", mode=_PRIVATE) as beside:
             parquet.write_table(pa.table({"user": pa.array(user_ids, pa.string())}), beside)
 
-    def load_model(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Read the model's arrays by name."""
-        arrays: dict[str, npt.NDArray[np.float32]] = _load(self.path / "model.safetensors")
-        return arrays
+    def load_model(self) -> dict[str, npt.NDArray[Any]]:
+        """Read the model's arrays by name, as they were saved."""
+        return _load(self.path / "model.safetensors")
 
     def load_user_ids(self) -> npt.NDArray[np.object_]:
         """Read the user id of each user code, [users]."""
@@ -102,6 +101,14 @@ class RunFolder:
         if not isinstance(summary, dict) or "finished_at" not in summary:
             raise InputError(f"{path} is not the end of a run", hint=_RUN_AGAIN)
         return summary
+
+    def protocol(self) -> str:
+        """Return the protocol by which the run's model was trained."""
+        try:
+            return str(self.summary()["plan"]["settings"]["protocol"])
+        except (KeyError, TypeError) as error:
+            path = self.path / "run.json"
+            raise InputError(f"{path} does not say which protocol the run had", hint=_RUN_AGAIN) from error
 
     def _load_peer(self, path: Path) -> PeerItems:
         items = _read_json(path, what="a peer's items")
@@ -146,9 +153,9 @@ def _read_json(path: Path, *, what: str) -> Any:
         raise InputError(f"cannot read {what} {path}: {error}", hint=_RUN_AGAIN) from error
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        arrays: dict[str, Any] = load_file(path)
+        arrays: dict[str, npt.NDArray[Any]] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read {path}: {error}", hint=_RUN_AGAIN) from error
     return arrays

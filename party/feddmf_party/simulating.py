@@ -15,9 +15,27 @@ from feddmf_party.folder import PartyFolder
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import Seat, take_seat
 
-__all__ = ["SIMULATED", "simulate_folders"]
+__all__ = ["SIMULATED", "check_folders", "simulate_folders", "simulated_plan"]
 
 SIMULATED = "simulated"
+
+
+def simulated_plan(settings: RunSettings, catalogue: Catalogue) -> Plan:
+    """Return the plan by which `simulate_folders` runs."""
+    return Plan(run=SIMULATED, catalogue=catalogue.digest(), settings=settings)
+
+
+def check_folders(settings: RunSettings, folders: Mapping[str, Path]) -> None:
+    """Raise InputError unless `folders` are those of the run's parties, one each."""
+    for party in settings.parties:
+        if party not in folders:
+            raise InputError(f"party {party} has no folder", hint=f"name it: --party {party}=FOLDER")
+    for party in folders:
+        if party not in settings.parties:
+            raise InputError(
+                f"party {party} is not in the run",
+                hint=f"it has {', '.join(settings.parties)}; leave {party} out",
+            )
 
 
 def simulate_folders(
@@ -33,16 +51,8 @@ def simulate_folders(
     The results lie under `out`/PARTY/runs/simulated, so that `feddmf query --folder out/PARTY` works.
     InputError where folders are not those of the run's parties, PolicyError where a party would decline.
     """
-    for party in settings.parties:
-        if party not in folders:
-            raise InputError(f"party {party} has no folder", hint=f"name it: --party {party}=FOLDER")
-    for party in folders:
-        if party not in settings.parties:
-            raise InputError(
-                f"party {party} is not in the run",
-                hint=f"it has {', '.join(settings.parties)}; leave {party} out",
-            )
-    plan = Plan(run=SIMULATED, catalogue=catalogue.digest(), settings=settings)
+    check_folders(settings, folders)
+    plan = simulated_plan(settings, catalogue)
     rows = matched_rows(catalogue, plan)
     homes = {party: PartyFolder(folders[party]) for party in plan.roster}
     seats = {

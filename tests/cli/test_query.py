@@ -35,7 +35,12 @@ def test_all_forms_hold_the_same_numbers(cli: Cli, acme: Path, tmp_path: Path) -
     """JSON, CSV and Parquet of all users are equal to the last bit; text is the same, rounded."""
     rows = cli.data("query", "predict", *ASKED, "--folder", acme)["predictions"]
     data = cli.data("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / "all.CSV")
-    assert data == {"run": "simulated", "file": f"{tmp_path}/all.CSV", "rows": 80}
+    assert data == {
+        "run": "simulated",
+        "score_kind": "probability",
+        "file": f"{tmp_path}/all.CSV",
+        "rows": 80,
+    }
     text = cli.text("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / "all.parquet")
     assert text == f"80 rows in {tmp_path}/all.parquet\n"
     from_csv = [{**row, "probability": float(row["probability"])} for row in read_csv(tmp_path / "all.CSV")]
@@ -144,7 +149,8 @@ def test_too_much_to_show_belongs_in_a_file(cli: Cli, tmp_path: Path) -> None:
 def test_the_last_run_is_asked_unless_one_is_named(cli: Cli, acme: Path) -> None:
     """--run names another."""
     shutil.copytree(acme / "runs" / "simulated", acme / "runs" / "later")
-    RunFolder(acme / "runs" / "later").finish({"run": "later"})
+    later = RunFolder(acme / "runs" / "later")
+    later.finish(later.summary())
     assert cli.data(*AUDIENCE, "--folder", acme)["run"] == "later"
     assert cli.data(*AUDIENCE, "--folder", acme, "--run", "simulated")["run"] == "simulated"
 

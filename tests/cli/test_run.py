@@ -67,7 +67,10 @@ def test_a_run_is_submitted_by_its_name(cli: Cli, federation: EnrolledFederation
     folder = federation.folder.path
     code, out, err = cli.call("run", "submit", run_file, "--folder", folder)
     assert (code, out, err) == (0, "first-try-1\n", "watch it: feddmf run watch first-try-1\n")
-    assert cli.data("run", "submit", run_file, "--folder", folder) == {"run": "first-try-2"}
+    assert cli.data("run", "submit", run_file, "--folder", folder) == {
+        "run": "first-try-2",
+        "notices": [],
+    }
 
 
 def test_runs_are_listed(cli: Cli, federation: EnrolledFederation, finished: str, run_file: Path) -> None:
@@ -120,6 +123,62 @@ def test_a_run_is_watched_to_its_end(cli: Cli, federation: EnrolledFederation, f
     )
     data = cli.data("run", "watch", finished, "--folder", folder)
     assert (data["rounds"], data["bytes_sent"], data["seconds"]) == (2, 2_000_000, 0.5)
+
+
+PARTIES = {"acme": {"loss": 0.5}, "bolt": {"loss": 0.25}}
+OTHER_FIGURES: dict[str, tuple[list[dict[str, Any]], list[list[str]], str]] = {
+    "fedavg": (
+        [{"loss": 0.75}, {"loss": 0.5}],
+        [["phase", "round", "seconds", "loss"], ["0.250", "0.750"], ["0.250", "0.500"]],
+        "loss 0.500, ",
+    ),
+    "fcf, masked": (
+        [{}, {"objective": 1234.5, "method": "mm"}],
+        [["phase", "round", "seconds", "objective"], ["0.250", "-"], ["0.250", "1234.500"]],
+        "objective 1234.500, ",
+    ),
+    "transfer": (
+        [{}, {"loss": 0.375, "parties": PARTIES}],
+        [
+            ["phase", "round", "seconds", "loss", "acme", "loss", "bolt"],
+            ["0.250", "-", "-"],
+            ["0.250", "0.500", "0.250"],
+        ],
+        "loss 0.375, ",
+    ),
+    "nothing measured": ([{}], [["phase", "round", "seconds"], ["0.250"]], ""),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FIGURES)
+def test_every_protocols_figures_are_shown(
+    cli: Cli, federation: EnrolledFederation, run_file: Path, name: str
+) -> None:
+    """Whatever was measured has a column, and what was not a dash; the end says what it came to."""
+    figures, lines, verdict = OTHER_FIGURES[name]
+    folder = federation.folder.path
+    run = str(cli.data("run", "submit", run_file, "--folder", folder)["run"])
+    go_through(federation, run, RunState.FINISHED, figures)
+    header, *rows = (
+        line.split() for line in cli.text("run", "show", run, "--folder", folder).splitlines()[2:]
+    )
+    assert [header, *(row[2:] for row in rows)] == lines
+    megabytes = f"{len(figures)}.0 MB sent by the parties\n"
+    text = cli.text("run", "watch", run, "--folder", folder)
+    assert text == f"run {run} finished: {len(figures)} rounds, {verdict}{megabytes}"
+
+
+def test_what_masks_do_not_hide_is_said_at_the_submission(
+    cli: Cli, federation: EnrolledFederation, run_file: Path
+) -> None:
+    """Between two parties, nothing: on stderr, and for programs."""
+    folder = federation.folder.path
+    run_file.write_text('protocol = "fcf"\nmasks = true\n' + SETTINGS)
+    code, out, err = cli.call("run", "submit", run_file, "--folder", folder)
+    assert (code, out) == (0, "first-try-1\n")
+    assert err.startswith("note: with two parties masks hide nothing from your only partner")
+    (notice,) = cli.data("run", "submit", run_file, "--folder", folder)["notices"]
+    assert f"note: {notice}\n" in err
 
 
 @pytest.mark.parametrize("state", [RunState.FAILED, RunState.STOPPED])
@@ -193,6 +252,9 @@ MISTAKES = {
         ["catalogue version 1 has no column for carol", "local_id:carol"],
     ),
     "a bad party": (SETTINGS.replace("bolt", "Bolt & Sons"), ["key parties.0 = 'Bolt & Sons'"]),
+    "masks without a sum": ('protocol = "transfer"\nmasks = true\n' + SETTINGS, ["transfer adds nothing up"]),
+    "a rank of nothing": (SETTINGS + "[transfer]\nrank = 0\n", ["key transfer.rank = 0"]),
+    "no ridge": (SETTINGS + "[transfer]\nridge = 0\n", ["key transfer.ridge = 0"]),
     "nothing to align": (SETTINGS + "[alignment]\nprobe_share = 0.6\n", ["key alignment.probe_share = 0.6"]),
 }
 
@@ -240,7 +302,7 @@ def test_a_catalogue_without_a_matched_item_stops_a_run(
             values = {"version": 2, "party": party, "digest": digest, "accepted_at": 0}
             connection.execute(acceptances.insert().values(**values))
     said = cli.fails(4, "run", "submit", run_file, "--folder", folder)
-    assert "acme has no item to align in run First try!: 0 matched" in said
+    assert "acme sells no item that another party of run First try! sells" in said
 
 
 def test_before_a_catalogue_there_is_no_run(cli: Cli, run_file: Path, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from feddmf_party.policy import Policy
 from feddmf_party.prediction import Predictor
 from feddmf_party.run_folder import RunFolder
 from support.cli import Cli, listing
@@ -35,6 +38,67 @@ def test_a_country_is_predicted_for_the_other_shops_users(simulated: Path) -> No
     truth = [int(user[-3:-1]) % 2 for user in block.users]
     found = block.probabilities.argmax(axis=1)
     assert (found == truth).mean() > 0.9
+
+
+PROTOCOLS = {
+    "fedavg": (["shared_layers"], "probability", {"loss"}),
+    "fcf": (["item_gradient", "gram"], "preference", {"objective", "method"}),
+    "transfer": (["context_vectors"], "linear score", {"loss", "parties"}),
+}
+
+
+def choose(shops: Shops, protocol: str, kinds: list[str], *, masks: bool = False) -> None:
+    """Give the run another protocol, and let both shops' policies allow it."""
+    lines = f'protocol = "{protocol}"\nmasks = {str(masks).lower()}\n\n[fedavg]\nsyncs_per_epoch = 5\n'
+    lines += "max_rounds = 150\n\n[model]"
+    edit(shops.run_file, "[model]", lines)
+    allowed = json.dumps([*(kind.value for kind in Policy().release_kinds), *kinds])
+    for party in PARTIES:
+        policy = f'protocols = ["{protocol}"]\nrelease_kinds = {allowed}\n'
+        (shops.folder(party) / "policy.toml").write_text(policy)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_protocol_is_simulated_and_asked(cli: Cli, shops: Shops, tmp_path: Path, protocol: str) -> None:
+    """Progress counts the protocol's own exchanges; the answer says what its scores are."""
+    kinds, score, figures = PROTOCOLS[protocol]
+    choose(shops, protocol, kinds)
+    code, out, err = cli.call(*shops.simulate(tmp_path / "results"), "--format", "json")
+    assert code == 0, err
+    data = json.loads(out)["data"]
+    assert set(data["diagnostics"]) == figures
+    assert data["notices"] == []
+    rounds = [line.split()[1] for line in err.splitlines() if line.startswith("round ")]
+    last, total = rounds[-1].split("/")
+    assert last == total
+    acme = tmp_path / "results" / "acme"
+    asked = [f"--attribute=country-{country}" for country in COUNTRIES]
+    found = cli.data("query", "predict", *asked, "--folder", acme)
+    assert found["score_kind"] == score
+    scores = np.array([row["probability"] for row in found["predictions"]]).reshape(-1, 2)
+    truth = [int(row["user"][-3:-1]) % 2 for row in found["predictions"][::2]]
+    assert (scores.argmax(axis=1) == truth).mean() > 0.8
+    header = cli.text("query", "audience", *asked[:1], "--folder", acme).splitlines()[1]
+    assert header.split(maxsplit=2) == ["rank", "user", score]
+
+
+@pytest.mark.parametrize("protocol", ["fedavg", "fcf"])
+def test_what_masks_do_not_hide_is_said(cli: Cli, shops: Shops, tmp_path: Path, protocol: str) -> None:
+    """Between two parties, nothing: on stderr before the run, and for programs."""
+    choose(shops, protocol, ["public_key", "masked_sum"], masks=True)
+    code, out, err = cli.call(*shops.simulate(tmp_path / "results"), "--format", "json")
+    assert code == 0, err
+    (notice,) = json.loads(out)["data"]["notices"]
+    assert "masks hide nothing from your only partner" in notice
+    assert err.startswith(f"note: {notice}\n")
+
+
+def test_a_default_policy_declines_another_protocol(cli: Cli, shops: Shops, tmp_path: Path) -> None:
+    """With all that it asks for, and the lines of policy.toml that would allow it."""
+    edit(shops.run_file, "[model]", 'protocol = "fcf"\n\n[model]')
+    said = cli.fails(4, *shops.simulate(tmp_path / "results"))
+    assert "uses protocol fcf, asks for item_gradient (gradient) and gram (gram)" in said
+    assert 'protocols = ["feddmf", "fcf"]; release_kinds = ["item_vectors", ' in said
 
 
 MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
@@ -88,7 +152,7 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
     ),
     "no matched item": (
         lambda shops: shops.catalogue.write_text("key,label,local_id:acme,local_id:bolt\na,A,a,\nb,B,,b\n"),
-        ["acme has no item to align in run simulated: 0 matched"],
+        ["acme sells no item that another party of run simulated sells"],
     ),
     "a party without a column": (
         lambda shops: edit(shops.catalogue, "local_id:bolt", "local_id:carol"),

@@ -32,7 +32,7 @@ from feddmf_party.client.federation import FederationClient
 from feddmf_party.egress import Cleared
 from feddmf_party.settings import NodeSettings
 from support.authority import EnrolledFederation, make_federation
-from support.runs import PARTIES, SmallRun
+from support.runs import SIXTEEN, SmallRun
 
 __all__ = ["mutual_tls"]
 
@@ -41,7 +41,7 @@ __all__ = ["mutual_tls"]
 def _enrolled() -> EnrolledFederation:
     folder = tempfile.mkdtemp(prefix="feddmf-contract-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return make_federation(Path(folder), PARTIES)
+    return make_federation(Path(folder), SIXTEEN)
 
 
 @dataclass(frozen=True)

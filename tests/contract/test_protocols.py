@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from contract.transports import TRANSPORTS, OpenTransport
 from feddmf.members.base import Exchange, Member, Reply
 from feddmf.payload import Payload
-from feddmf.protocols.registry import protocol_for
-from feddmf.runfile import RunSettings
+from feddmf.protocols.registry import exchanges, protocol_for
+from feddmf.runfile import MASKABLE, RunSettings
 from feddmf.simulation import simulate
-from support.runs import SmallRun, small_run
+from support.runs import SIXTEEN, SmallRun, shared_catalogue, small_run, subset_catalogue
 
 PROTOCOLS = get_args(RunSettings.model_fields["protocol"].annotation)
 # Small, and with everything in it: probes, a hinge, several steps and short batches between exchanges.
@@ -23,23 +24,57 @@ SETTINGS: dict[str, Any] = {
     "model": {"embedding_dim": 4, "hidden_dim": 8},
     "training": {"epochs": 2, "batch_size": 50, "negatives": 2},
     "alignment": {"syncs_per_epoch": 2, "margin": 0.3, "probe_share": 0.2},
+    "fedavg": {"weighting": "samples"},
+    "fcf": {"rank": 3, "rounds": 3, "min_support": 1},
+    "transfer": {"rank": 3},
     "enforcement": {"probe_floor": -1},
 }
-ROUNDS = 5
 Kill = tuple[str, int]
 Ends = dict[str, dict[str, bytes]]
 
 
-def make_run(protocol: str, parties: int) -> SmallRun:
-    """Return a fresh run of ROUNDS exchanges."""
-    run = small_run(parties, shared=10, own=2, users=15, each=4, protocol=protocol, **SETTINGS)
-    assert sum(phase.rounds for phase in protocol_for(protocol).phases(run.plan)) == ROUNDS
-    return run
+@dataclass(frozen=True)
+class Variant:
+    """A protocol, in the open or under masks."""
+
+    protocol: str
+    masks: bool
+
+    def __str__(self) -> str:
+        return f"{self.protocol}-masked" if self.masks else self.protocol
+
+
+VARIANTS = [
+    Variant(name, masks) for name in PROTOCOLS for masks in ((False, True) if name in MASKABLE else (False,))
+]
+
+
+def make_run(variant: Variant, parties: int, *, overlap: str = "whole") -> SmallRun:
+    """Return a fresh run; its items are sold by all parties, or each by any two or more of them."""
+    catalogue = {"whole": shared_catalogue, "partial": subset_catalogue}[overlap]
+    return small_run(
+        parties,
+        catalogue=catalogue(SIXTEEN[:parties], shared=max(10, parties + 4), own=2),
+        users=15,
+        each=4,
+        protocol=variant.protocol,
+        masks=variant.masks,
+        **SETTINGS,
+    )
+
+
+def kills_of(variant: Variant, run: SmallRun) -> list[Kill]:
+    """Return which member to kill at which place: of feddmf each at each, else each at one in turn."""
+    places = exchanges(run.plan)
+    if variant.protocol == "feddmf":
+        return [(party, place) for party in run.plan.roster for place in range(places)]
+    return [(party, turn % places) for turn, party in enumerate(run.plan.roster)]
 
 
 def end_of(member: Member) -> dict[str, bytes]:
     """Return what is left of a member after a run, as bytes."""
-    arrays = {**member.model_arrays(), **member.publications()}
+    arrays = {**member.model_arrays()}
+    arrays |= {f"published.{name}": array for name, array in member.publications().items()}
     return {name: np.ascontiguousarray(array).tobytes() for name, array in arrays.items()}
 
 
@@ -114,35 +149,43 @@ def transport(request: pytest.FixtureRequest) -> OpenTransport:
     return TRANSPORTS[request.param]
 
 
+@pytest.mark.parametrize("overlap", ["whole", "partial"])
 @pytest.mark.parametrize("parties", [2, 3, 5])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_every_transport_gives_the_bytes_of_a_simulation(
-    transport: OpenTransport, protocol: str, parties: int
+    transport: OpenTransport, variant: Variant, parties: int, overlap: str
 ) -> None:
     """A run over a transport ends with the arrays and publications of the same run in `simulate`."""
-    run = make_run(protocol, parties)
+    run = make_run(variant, parties, overlap=overlap)
+    assert play(run, transport, set()) == undisturbed(run)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_sixteen_parties_are_no_limit_to_a_transport(transport: OpenTransport, variant: Variant) -> None:
+    """As many parties as a run takes, each item sold by any of them, end with the bytes of a simulation."""
+    run = make_run(variant, 16, overlap="partial")
+    assert len(run.plan.roster) == 16
     assert play(run, transport, set()) == undisturbed(run)
 
 
 @pytest.mark.parametrize("parties", [2, 3, 5])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_killing_one_member_at_any_round_changes_nothing(
-    transport: OpenTransport, protocol: str, parties: int
+    transport: OpenTransport, variant: Variant, parties: int
 ) -> None:
-    """Each member, killed and restored at each round, before and after sending, leaves the same bytes."""
-    run = make_run(protocol, parties)
+    """Each member, killed and restored, before and after sending, leaves the same bytes."""
+    run = make_run(variant, parties)
     expected = undisturbed(run)
-    for party in run.plan.roster:
-        for place in range(ROUNDS):
-            assert play(run, transport, {(party, place)}) == expected, (party, place)
+    for kill in kills_of(variant, run):
+        assert play(run, transport, {kill}) == expected, kill
 
 
 @pytest.mark.parametrize("parties", [2, 3, 5])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_killing_everybody_at_every_round_changes_nothing(
-    transport: OpenTransport, protocol: str, parties: int
+    transport: OpenTransport, variant: Variant, parties: int
 ) -> None:
     """Even a run in which every member is killed and restored twice a round ends with the same bytes."""
-    run = make_run(protocol, parties)
-    kills = {(party, place) for party in run.plan.roster for place in range(ROUNDS)}
+    run = make_run(variant, parties)
+    kills = {(party, place) for party in run.plan.roster for place in range(exchanges(run.plan))}
     assert play(run, transport, kills) == undisturbed(run)

@@ -79,7 +79,7 @@ def test_a_party_with_nothing_to_align_is_named() -> None:
         lambda: matched_rows(lonely, plan),
         lambda: PartyItems(plan, lonely.view("cargo")).aligned,
     ):
-        with pytest.raises(CatalogueError, match="has no item to align in run r-1: 0 matched, 0 of them"):
+        with pytest.raises(CatalogueError, match="sells no item that another party of run r-1 sells"):
             derive()
 
 

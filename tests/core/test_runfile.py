@@ -42,7 +42,7 @@ def test_the_least_run_file_has_every_default(tmp_path: Path) -> None:
         ("[model]\ndropout = 1.0", r"key model\.dropout = 1\.0", "mend"),
         ("training = 3", "key training = 3", "mend training"),
         ("recipe = 'best'", "key recipe = 'best': Input should be 'default' or 'paper'", "mend recipe"),
-        ("protocol = 'fedavg'", "key protocol = 'fedavg'", "mend protocol"),
+        ("protocol = 'median'", "key protocol = 'median'", "mend protocol"),
         ("[enforcement]\nnot_following = 'shrug'", r"key enforcement\.not_following = 'shrug'", "mend"),
         ("seed = -1", "key seed = -1", "mend seed"),
     ],

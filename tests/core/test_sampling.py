@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feddmf.interactions import Interactions
-from feddmf.sampling import Epoch, Sampler
+from feddmf.sampling import Epoch, Part, PooledSampler, Sampler
 
 Cell = tuple[int, int]
 
@@ -81,3 +81,38 @@ def test_positives_and_negatives_are_shuffled_together() -> None:
     assert epoch.labels.sum() == 10
     assert 0 < epoch.labels[:10].sum() < 10
     assert (epoch.users.dtype, epoch.items.dtype, epoch.labels.dtype) == (np.int64, np.int64, np.float32)
+
+
+def pool() -> tuple[PooledSampler, tuple[Sampler, Sampler]]:
+    """Return a pool of two parties: one with even items and users 0..3, one with odd items and users 4..7."""
+    left, right = (
+        Sampler(table(observed), negatives=2, seed=3, party=party)
+        for party, observed in (("acme", CELLS[::3]), ("bolt", CELLS[1::4]))
+    )
+    parts = [
+        Part(left, users=np.arange(4), items=np.arange(0, 10, 2)),
+        Part(right, users=np.arange(4, 8), items=np.arange(1, 11, 2)),
+    ]
+    return PooledSampler(parts, seed=3), (left, right)
+
+
+@pytest.mark.parametrize("number", [0, 5])
+def test_a_pool_holds_each_partys_own_samples_in_the_codes_of_all(number: int) -> None:
+    """Nothing is drawn beside what the parties draw: user 5, item 3 of the pool is user 1, item 1 of bolt."""
+    pooled, (left, right) = pool()
+    expected = [((user, 2 * item), label) for (user, item), label in samples(left.epoch(number))]
+    expected += [((user + 4, 2 * item + 1), label) for (user, item), label in samples(right.epoch(number))]
+    drawn = samples(pooled.epoch(number))
+    assert sorted(drawn) == sorted(expected)
+    assert len(drawn) == pooled.samples
+
+
+def test_a_pool_is_shuffled_by_its_address() -> None:
+    """The parties' samples are mixed, alike each time, and otherwise in another epoch."""
+    pooled, (left, _) = pool()
+    users = pooled.epoch(0).users
+    assert 0 < (users[: left.samples] < 4).sum() < left.samples
+    assert samples(pooled.epoch(0)) == samples(pool()[0].epoch(0))
+    assert samples(pooled.epoch(0)) != samples(pooled.epoch(1))
+    assert pooled.epoch(0).users.dtype == pooled.epoch(0).items.dtype == np.int64
+    assert pooled.epoch(0).labels.dtype == np.float32

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from feddmf.errors import RunFailed
 from feddmf.model import DeepMF, IdTower, normal
 from feddmf.runfile import TrainingSettings
+from feddmf.sampling import Sampler
 from feddmf.training import Pull, Trainer
 from support.runs import taste_table
 
@@ -32,7 +35,8 @@ def make_trainer(seed: int = 1, *, training: TrainingSettings = SETTINGS, dropou
         dropout=dropout,
         seed=seed,
     )
-    return Trainer(model, DATA, training, seed=seed, party="acme")
+    sampler = Sampler(DATA, negatives=training.negatives, seed=seed, party="acme")
+    return Trainer(model, sampler, training, seed=seed, party="acme")
 
 
 PULL = Pull(
@@ -44,9 +48,9 @@ PULL = Pull(
 )
 
 
-def content(tensors: Mapping[str, torch.Tensor]) -> dict[str, bytes]:
-    """Return tensors as bytes."""
-    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+def content(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, bytes]:
+    """Return arrays as bytes."""
+    return {name: array.tobytes() for name, array in arrays.items()}
 
 
 def test_steps_are_counted_from_samples() -> None:
@@ -106,7 +110,7 @@ def test_the_loss_is_the_mean_over_samples() -> None:
     still = SETTINGS.model_copy(update={"learning_rate": 1e-30, "batch_size": 33})
     trainer = make_trainer(training=still, dropout=0.0)
     loss = trainer.train(0, trainer.steps_per_epoch, None)
-    epoch = trainer._sampler.epoch(0)
+    epoch = trainer._samples.epoch(0)
     with torch.no_grad():
         logits = trainer.model(torch.from_numpy(epoch.users), torch.from_numpy(epoch.items))
     assert loss == pytest.approx(

@@ -30,6 +30,7 @@ DESIGNED = (
         "quality_scalar",
         "loss_scalar",
         "psi_point",
+        "public_key",
     ),
 )
 # Words for those whom nothing on the wire may be about.

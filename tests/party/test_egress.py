@@ -115,6 +115,14 @@ def test_what_is_refused_leaves_no_trace(
     assert not gate.path.exists()
 
 
+def test_sums_may_be_longer_than_an_items_vector(tmp_path: Path) -> None:
+    """A sum over all users grows with the party; what bounds it is its schema."""
+    gate = Gate(tmp_path, max_row_norm=1.5)
+    loss = np.full((1, 1), 9_000, dtype=np.float32)
+    gate.clear(Payload({**contribution(), "loss": loss}))
+    assert len(gate.records()) == 1
+
+
 def test_bytes_are_counted_over_the_run(tmp_path: Path) -> None:
     """The limit holds for all releases of a run together, and a refused one does not count."""
     gate = Gate(tmp_path, max_run_bytes=2 * NBYTES)

@@ -80,7 +80,7 @@ def test_a_catalogue_that_was_not_accepted_is_not_trained_on(home: Path) -> None
 
 def test_a_peer_without_a_common_item_is_nobody_to_align_with(home: Path) -> None:
     """A roster of strangers leaves nothing to align."""
-    with pytest.raises(CatalogueError, match="acme has no item to align"):
+    with pytest.raises(CatalogueError, match="acme sells no item that another party"):
         _prepare(home, _plan(settings=quick_run(("acme", "cargo"))))
 
 

@@ -57,6 +57,60 @@ def test_what_the_policy_does_not_allow_is_named(policy: dict[str, Any], message
     assert "policy.toml" in caught.value.hint
 
 
+def check_protocol(
+    protocol: str, *, masks: bool = False, policy: Policy | None = None, **sections: Any
+) -> None:
+    """Hold a run of another protocol among three parties against a policy."""
+    run = small_run(3, shared=5, own=2, protocol=protocol, masks=masks, **sections)
+    check_plan(run.plan, run.items["acme"], policy or Policy(), offered=2)
+
+
+NEEDED = {
+    ("fedavg", False): ["shared_layers"],
+    ("fcf", False): ["item_gradient", "gram"],
+    ("transfer", False): ["context_vectors"],
+    ("fedavg", True): ["public_key", "masked_sum"],
+    ("fcf", True): ["public_key", "masked_sum"],
+}
+
+
+@pytest.mark.parametrize(("protocol", "masks"), NEEDED)
+def test_another_protocol_is_declined_with_all_that_would_allow_it(
+    tmp_path: Path, protocol: str, masks: bool
+) -> None:
+    """The reason names every kind at once; the hint's lines, copied into policy.toml, let the run in."""
+    needed = NEEDED[protocol, masks]
+    with pytest.raises(PolicyError, match=f"run small-1 uses protocol {protocol}, asks for ") as caught:
+        check_protocol(protocol, masks=masks)
+    assert all(f"{kind} (" in caught.value.message for kind in needed)
+    before, lines = caught.value.hint.split("policy.toml: ")
+    assert before.startswith("decline it")
+    (tmp_path / "policy.toml").write_text(lines.replace("; ", "\n"))
+    policy = load_toml(tmp_path / "policy.toml", Policy)
+    assert policy.protocols == ("feddmf", protocol)
+    assert policy.release_kinds == (*Policy().release_kinds, *map(ReleaseKind, needed))
+    check_protocol(protocol, masks=masks, policy=policy)
+
+
+def test_support_under_the_partys_own_is_declined() -> None:
+    """As few users as the run allows must be as many as the policy asks for; other protocols do not count."""
+    kinds = (*Policy().release_kinds, ReleaseKind.ITEM_GRADIENT, ReleaseKind.GRAM)
+    policy = Policy(protocols=("fcf", "transfer"), release_kinds=(*kinds, ReleaseKind.CONTEXT_VECTORS))
+    few = {"fcf": {"min_support": 4}}
+    with pytest.raises(PolicyError, match="lets 4 users stand behind an item, under 5") as caught:
+        check_protocol("fcf", policy=policy, **few)
+    assert "policy.toml: min_support = 4" in caught.value.hint
+    check_protocol("fcf", policy=policy, fcf={"min_support": 5})
+    check_protocol("transfer", policy=policy, **few)
+
+
+def test_no_policy_lets_single_users_through(tmp_path: Path) -> None:
+    """What one user adds to an item shows what that user has."""
+    (tmp_path / "policy.toml").write_text("min_support = 1")
+    with pytest.raises(ConfigError, match="key min_support = 1"):
+        load_toml(tmp_path / "policy.toml", Policy)
+
+
 def test_limits_are_inclusive() -> None:
     """A run that is exactly at its limits may go on."""
     check(max_rounds=7, max_run_bytes=NBYTES)

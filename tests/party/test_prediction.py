@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from feddmf.errors import CatalogueError, DataError, InputError
+from feddmf.payload import Payload
 from feddmf_party import prediction
 from feddmf_party.prediction import Predictor, read_users
 from feddmf_party.run_folder import RunFolder
@@ -167,3 +168,80 @@ def test_a_user_file_that_names_nobody_is_refused(tmp_path: Path) -> None:
     path.write_text("user\n\n")
     with pytest.raises(DataError, match="names no user"):
         read_users(path)
+
+
+def other_run(
+    path: Path, protocol: str, arrays: dict[str, np.ndarray], peers: dict[str, np.ndarray]
+) -> RunFolder:
+    """Return a finished run of another protocol: two users, and vectors [items, any] of each peer."""
+    folder = RunFolder(path)
+    folder.save_model(arrays, ["ann", "bob"])
+    for party, vectors in peers.items():
+        items = [(f"{party}-{number}", "") for number in range(len(vectors))]
+        folder.save_peer(party, items, Payload({"vectors": vectors}))
+    folder.finish({"run": path.name, "plan": {"settings": {"protocol": protocol}}})
+    return folder
+
+
+def test_attributes_of_several_owners_are_scored_in_one_call(tmp_path: Path) -> None:
+    """Each with what its owner's vectors mean, and of its own length, in the order asked."""
+    arrays = {
+        "users.bolt": np.array([[0.5, 0.0], [0.25, 0.25]], np.float32),
+        "users.cargo": np.array([[0.25], [0.5]], np.float32),
+    }
+    peers = {"bolt": np.array([[1, 0], [1, 1]], np.float32), "cargo": np.array([[1]], np.float32)}
+    predictor = Predictor(other_run(tmp_path / "r-1", "transfer", arrays, peers))
+    chosen = [predictor.attribute(key) for key in ("bolt-1", "cargo-0", "bolt-0")]
+    (block,) = predictor.predict(chosen)
+    assert block.probabilities.tolist() == [[0.5, 0.25, 0.5], [0.5, 0.5, 0.25]]
+    assert predictor.score_kind == "linear score"
+    assert predictor.audience(chosen[1], 1).users.tolist() == ["bob"]
+
+
+def test_what_a_peer_offers_without_a_shared_item_cannot_be_asked_for(tmp_path: Path) -> None:
+    """A transfer run says nothing of it: it is not listed, and asked for by name it says why."""
+    arrays = {"users.bolt": np.array([[1.0], [0.5]], np.float32)}
+    peers = {"bolt": np.array([[0.5]], np.float32), "cargo": np.array([[1.0]], np.float32)}
+    predictor = Predictor(other_run(tmp_path / "r-1", "transfer", arrays, peers))
+    assert [each.key for each in predictor.attributes()] == ["bolt-0"]
+    with pytest.raises(InputError, match=r"this party shared no item with cargo in run r-1") as caught:
+        predictor.attribute("cargo-0")
+    assert "share items" in caught.value.hint
+
+
+def test_factors_in_double_precision_are_scored(tmp_path: Path) -> None:
+    """What was kept as float64 is multiplied as float64."""
+    tiny = 2.0**-40
+    arrays = {"user_factors": np.array([[1.0, 1.0], [0.5, 0.0]]), "item_factors": np.ones((3, 2))}
+    peers = {"bolt": np.array([[0.5 + tiny, -tiny]])}
+    predictor = Predictor(other_run(tmp_path / "r-1", "fcf", arrays, peers))
+    (block,) = predictor.predict(predictor.attributes())
+    assert block.probabilities.tolist() == [[0.5], [0.25]]
+    assert predictor.score_kind == "preference"
+    assert predictor.attributes()[0].vector.dtype == np.float64
+
+
+def test_vectors_of_another_length_are_refused_by_owner(tmp_path: Path) -> None:
+    """Each owner's vectors must be as long as what the model has of that owner."""
+    arrays = {"users.bolt": np.ones((2, 2), np.float32), "users.cargo": np.ones((2, 1), np.float32)}
+    peers = {"bolt": np.ones((1, 2), np.float32), "cargo": np.ones((1, 2), np.float32)}
+    folder = other_run(tmp_path / "r-1", "transfer", arrays, peers)
+    with pytest.raises(InputError, match=r"cargo's vectors in .*r-1 have 2 numbers, the model takes 1"):
+        Predictor(folder)
+
+
+@pytest.mark.parametrize(
+    ("summary", "message"),
+    [
+        ({"plan": {"settings": {"protocol": "magic"}}}, "is of protocol 'magic', which is not known here"),
+        ({"plan": {"settings": {}}}, r"run\.json does not say which protocol the run had"),
+        ({"plan": 5}, r"run\.json does not say which protocol the run had"),
+    ],
+)
+def test_a_run_of_no_known_protocol_is_refused(
+    folder: RunFolder, summary: dict[str, object], message: str
+) -> None:
+    """By the file that says so."""
+    folder.finish(summary)
+    with pytest.raises(InputError, match=message):
+        Predictor(folder)

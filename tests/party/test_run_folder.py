@@ -51,6 +51,17 @@ def test_arrays_are_kept_as_they_are_seen(tmp_path: Path) -> None:
     assert folder.load_peers()[0].vectors.tolist() == turned.tolist()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_keep_their_precision(tmp_path: Path, dtype: type[np.floating]) -> None:
+    """Vectors of either precision come back bit for bit."""
+    folder, third = RunFolder(tmp_path), np.full((2, 1), 1 / 3, dtype=dtype)
+    folder.save_model({"user_factors": third}, ["ann", "bob"])
+    folder.save_peer("bolt", [("x", ""), ("y", "")], Payload({"vectors": third}))
+    for found in (folder.load_model()["user_factors"], folder.load_peers()[0].vectors):
+        assert found.dtype == dtype
+        assert found.tobytes() == third.tobytes()
+
+
 def test_what_is_about_users_is_private(folder: RunFolder) -> None:
     """Model and user ids can be read by their owner only."""
     for name in ("model.safetensors", "users.parquet"):

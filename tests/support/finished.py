@@ -44,5 +44,5 @@ def finished_run(path: Path, users: dict[str, float], peers: dict[str, dict[str,
     folder.save_model(logit_model(list(users.values())), list(users))
     for party, items in peers.items():
         keep_peer(folder, party, items)
-    folder.finish({"run": path.name})
+    folder.finish({"run": path.name, "plan": {"settings": {"protocol": "feddmf"}}})
     return folder

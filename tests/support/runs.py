@@ -15,9 +15,24 @@ from feddmf.members.registry import member_for
 from feddmf.plan import MatchedRows, PartyItems, Plan, matched_rows
 from feddmf.runfile import RunSettings
 
-__all__ = ["PARTIES", "SmallRun", "run_settings", "shared_catalogue", "small_run", "taste_table"]
+__all__ = [
+    "PARTIES",
+    "SIXTEEN",
+    "SmallRun",
+    "catalogue_of",
+    "run_settings",
+    "shared_catalogue",
+    "small_run",
+    "subset_catalogue",
+    "taste_table",
+]
 
 PARTIES = ("acme", "bolt", "cargo", "delta", "echo")
+# As many as a run takes.
+SIXTEEN = (
+    *PARTIES,
+    *("foxtrot", "golf", "hotel", "india", "juliett", "kilo", "lima", "mike", "november", "oscar", "papa"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +63,27 @@ def run_settings(parties: tuple[str, ...], **sections: Any) -> RunSettings:
 
 def shared_catalogue(parties: tuple[str, ...], *, shared: int, own: int) -> Catalogue:
     """Return a catalogue with `shared` items that all sell and `own` items that each sells alone."""
-    keys = {f"m{number:03}": parties for number in range(shared)}
-    keys |= {f"{party}-{number:03}": (party,) for party in parties for number in range(own)}
-    columns = {p: {key: f"{p}:{key}" for key, owners in keys.items() if p in owners} for p in parties}
+    owners = {f"m{number:03}": parties for number in range(shared)}
+    return catalogue_of(owners, parties, own=own)
+
+
+def subset_catalogue(parties: tuple[str, ...], *, shared: int, own: int) -> Catalogue:
+    """Return a catalogue with `shared` items, each of any two parties or more, and `own` of each alone.
+
+    The first items go round: each party shares one with the next, so that none is left out.
+    """
+    generator = np.random.default_rng(3)
+    subsets = [(parties[number - 1], party) for number, party in enumerate(parties)]
+    while len(subsets) < shared:
+        size = generator.integers(2, len(parties) + 1)
+        subsets.append(tuple(generator.choice(parties, size, replace=False).tolist()))
+    return catalogue_of({f"m{n:03}": who for n, who in enumerate(subsets)}, parties, own=own)
+
+
+def catalogue_of(owners: Mapping[str, tuple[str, ...]], parties: tuple[str, ...], *, own: int) -> Catalogue:
+    """Return a catalogue of keys with their owners, and `own` items that each party sells alone."""
+    keys = {**owners, **{f"{party}-{number:03}": (party,) for party in parties for number in range(own)}}
+    columns = {p: {key: f"{p}:{key}" for key, who in keys.items() if p in who} for p in parties}
     return Catalogue(version=1, labels={key: key.upper() for key in keys}, columns=columns)
 
 
@@ -73,11 +106,15 @@ def small_run(
     own: int = 6,
     users: int = 40,
     each: int = 8,
+    catalogue: Catalogue | None = None,
     **sections: Any,
 ) -> SmallRun:
-    """Return a run of the first `parties` PARTIES; `sections` go into its run settings."""
-    names = PARTIES[:parties]
-    catalogue = shared_catalogue(names, shared=shared, own=own)
+    """Return a run of the first `parties` of SIXTEEN; `sections` go into its run settings.
+
+    catalogue: one of these parties; without it `shared` items that all sell and `own` ones that each has.
+    """
+    names = SIXTEEN[:parties]
+    catalogue = catalogue or shared_catalogue(names, shared=shared, own=own)
     plan = Plan(run="small-1", catalogue=catalogue.digest(), settings=run_settings(names, **sections))
     items = {party: PartyItems(plan, catalogue.view(party)) for party in names}
     generator = np.random.default_rng(5)

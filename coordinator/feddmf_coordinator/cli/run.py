@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +12,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from feddmf.cli.notices import say_notices
 from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
-from feddmf.cli.progress import RoundProgress, run_figures
+from feddmf.cli.progress import RoundProgress, party_losses, run_figures
 from feddmf.cli.tables import utc
 from feddmf.errors import CatalogueError, RunFailed, TimedOut
 from feddmf.plan import Plan, matched_rows
-from feddmf.protocols.registry import protocol_for
+from feddmf.protocols.registry import exchanges, protocol_for
 from feddmf.runfile import RunSettings, load_run
 from feddmf_coordinator.cli.options import FolderOption, open_database
 from feddmf_coordinator.store.catalogues import accepted_digests, find_catalogue
@@ -40,6 +42,8 @@ RunArgument = Annotated[str, typer.Argument(help="Id of the run, as `feddmf run 
 LimitOption = Annotated[float, seconds_option("Give up watching after this many seconds.")]
 
 _POLL_S = 0.25
+# What a run came to, by the first of these that its protocol has.
+_VERDICTS = ("alignment", "objective", "loss")
 
 
 @app.command("submit")
@@ -60,16 +64,18 @@ def submit(
             accepted = accepted_digests(connection, catalogue.version)
             _check(settings, accepted, catalogue.parties, catalogue.version, digest)
             plan = Plan(run=settings.name, catalogue=digest, settings=settings)
-            protocol_for(settings.protocol).init(plan, matched_rows(catalogue, plan))
+            rows = matched_rows(catalogue, plan)
+            protocol_for(settings.protocol).init(plan, rows)
             run = add_run(
                 connection, settings, version=catalogue.version, digest=digest, now=datetime.now(UTC)
             )
+        notices = say_notices(plan, rows)
         if not watch:
-            show({"run": run}, output, lambda: run)
+            show({"run": run, "notices": notices}, output, lambda: run)
             say(f"watch it: feddmf run watch {run}")
             return
         say(f"run {run} is submitted")
-        _watch(database, run, limit_s, output)
+        _watch(database, run, limit_s, output, {"notices": notices})
 
 
 @app.command("list")
@@ -117,7 +123,7 @@ def watch(
 ) -> None:
     """Follow a run until it ends; the exit code is 1 where it failed."""
     with open_database(folder) as database:
-        _watch(database, run, limit_s, output)
+        _watch(database, run, limit_s, output, {})
 
 
 @app.command("stop")
@@ -161,9 +167,12 @@ def _describe(run: Run) -> dict[str, Any]:
     }
 
 
-def _watch(database: Database, run: str, limit_s: float, output: OutputFormat) -> None:
+def _watch(
+    database: Database, run: str, limit_s: float, output: OutputFormat, data: Mapping[str, Any]
+) -> None:
+    """Follow a run to its end; show `data`, the run, and what its rounds came to."""
     with database.read() as connection:
-        total = find_run(connection, run).plan.settings.rounds + 1
+        total = exchanges(find_run(connection, run).plan)
     sent = 0
     with RoundProgress(total) as progress:
         for rounds in _new_rounds(database, run, limit_s):
@@ -174,9 +183,11 @@ def _watch(database: Database, run: str, limit_s: float, output: OutputFormat) -
         found, rounds = find_run(connection, run), list_rounds(connection, run)
     if found.state is not RunState.FINISHED:
         raise RunFailed(f"run {run} {found.state.value}: {found.reason}", hint=found.hint)
-    data = {**_describe(found), **_totals(rounds)}
+    data = {**data, **_describe(found), **_totals(rounds)}
+    figures = run_figures(rounds[-1]["diagnostics"])
+    told = [f"{name} {figures[name]:.3f}, " for name in _VERDICTS if name in figures][:1]
     text = (
-        f"run {run} finished: {len(rounds)} rounds, alignment {rounds[-1]['diagnostics']['cosine']:.3f}, "
+        f"run {run} finished: {len(rounds)} rounds, {''.join(told)}"
         f"{data['bytes_sent'] / 1e6:.1f} MB sent by the parties"
     )
     show(data, output, lambda: text)
@@ -212,24 +223,27 @@ def _new_rounds(database: Database, run: str, limit_s: float) -> Iterator[tuple[
 
 
 def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
-    names = run.plan.roster
-    columns = ("phase", "round", "seconds", "alignment", "probe", *(f"loss {name}" for name in names))
+    figures = [run_figures(each["diagnostics"]) for each in rounds]
+    # Nobody has trained before the first exchange.
+    losses = [party_losses(each["diagnostics"]) if each["position"] else {} for each in rounds]
+    tellers = [party for party in run.plan.roster if any(party in told for told in losses)]
+    # The parties' losses stand in place of their mean.
+    names = [name for name in dict.fromkeys(itertools.chain(*figures)) if name != "loss" or not tellers]
+    columns = ("phase", "round", "seconds", *names, *(f"loss {party}" for party in tellers))
     rows = [
         (
             each["phase"],
             each["number"] + 1,
             float(each["seconds"]),
-            each["diagnostics"]["cosine"],
-            each["diagnostics"]["probe_cosine"],
-            # Nobody has trained before the first exchange.
-            *(each["diagnostics"]["parties"][name]["loss"] if each["position"] else None for name in names),
+            *(own.get(name) for name in names),
+            *(told.get(party) for party in tellers),
         )
-        for each in rounds
+        for each, own, told in zip(rounds, figures, losses, strict=True)
     ]
     ended = f", ended {utc(run.ended_at)}" if run.ended_at else ""
     title = (
         f"{run.run}: {run.state.value}" + (f" ({run.reason})" if run.reason else "") + "\n"
-        f"{', '.join(names)}; catalogue version {run.catalogue_version}; "
+        f"{', '.join(run.plan.roster)}; catalogue version {run.catalogue_version}; "
         f"submitted {utc(run.submitted_at)}{ended}"
     )
     return table(columns, rows, title=title)

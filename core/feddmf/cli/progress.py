@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 from rich.console import Console
@@ -11,11 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from feddmf.cli.output import say
 
-__all__ = ["RoundProgress", "run_figures"]
+__all__ = ["RoundProgress", "party_losses", "run_figures"]
 
 _PLAIN_LINES = 10
 # Bar, count, time and figures fit on a line of 80 characters.
 _BAR = 10
+_PLAIN_NAMES: Mapping[str, str] = MappingProxyType({"cosine": "alignment", "probe_cosine": "probe"})
+# The loss of the alignment follows from the alignment.
+_UNSHOWN = frozenset({"loss_emb"})
 
 
 class RoundProgress:
@@ -45,18 +50,38 @@ class RoundProgress:
     def add(self, figures: Mapping[str, float], sent_bytes: int) -> None:
         """Show one more round; `sent_bytes` are all bytes so far."""
         self._done += 1
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items() if value == value)  # noqa: PLR0124
-        text = f"{shown}  {sent_bytes / 1e6:.1f} MB"
+        told = ((name.replace("_", " "), value) for name, value in figures.items() if not math.isnan(value))
+        shown = [f"{name} {_number(value)}" for name, value in told]
+        text = "  ".join([*shown, f"{sent_bytes / 1e6:.1f} MB"])
         self._bar.update(self._task, completed=self._done, figures=text)
         every = max(1, self._total // _PLAIN_LINES)
         if not self._live and (self._done == self._total or self._done % every == 0):
             say(f"round {self._done}/{self._total}  {text}")
 
 
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
 def run_figures(diagnostics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the figures of a whole run's round that fit on a line: mean loss, alignment, probe cosine."""
-    losses = [party["loss"] for party in diagnostics["parties"].values()]
-    figures = {"loss": sum(losses) / len(losses), "alignment": diagnostics["cosine"]}
-    if diagnostics["probe_cosine"] is not None:
-        figures["probe"] = diagnostics["probe_cosine"]
+    """Return the figures of a whole run's round that fit on a line, whatever the protocol, under plain names.
+
+    Where there is no loss of the run, it is the mean of the parties' losses.
+    """
+    figures = {}
+    losses = list(party_losses(diagnostics).values())
+    if losses and "loss" not in diagnostics:
+        figures["loss"] = sum(losses) / len(losses)
+    for name, value in diagnostics.items():
+        if name not in _UNSHOWN and isinstance(value, int | float):
+            figures[_PLAIN_NAMES.get(name, name)] = value
     return figures
+
+
+def party_losses(diagnostics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the losses that parties have told in a round, by party."""
+    return {
+        party: figures["loss"]
+        for party, figures in diagnostics.get("parties", {}).items()
+        if "loss" in figures
+    }

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from feddmf.payload import Payload
 from feddmf.protocols.base import Phase
 
-__all__ = ["Exchange", "Member", "Reply", "drive"]
+__all__ = ["Arrays", "Exchange", "Member", "Reply", "drive"]
+
+
+# Named arrays that stay at home.
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,15 @@ class Member(Protocol):
         """Return figures of the last contribution for the party's own people; they are never sent."""
         ...
 
-    def model_arrays(self) -> Mapping[str, npt.NDArray[np.float32]]:
+    def model_arrays(self) -> Arrays:
         """Return the trained arrays by name, user vectors included; they stay at home."""
         ...
 
-    def snapshot(self) -> Mapping[str, Any]:
+    def snapshot(self) -> Arrays:
         """Return everything that `restore` needs to go on, bit for bit."""
         ...
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Arrays) -> None:
         """Go on from `snapshot`."""
         ...
 

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from feddmf.alignment import mean_cosine
 from feddmf.errors import RunFailed
 from feddmf.interactions import Interactions
+from feddmf.members.base import Arrays
 from feddmf.model import DeepMF, IdTower, normal
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
+from feddmf.sampling import Sampler
 from feddmf.training import Pull, Trainer
 
 __all__ = ["FedDMFMember"]
@@ -40,7 +41,8 @@ class FedDMFMember:
             dropout=settings.model.dropout,
             seed=seed,
         )
-        self._trainer = Trainer(self.model, data, settings.training, seed=seed, party=party)
+        sampler = Sampler(data, negatives=settings.training.negatives, seed=seed, party=party)
+        self._trainer = Trainer(self.model, sampler, settings.training, seed=seed, party=party)
         self._single_peer = torch.from_numpy(items.peer_counts == 1)
         self._aligned = torch.from_numpy(items.matched_codes[: len(items.aligned)])
         self._loss = 0.0
@@ -50,7 +52,7 @@ class FedDMFMember:
         """Train up to this exchange under the last targets; return the matched vectors and the loss."""
         if reply is not None:
             before = number - 1 if phase == "align" else self._items.plan.settings.rounds - 1
-            first, last = self._steps(before)
+            first, last = self._trainer.span(before, self._items.plan.settings.rounds)
             self._loss = self._trainer.train(first, last, self._pull(reply))
         vectors = self._rows(self._items.matched_codes)
         if reply is not None:
@@ -66,27 +68,18 @@ class FedDMFMember:
         """Return the training loss, and the mean cosine of vectors to their last targets where any pulls."""
         return {"loss": self._loss} | ({} if math.isnan(self._cosine) else {"cosine": self._cosine})
 
-    def model_arrays(self) -> Mapping[str, npt.NDArray[np.float32]]:
+    def model_arrays(self) -> Arrays:
         """Return the trained arrays by name; they stay at home."""
         return {name: tensor.numpy() for name, tensor in self.model.arrays().items()}
 
-    def snapshot(self) -> Mapping[str, Tensor]:
+    def snapshot(self) -> Arrays:
         """Return the trainer's state and the last loss."""
-        return {**self._trainer.snapshot(), "loss": torch.tensor(self._loss, dtype=torch.float64)}
+        return {**self._trainer.snapshot(), "loss": np.array(self._loss)}
 
-    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+    def restore(self, snapshot: Arrays) -> None:
         """Go on from `snapshot`, bit for bit."""
-        self._trainer.restore({name: tensor for name, tensor in snapshot.items() if name != "loss"})
+        self._trainer.restore({name: array for name, array in snapshot.items() if name != "loss"})
         self._loss = float(snapshot["loss"])
-
-    def _steps(self, number: int) -> tuple[int, int]:
-        """Return first and last + 1 of the steps behind exchange `number`.
-
-        The exchanges share all steps evenly; each is followed by one step or more.
-        """
-        rounds = self._items.plan.settings.rounds
-        total = max(self._trainer.total_steps, rounds)
-        return total * number // rounds, total * (number + 1) // rounds
 
     def _pull(self, reply: Payload) -> Pull:
         settings, pairs = self._items.plan.settings.alignment, int(reply["pairs"][0, 0])

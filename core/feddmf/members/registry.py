@@ -6,12 +6,36 @@ from collections.abc import Sequence
 
 from feddmf.interactions import Interactions
 from feddmf.members.base import Member
-from feddmf.members.feddmf import FedDMFMember
+from feddmf.members.masked import MaskedMember
 from feddmf.plan import PartyItems
+from feddmf.protocols.registry import protocol_for
 
 __all__ = ["member_for"]
 
 
 def member_for(items: PartyItems, data: Interactions, offered: Sequence[str]) -> Member:
     """Return the party's half of the plan's protocol (plans are validated against these names)."""
-    return {"feddmf": FedDMFMember}[items.plan.settings.protocol](items, data, offered)
+    settings = items.plan.settings
+    member = _open_member(settings.protocol, items, data, offered)
+    if not settings.masks:
+        return member
+    return MaskedMember(member, items, protocol_for(settings.protocol).phases(items.plan))
+
+
+def _open_member(name: str, items: PartyItems, data: Interactions, offered: Sequence[str]) -> Member:
+    """Load only the member that is asked for: two of them need no torch."""
+    if name == "fcf":
+        from feddmf.members.fcf import FCFMember
+
+        return FCFMember(items, data, offered)
+    if name == "transfer":
+        from feddmf.members.transfer import TransferMember
+
+        return TransferMember(items, data, offered)
+    if name == "fedavg":
+        from feddmf.members.fedavg import FedAvgMember
+
+        return FedAvgMember(items, data, offered)
+    from feddmf.members.feddmf import FedDMFMember
+
+    return FedDMFMember(items, data, offered)

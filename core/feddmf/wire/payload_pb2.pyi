@@ -41,6 +41,7 @@ class _ReleaseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReleaseKi
     QUALITY_SCALAR: _ReleaseKind.ValueType  # 11
     LOSS_SCALAR: _ReleaseKind.ValueType  # 12
     PSI_POINT: _ReleaseKind.ValueType  # 13
+    PUBLIC_KEY: _ReleaseKind.ValueType  # 14
 
 class ReleaseKind(_ReleaseKind, metaclass=_ReleaseKindEnumTypeWrapper): ...
 
@@ -58,6 +59,7 @@ ITEM_COUNT: ReleaseKind.ValueType  # 10
 QUALITY_SCALAR: ReleaseKind.ValueType  # 11
 LOSS_SCALAR: ReleaseKind.ValueType  # 12
 PSI_POINT: ReleaseKind.ValueType  # 13
+PUBLIC_KEY: ReleaseKind.ValueType  # 14
 Global___ReleaseKind: _TypeAlias = ReleaseKind  # noqa: Y015
 
 class _DType:

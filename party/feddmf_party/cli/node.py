@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
+
+from feddmf.cli.notices import say_notices
 from feddmf.cli.output import describe, say
 from feddmf.cli.progress import RoundProgress
 from feddmf.errors import FedDMFError
+from feddmf.plan import MatchedRows, PartyItems
 from feddmf_party.folder import PartyFolder
 from feddmf_party.node import Node, NodeEvents, work_until_signal
 from feddmf_party.participation import Participation, RoundFigures
@@ -39,6 +43,7 @@ class _Reporter:
             f"joins run {part.plan.run}: {table.interactions.users} users, {table.interactions.pairs} pairs, "
             f"{len(part.items.aligned)} aligned items, {len(part.offered)} offered"
         )
+        say_notices(part.plan, _own_rows(part.items))
         self._progress = RoundProgress(sum(phase.rounds for phase in part.phases))
         self._progress.__enter__()
 
@@ -64,6 +69,14 @@ class _Reporter:
         if self._progress is not None:
             self._progress.__exit__()
             self._progress = None
+
+
+def _own_rows(items: PartyItems) -> MatchedRows:
+    """Return who shares which of a party's own items, which is all that it knows of who shares what."""
+    peers = (party for party in items.plan.roster if party != items.view.party)
+    sold = {peer: items.shared_rows(peer) for peer in peers}
+    sold[items.view.party] = np.arange(len(items.matched))
+    return MatchedRows(items.matched, 0, sold, {})
 
 
 def run_node(folder: PartyFolder, *, once: bool, wait_s: float | None) -> None:

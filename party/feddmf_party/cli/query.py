@@ -51,7 +51,7 @@ def predict(
     named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
     blocks = predictor.predict(chosen, named or None)
     if out is not None:
-        _write(out, blocks, chosen, predictor.run, output)
+        _write(out, blocks, chosen, predictor, output)
         return
     wanted = (len(named) or predictor.users) * len(chosen)
     if wanted > _MOST_SHOWN:
@@ -61,10 +61,12 @@ def predict(
     rows = [row for block in blocks for row in prediction_rows(block, chosen)]
     data = {
         "run": predictor.run,
+        "score_kind": predictor.score_kind,
         "predictions": [dict(zip(PREDICTION_COLUMNS, row, strict=True)) for row in rows],
     }
+    columns = (*PREDICTION_COLUMNS[:-1], predictor.score_kind)
     title = f"run {predictor.run}"
-    show(data, output, lambda: table(PREDICTION_COLUMNS, rows, title=title, digits=_DIGITS))
+    show(data, output, lambda: table(columns, rows, title=title, digits=_DIGITS))
 
 
 @app.command("audience")
@@ -83,26 +85,34 @@ def audience(
     chosen = predictor.attribute(attribute, owner=owner)
     block = predictor.audience(chosen, top)
     if out is not None:
-        _write(out, iter([block]), [chosen], predictor.run, output)
+        _write(out, iter([block]), [chosen], predictor, output)
         return
     rows = [
         (rank, user, probability)
         for rank, (user, _, _, probability) in enumerate(prediction_rows(block, [chosen]), 1)
     ]
-    columns = ("rank", "user", "probability")
+    columns = ("rank", "user", PREDICTION_COLUMNS[-1])
     data = {
         "run": predictor.run,
+        "score_kind": predictor.score_kind,
         "attribute": {"key": chosen.key, "label": chosen.label, "owner": chosen.owner},
         "users": [dict(zip(columns, row, strict=True)) for row in rows],
     }
     title = f"{chosen.label or chosen.key} ({chosen.key}, offered by {chosen.owner}), run {predictor.run}"
-    show(data, output, lambda: table(columns, rows, title=title, digits=_DIGITS))
+    shown = (*columns[:-1], predictor.score_kind)
+    show(data, output, lambda: table(shown, rows, title=title, digits=_DIGITS))
     if top > predictor.users:
         say(f"this party has {predictor.users} users in all")
 
 
 def _write(
-    out: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], run: str, output: OutputFormat
+    out: Path,
+    blocks: Iterator[Block],
+    attributes: Sequence[Attribute],
+    predictor: Predictor,
+    output: OutputFormat,
 ) -> None:
-    written = write_predictions(out, blocks, attributes, run=run)
-    show({"run": run, "file": str(out), "rows": written}, output, lambda: f"{written} rows in {out}")
+    run, kind = predictor.run, predictor.score_kind
+    written = write_predictions(out, blocks, attributes, run=run, score_kind=kind)
+    data = {"run": run, "score_kind": kind, "file": str(out), "rows": written}
+    show(data, output, lambda: f"{written} rows in {out}")

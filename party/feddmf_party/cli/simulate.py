@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from feddmf.catalogue.table import parse_catalogue
+from feddmf.cli.notices import say_notices
 from feddmf.cli.output import FormatOption, OutputFormat, say, show
 from feddmf.cli.progress import RoundProgress, run_figures
 from feddmf.errors import InputError
 from feddmf.files import read_text
+from feddmf.plan import matched_rows
+from feddmf.protocols.registry import exchanges
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import load_run
 
@@ -33,15 +36,19 @@ def simulate(
 ) -> None:
     """Run a run file with all its parties in one process, from their folders, without sockets."""
     # Only this command needs torch.
-    from feddmf_party.simulating import simulate_folders
+    from feddmf_party.simulating import check_folders, simulate_folders, simulated_plan
 
     settings = load_run(file)
     text = read_text(catalog, what="the catalogue", hint="name an existing CSV file")
     catalogue = parse_catalogue(text, version=catalog_version, where=str(catalog))
     _check_out(out)
+    folders = _folders(party)
+    check_folders(settings, folders)
+    plan = simulated_plan(settings, catalogue)
+    notices = say_notices(plan, matched_rows(catalogue, plan))
     sent = 0
     last: list[RoundRecord] = []
-    with RoundProgress(settings.rounds + 1) as progress:
+    with RoundProgress(exchanges(plan)) as progress:
 
         def on_round(record: RoundRecord) -> None:
             nonlocal sent
@@ -49,11 +56,12 @@ def simulate(
             last[:] = [record]
             progress.add(run_figures(record.diagnostics), sent)
 
-        kept = simulate_folders(settings, catalogue, _folders(party), out, on_round=on_round)
+        kept = simulate_folders(settings, catalogue, folders, out, on_round=on_round)
     data = {
         "folders": {name: str(folder.path) for name, folder in kept.items()},
         "bytes_sent": sent,
         "diagnostics": last[0].diagnostics,
+        "notices": notices,
     }
     lines = "\n".join(f"{name}: {folder.path}" for name, folder in kept.items())
     show(data, output, lambda: lines)

@@ -77,7 +77,7 @@ def test_more_exchanges_than_steps_still_train_a_step_each() -> None:
     run = small_run(2, users=2, each=2, training={"epochs": 1}, alignment={"syncs_per_epoch": 7})
     member = make_member(run)
     assert member._trainer.total_steps == 1
-    assert [member._steps(number) for number in range(7)] == [(n, n + 1) for n in range(7)]
+    assert [member._trainer.span(number, 7) for number in range(7)] == [(n, n + 1) for n in range(7)]
 
 
 @pytest.mark.parametrize("pairs", [0, 1])
