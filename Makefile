@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test install check format types lint protos protos-check docs docs-check lock test-coordinator clean
+.PHONY: help demo test results install check format types lint protos protos-check docs docs-check lock test-coordinator clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -66,11 +66,16 @@ protos-check: install
 	@for made in out/protos/feddmf/wire/*; do \
 	  cmp "$$made" "core/feddmf/wire/$$(basename $$made)" || { echo "run: make protos"; exit 1; }; done
 
-docs: install ## Write docs/reference.md from the code.
+docs: install ## Write docs/reference.md from the code, docs/RESULTS.md from docs/results/.
 	$(BIN)/python docs/generate.py
 
 docs-check: install
 	$(BIN)/python docs/generate.py --check
+
+# Every published experiment in full, some hours on one core; JOBS processes share the work.
+JOBS ?= $(WORKERS)
+results: install ## Run all published experiments in full: docs/RESULTS.md.
+	$(BIN)/feddmf reproduce all --jobs $(JOBS) --out docs
 
 # The neutral side in an environment of its own, without torch and without the party's libraries.
 COORDINATOR := out/coordinator-venv

@@ -1,6 +1,6 @@
-"""Write docs/reference.md from the code, so that tables of settings, exit codes and kinds cannot drift.
+"""Write reference.md from the code and RESULTS.md from the rows in results/, so that neither can drift.
 
-`python docs/generate.py` writes it; `python docs/generate.py --check` fails where it would change.
+`python docs/generate.py` writes them; `python docs/generate.py --check` fails where one would change.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from feddmf.runfile import RECIPES, RunSettings
 from feddmf_coordinator.settings import CoordinatorSettings
 from feddmf_party.offer import Offer
 from feddmf_party.policy import Policy
+from feddmf_party.reproduce.files import document
+from feddmf_party.reproduce.registry import EXPERIMENTS
 from feddmf_party.settings import PartySettings
 
-REFERENCE = Path(__file__).parent / "reference.md"
+DOCS = Path(__file__).parent
 EXIT_MEANING = {
     0: "ok",
     1: "the run failed",
@@ -36,12 +38,16 @@ EXIT_MEANING = {
 
 
 def main() -> None:
-    """Write or check the reference."""
-    text = "\n".join(lines()) + "\n"
-    if "--check" not in sys.argv:
-        REFERENCE.write_text(text, encoding="utf-8")
-    elif REFERENCE.read_text(encoding="utf-8") != text:
-        sys.exit("docs/reference.md differs from the code; run: make docs")
+    """Write or check both pages."""
+    pages = {
+        DOCS / "reference.md": "\n".join(lines()) + "\n",
+        DOCS / "RESULTS.md": document(EXPERIMENTS, DOCS),
+    }
+    for page, text in pages.items():
+        if "--check" not in sys.argv:
+            page.write_text(text, encoding="utf-8")
+        elif page.read_text(encoding="utf-8") != text:
+            sys.exit(f"docs/{page.name} differs from what it is made of; run: make docs")
 
 
 def lines() -> Iterator[str]:

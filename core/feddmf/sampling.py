@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import numpy.typing as npt
 from feddmf.interactions import Interactions
 from feddmf.randomness import generator
 
-__all__ = ["Epoch", "Sampler"]
+__all__ = ["Epoch", "Part", "PooledSampler", "Sampler", "Samples"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +22,19 @@ class Epoch:
     users: npt.NDArray[np.int64]
     items: npt.NDArray[np.int64]
     labels: npt.NDArray[np.float32]
+
+
+class Samples(Protocol):
+    """What a training takes its epochs from."""
+
+    @property
+    def samples(self) -> int:
+        """Number of samples an epoch."""
+        ...
+
+    def epoch(self, number: int) -> Epoch:
+        """Return the samples of epoch `number`, the same ones whenever it is asked for."""
+        ...
 
 
 class Sampler:
@@ -70,3 +85,40 @@ class Sampler:
         at = np.minimum(np.searchsorted(self._observed, cells), len(self._observed) - 1)
         observed: npt.NDArray[np.bool_] = self._observed[at] == cells
         return observed
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One party in a pool: its samples, and where its users and items stand in the pool.
+
+    users, items: int64 [users], [items] of the party, the pool's code for each of its own.
+    """
+
+    samples: Samples
+    users: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
+
+
+class PooledSampler:
+    """The epochs of several parties as one, in the codes of the pool, shuffled together.
+
+    Each party's negatives are its own, so a cell that no party knows is never drawn.
+    """
+
+    def __init__(self, parts: Sequence[Part], *, seed: int) -> None:
+        self._parts = tuple(parts)
+        self._seed = seed
+
+    @property
+    def samples(self) -> int:
+        """Number of samples an epoch, over all parties."""
+        return sum(part.samples.samples for part in self._parts)
+
+    def epoch(self, number: int) -> Epoch:
+        """Return the samples of epoch `number`."""
+        epochs = [part.samples.epoch(number) for part in self._parts]
+        users = [part.users[epoch.users] for part, epoch in zip(self._parts, epochs, strict=True)]
+        items = [part.items[epoch.items] for part, epoch in zip(self._parts, epochs, strict=True)]
+        labels = np.concatenate([epoch.labels for epoch in epochs])
+        order = generator(self._seed, "pool", number).permutation(len(labels))
+        return Epoch(np.concatenate(users)[order], np.concatenate(items)[order], labels[order])

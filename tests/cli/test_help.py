@@ -37,7 +37,7 @@ def test_every_noun_is_listed_and_has_code() -> None:
 
 
 def test_the_commands_are_those_that_were_promised() -> None:
-    """Noun, then verb; only demo and simulate stand alone."""
+    """Noun, then verb; demo, evaluate, reproduce and simulate stand alone."""
     promised = {
         "coordinator": ("init", "start", "invite", "approve", "status", "revoke", "renew"),
         "party": ("init", "enroll", "start", "status"),
@@ -48,6 +48,8 @@ def test_the_commands_are_those_that_were_promised() -> None:
         "data": ("list", "fetch"),
         "simulate": ("",),
         "demo": ("",),
+        "evaluate": ("",),
+        "reproduce": ("",),
     }
     assert sorted((noun, verb) for noun, verbs in promised.items() for verb in verbs) == VERBS
 

@@ -29,6 +29,8 @@ COMMANDS = {
     "query": "Predict attributes of your own users.",
     "data": "Public data sets for the demo and the benchmarks.",
     "simulate": "Run a run file with all its parties in one process.",
+    "evaluate": "Hold protocols and baselines against each other on one data set.",
+    "reproduce": "Run the published experiments again.",
     "demo": "The main job on real data, start to end.",
 }
 # What typer makes of Ctrl-C.

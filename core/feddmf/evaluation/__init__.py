@@ -9,20 +9,30 @@ from feddmf.evaluation.metrics import (
     f1_at_half,
     f1_best,
     roc_auc,
+    threshold_best,
     user_roc_auc,
 )
-from feddmf.evaluation.report import METRICS, evaluate
+from feddmf.evaluation.ranking import TopK, map_at, ndcg_at, precision_at, recall_at
+from feddmf.evaluation.report import ALL_METRICS, METRICS, evaluate, evaluate_all
 
 __all__ = [
+    "ALL_METRICS",
     "METRICS",
+    "TopK",
     "average_precision",
     "evaluate",
+    "evaluate_all",
     "f1_at",
     "f1_at_half",
     "f1_best",
+    "map_at",
+    "ndcg_at",
     "popularity",
     "popularity_x_activity",
+    "precision_at",
     "random_scores",
+    "recall_at",
     "roc_auc",
+    "threshold_best",
     "user_roc_auc",
 ]

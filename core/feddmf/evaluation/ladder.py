@@ -14,9 +14,10 @@ __all__ = ["Ladder"]
 class Ladder:
     """How many positive and negative cells have each distinct score, from the lowest score up.
 
-    positives, negatives: int64 [steps].
+    scores: [steps], ascending; positives, negatives: int64 [steps].
     """
 
+    scores: npt.NDArray[np.floating]
     positives: npt.NDArray[np.int64]
     negatives: npt.NDArray[np.int64]
 
@@ -30,9 +31,9 @@ class Ladder:
         starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])[: len(ranked)])
         sizes = np.diff(np.append(starts, len(ranked)))
         if not len(starts):
-            return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+            return cls(ranked, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         positives = np.add.reduceat(hits.astype(np.int64), starts)
-        return cls(positives, sizes - positives)
+        return cls(ranked[starts], positives, sizes - positives)
 
     def roc_auc(self) -> float:
         """Return the chance that a positive cell outranks a negative one, ties half; nan without both."""
@@ -51,10 +52,28 @@ class Ladder:
 
     def f1_best(self) -> float:
         """Return the largest F1 = 2 TP / (chosen + positives) over all thresholds; nan without positives."""
+        return float(self._f1_from_top().max()) if self.positives.any() else float("nan")
+
+    def threshold_best(self) -> float:
+        """Return the threshold with the largest F1 for scores above it; nan without positives.
+
+        It lies midway between the scores of the last step that is called positive and the next one down,
+        and is a value of the scores' own precision. Of thresholds with the same F1 it is the highest.
+        """
         if not self.positives.any():
             return float("nan")
+        step = len(self.scores) - 1 - int(self._f1_from_top().argmax())
+        upper = self.scores[step]
+        if step == 0:
+            return float(np.nextafter(upper, upper.dtype.type(-np.inf)))
+        lower = self.scores[step - 1]
+        middle = (lower / 2 + upper / 2).astype(upper.dtype)
+        return float(middle if lower < middle < upper else lower)
+
+    def _f1_from_top(self) -> npt.NDArray[np.float64]:
         hits, chosen = self._from_top()
-        return float((2 * hits / (chosen + self.positives.sum())).max())
+        f1: npt.NDArray[np.float64] = 2 * hits / (chosen + self.positives.sum())
+        return f1
 
     def _from_top(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         hits = np.cumsum(self.positives[::-1])

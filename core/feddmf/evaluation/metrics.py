@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from feddmf.evaluation.ladder import Ladder, check_cells
 
-__all__ = ["average_precision", "f1_at", "f1_at_half", "f1_best", "roc_auc", "user_roc_auc"]
+__all__ = ["average_precision", "f1_at", "f1_at_half", "f1_best", "roc_auc", "threshold_best", "user_roc_auc"]
 
 _HALF = 0.5
 
@@ -67,3 +67,11 @@ def f1_best(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> f
     An oracle's: it looks at the truth, and so bounds what any threshold chosen beforehand can reach.
     """
     return Ladder.of(truth, scores).f1_best()
+
+
+def threshold_best(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> float:
+    """Return the threshold at which `f1_at` is largest for these cells; nan without a positive cell.
+
+    To be chosen on cells that are not the ones that are then reported.
+    """
+    return Ladder.of(truth, scores).threshold_best()

@@ -73,8 +73,13 @@ def obtain_folder(
 
 
 def check_files(source: Source, folder: Path) -> None:
-    """Compare the files with their SHA-256: DataError for a strict file, a logged warning for others."""
+    """Compare the files with their SHA-256: DataError for a strict file, a logged warning for others.
+
+    A file that nobody has pinned is only looked for.
+    """
     for file in source.files:
+        if file.sha256 is None:
+            continue
         path = folder / file.name
         content = read_bytes(path, what=f"{source.title} file", hint="check the file's permissions")
         found = hashlib.sha256(content).hexdigest()
@@ -101,6 +106,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _by_hand(source: Source, looked_at: tuple[Path, ...]) -> str:
-    files = " and ".join(f"{file.name} (SHA-256 {file.sha256})" for file in source.files)
+    named = [f"{file.name} (SHA-256 {file.sha256})" if file.sha256 else file.name for file in source.files]
+    files = " and ".join(named)
     folders = ", ".join(str(place / source.name) for place in looked_at)
     return f"put {files} into one of: {folders}. How to get it: {source.recipe}"

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feddmf_party.datasets.dataset import Dataset
+from feddmf_party.datasets.film_ratings import FilmRatings
 
 __all__ = ["PinnedFile", "Source"]
 
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """A file and its SHA-256 in hex; `strict` is off where a file of one's own making is as good."""
+    """A file and its SHA-256 in hex, None where nobody has pinned it; it is then checked as it is read.
+
+    `strict` is off where a file of one's own making is as good.
+    """
 
     name: str
-    sha256: str
+    sha256: str | None
     strict: bool = True
 
 
@@ -24,8 +28,9 @@ class PinnedFile:
 class Source:
     """A data set's files, their publisher, and how to read the folder that holds them.
 
-    url: a zip with the files, or None where the publisher's form is another; `recipe` says how to get
-    the files by hand.
+    url: a zip with the files, or None where the publisher's form is another or everybody is to get it from
+    the publisher; `recipe` says how to get the files by hand. read_films: the same folder with all that is
+    told of ratings, films and people; None for a data set that has no ratings.
     """
 
     name: str
@@ -34,3 +39,4 @@ class Source:
     url: str | None
     recipe: str
     read: Callable[[Path], Dataset]
+    read_films: Callable[[Path], FilmRatings] | None = None

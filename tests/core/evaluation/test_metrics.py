@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from feddmf.evaluation import average_precision, f1_at, f1_at_half, f1_best, roc_auc, user_roc_auc
+from feddmf.evaluation import (
+    average_precision,
+    f1_at,
+    f1_at_half,
+    f1_best,
+    roc_auc,
+    threshold_best,
+    user_roc_auc,
+)
 
 Cells = tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]
 
@@ -91,6 +99,33 @@ def test_average_precision_and_f1_follow_their_definitions(block: Cells) -> None
     best = max(naive_f1(truth, scores >= threshold) for threshold in scores.ravel())
     expected = [naive_average_precision(*block), naive_f1(truth, scores > 0.5), best]
     assert found == pytest.approx(expected)
+
+
+@given(cells(), st.sampled_from([np.float32, np.float64]))
+def test_the_best_threshold_reaches_the_best_f1(block: Cells, dtype: type[np.floating]) -> None:
+    """At the threshold chosen on them, cells have the F1 of the best threshold; nan without a positive."""
+    truth, scores = block[0], block[1].astype(dtype)
+    threshold = threshold_best(truth, scores)
+    if truth.any():
+        assert f1_at(truth, scores, threshold) == pytest.approx(f1_best(truth, scores))
+    else:
+        assert math.isnan(threshold)
+
+
+def test_the_best_threshold_lies_midway() -> None:
+    """It leaves as much room to the cells above as to those below; the highest of equally good ones."""
+    assert threshold_best(TRUTH, SCORES) == pytest.approx((0.6 + 0.8) / 2)
+    truth = np.array([[True, False, True]])
+    assert threshold_best(truth, np.array([[0.9, 0.5, 0.5]])) == math.nextafter(0.5, -math.inf)
+    alike = np.array([[True, False, False, True]])
+    assert threshold_best(alike, np.array([[0.8, 0.6, 0.4, 0.2]])) == pytest.approx(0.7)
+
+
+def test_the_best_threshold_parts_neighbouring_numbers() -> None:
+    """Two scores with no number between them are still told apart."""
+    upper = np.float32(0.5)
+    scores = np.array([[upper, np.nextafter(upper, np.float32(0))]])
+    assert f1_at(np.array([[True, False]]), scores, threshold_best(np.array([[True, False]]), scores)) == 1
 
 
 def test_metrics_agree_with_scikit_learn() -> None:

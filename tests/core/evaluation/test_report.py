@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from feddmf import evaluation
-from feddmf.evaluation import METRICS, evaluate
+from feddmf.evaluation import ALL_METRICS, METRICS, evaluate, evaluate_all
 
 
 def test_evaluate_reports_each_metric_by_its_name() -> None:
@@ -32,6 +32,24 @@ def test_evaluate_refuses_nan_scores() -> None:
     """A model that scores NaN is an error, not a bad result."""
     with pytest.raises(ValueError, match="NaN"):
         evaluate(np.eye(2, dtype=np.bool_), np.full((2, 2), math.nan))
+
+
+def test_evaluate_all_reports_each_metric_by_its_name() -> None:
+    """All that is shown of a contender, at k = 10 and at the threshold given."""
+    generator = np.random.default_rng(1)
+    truth, scores = generator.random((6, 20)) < 0.3, generator.random((6, 20)).round(1)
+    report = evaluate_all(truth, scores, threshold=0.35)
+    assert tuple(report) == ALL_METRICS
+    named = {name: getattr(evaluation, name)(truth, scores) for name in METRICS}
+    for name in ("precision", "recall", "map", "ndcg"):
+        named[f"{name}_at_10"] = getattr(evaluation, f"{name}_at")(truth, scores, 10)
+    assert report == named | {"f1_at_chosen": evaluation.f1_at(truth, scores, 0.35)}
+
+
+def test_without_a_threshold_there_is_no_f1_at_it() -> None:
+    """Where there were no cells to choose one on, the metric has no meaning; all others have."""
+    report = evaluate_all(np.eye(3, dtype=np.bool_), np.eye(3), threshold=math.nan)
+    assert [name for name, value in report.items() if math.isnan(value)] == ["f1_at_chosen"]
 
 
 def test_evaluation_needs_neither_scikit_learn_nor_scipy() -> None:

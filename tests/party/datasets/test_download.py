@@ -98,6 +98,13 @@ def test_download_writes_the_pinned_files(tiny: Source, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["pairs.csv"]
 
 
+def test_download_takes_a_file_that_nobody_has_pinned(tiny: Source, tmp_path: Path) -> None:
+    """Without a digest the publisher's file is taken as it is."""
+    free = dataclasses.replace(tiny, files=(dataclasses.replace(tiny.files[0], sha256=None),))
+    download(free, tmp_path / "cache")
+    assert (tmp_path / "cache" / "pairs.csv").read_bytes() == b"user,item\na,b\n"
+
+
 def test_download_needs_an_address(tiny: Source, tmp_path: Path) -> None:
     """A source without an address cannot be downloaded."""
     with pytest.raises(ValueError, match="no url"):
@@ -125,6 +132,8 @@ GOOD = zipped("pairs.csv", b"user,item\na,b\n" * 99)
         (zipped("pairs.csv", b"x"), "SHA-256 of its pairs.csv is"),
         (zipped("pairs.csv", bytes(1 << 20)), "SHA-256 of its pairs.csv is"),
     ],
+    # An archive holds the time at which it was made, and may not name a test.
+    ids=["page", "half", "damaged", "another file", "other content", "too large"],
 )
 def test_an_archive_that_is_not_the_publishers_is_refused(
     tiny: Source, tmp_path: Path, archive: bytes, message: str

@@ -119,6 +119,18 @@ def test_a_home_made_file_is_noted_and_used(
     assert tiny.files[0].sha256 in caplog.text
 
 
+def test_a_file_that_nobody_has_pinned_is_only_looked_for(
+    tiny: Source, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Any content is taken, to be checked as it is read; absent, it is named without a digest."""
+    free = dataclasses.replace(tiny, url=None, files=(dataclasses.replace(tiny.files[0], sha256=None),))
+    with pytest.raises(InputError, match="in none of the places") as caught:
+        obtain_folder(free, environ=environ)
+    assert "put pairs.csv into one of" in caught.value.hint
+    folder = put(tmp_path / "shared", b"anything")
+    assert obtain_folder(free, environ=environ) == folder
+
+
 def test_without_an_address_no_download_is_tried(tiny: Source, environ: dict[str, str]) -> None:
     """A data set whose publisher has another form says how to make the file."""
     with pytest.raises(InputError, match="Tiny is in none of the places looked at") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -33,6 +34,17 @@ def test_sizes_follow_the_shares() -> None:
     assert (len(result.matched), len(north.own), len(south.own)) == (8, 9, 3)
     assert (len(north.train), len(north.truth)) == (3 * 17, 3 * 3)
     assert (len(south.train), len(south.truth)) == (7 * 11, 7 * 9)
+
+
+def test_two_parties_are_dealt_as_ever() -> None:
+    """What seed 0 gives two parties has been measured on; it must not change."""
+    result = split(USERS, ITEMS, FULL, seed=0)
+    north, south = result.parties.values()
+    assert result.matched.tolist() == ["i00", "i04", "i05", "i06", "i08", "i11", "i12", "i15", "i16", "i17"]
+    assert north.users.tolist() == ["u1", "u3", "u4", "u5", "u8"]
+    assert north.own.tolist() == south.asked.tolist() == ["i02", "i07", "i10", "i13", "i14"]
+    assert south.own.tolist() == north.asked.tolist() == ["i01", "i03", "i09", "i18", "i19"]
+    assert len(north.validation) == len(south.validation_truth) == 0
 
 
 shares = st.floats(0.2, 0.8)
@@ -91,14 +103,89 @@ def test_pairs_keep_their_values() -> None:
         ({"item_share": float("nan")}, "item_share = nan"),
         ({"user_share": 0.0}, "north would have no user"),
         ({"matched": 0.0, "item_share": 1.0}, "south would have no item"),
-        ({"parties": ("a", "b", "c")}, "between a, b, c"),
+        ({"parties": ("a",)}, "between a"),
+        ({"parties": tuple(f"p{number}" for number in range(17))}, "between p0, p1"),
+        ({"parties": ()}, "between no parties"),
+        ({"validation": 1.1}, "validation = 1.1"),
         ({"parties": ("a", "a")}, "between a, a"),
     ],
 )
 def test_impossible_splits_are_refused(keys: dict[str, object], message: str) -> None:
-    """Shares outside [0, 1], parties with nothing, and other than two parties are InputErrors."""
+    """Shares outside [0, 1], parties with nothing, and less than two or over 16 parties are InputErrors."""
     with pytest.raises(InputError, match=message):
         split(USERS, ITEMS, FULL, seed=0, **keys)
+
+
+NAMES = tuple(f"p{number:02}" for number in range(16))
+
+
+def test_the_first_party_has_its_shares_and_the_others_are_alike() -> None:
+    """Of ten users the first has four, of the ten items that are not matched also four."""
+    result = split(USERS, ITEMS, FULL, seed=0, parties=NAMES[:4], user_share=0.4, item_share=0.4)
+    assert [len(side.users) for side in result.parties.values()] == [4, 2, 2, 2]
+    assert [len(side.own) for side in result.parties.values()] == [4, 2, 2, 2]
+    assert len(result.matched) == 10
+
+
+@given(
+    count=st.integers(2, 5),
+    seed=st.integers(0, 99),
+    sharing=st.sampled_from(["all", "subsets"]),
+    validation=st.sampled_from([0.0, 0.3]),
+)
+def test_asked_is_what_exactly_one_other_party_sells(
+    count: int, seed: int, sharing: Literal["all", "subsets"], validation: float
+) -> None:
+    """Users are parted; each item has sellers; asked and validation items have one, and it is another."""
+    result = split(
+        USERS, ITEMS, FULL, seed=seed, parties=NAMES[:count], sharing=sharing, validation=validation
+    )
+    sides = result.parties
+    sellers = {item: [p for p, side in sides.items() if item in side.items] for item in ITEMS.tolist()}
+    assert sorted(user for side in sides.values() for user in side.users) == USERS.tolist()
+    assert result.matched.tolist() == [item for item, names in sellers.items() if len(names) > 1]
+    drawn = {item for side in sides.values() for item in side.validation}
+    assert len(drawn) == round(10 * validation)
+    for party, side in sides.items():
+        assert side.own.tolist() == [item for item, names in sellers.items() if names == [party]]
+        others = {item for item, names in sellers.items() if len(names) == 1 and names != [party]}
+        assert set(side.validation) == others & drawn
+        assert set(side.asked) == others - drawn
+        assert cells(side.train) == set(product(side.users, side.items))
+        assert cells(side.truth) == set(product(side.users, side.asked))
+        assert cells(side.validation_truth) == set(product(side.users, side.validation))
+
+
+def test_matched_items_are_sold_by_all_or_by_subsets() -> None:
+    """By all sixteen; or by two or more, some by few and some by most, and not by the same ones."""
+    items = np.array([f"i{number:03}" for number in range(200)])
+    users = np.array([f"u{number:02}" for number in range(32)])
+    pairs = Pairs.merge(users, items[:32], np.ones(32))
+
+    def sellers(sharing: Literal["all", "subsets"]) -> np.ndarray:
+        result = split(users, items, pairs, seed=0, parties=NAMES, sharing=sharing)
+        return np.array([np.isin(result.matched, side.items) for side in result.parties.values()])
+
+    assert sellers("all").shape == (16, 100)
+    assert sellers("all").all()
+    some = sellers("subsets")
+    assert some.shape == (16, 100)
+    assert (some.sum(axis=0).min(), some.sum(axis=0).max()) == (2, 16)
+    assert len({tuple(column) for column in some.T.tolist()}) > 80
+    assert abs(some.mean() - 9 / 16) < 0.05
+
+
+def test_validation_takes_matched_items_and_leaves_all_others_alone() -> None:
+    """A share of the matched items is dealt in turn; users, other items and asked items are as without."""
+    plain = split(USERS, ITEMS, FULL, seed=3)
+    result = split(USERS, ITEMS, FULL, seed=3, validation=0.4)
+    north, south = result.parties.values()
+    assert [len(side.validation) for side in (north, south)] == [2, 2]
+    assert sorted([*result.matched, *north.validation, *south.validation]) == plain.matched.tolist()
+    for party, side in result.parties.items():
+        assert side.users.tolist() == plain.parties[party].users.tolist()
+        assert side.asked.tolist() == plain.parties[party].asked.tolist()
+    assert set(south.validation) == set(north.own) - set(plain.parties["north"].own)
 
 
 def test_a_pair_outside_is_refused() -> None:

@@ -1,0 +1,61 @@
+"""What a contender comes to: scores of each party's users, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf_party.evaluating.federation import Company, Federation
+
+__all__ = ["Floats", "OnRound", "Outcome", "Scores"]
+
+Floats = npt.NDArray[np.floating]
+# A line about what has just been done, for people.
+OnRound = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one party's users for the items of `Company`, [users, asked] and so on.
+
+    own: what it alone sells, cells that it trained on; None where a protocol scores only what peers sell.
+    """
+
+    asked: Floats
+    validation: Floats
+    attributes: Floats
+    own: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Each party's scores; the exchanges of a run; the bytes that parties sent up, publications included."""
+
+    scores: Mapping[str, Scores]
+    rounds: int = 0
+    bytes_sent: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        federation: Federation,
+        score: Callable[[Company, npt.NDArray[np.str_]], Floats],
+        *,
+        rounds: int = 0,
+        bytes_sent: int = 0,
+        scores_own: bool = True,
+    ) -> Outcome:
+        """Ask `score` for each party's blocks, (company, keys) -> [users, keys]."""
+        scores = {
+            party: Scores(
+                asked=score(company, company.asked),
+                validation=score(company, company.validation),
+                attributes=score(company, company.attributes),
+                own=score(company, company.own) if scores_own else None,
+            )
+            for party, company in federation.companies.items()
+        }
+        return cls(scores, rounds, bytes_sent)

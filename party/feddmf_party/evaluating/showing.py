@@ -1,0 +1,102 @@
+"""An evaluation as tables for people and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from feddmf.cli.tables import table
+from feddmf_party.evaluating.measuring import COSTS, FIGURES
+
+__all__ = ["note", "rows_csv", "tables"]
+
+_MB = 1e6
+_QUALITY = {
+    "roc_auc": "ROC-AUC",
+    "user_roc_auc": "by user",
+    "average_precision": "AP",
+    "f1_at_half": "F1 at .5",
+    "f1_at_chosen": "F1 chosen",
+    "f1_best": "F1 best",
+}
+_RANKING = {
+    "precision_at_10": "precision@10",
+    "recall_at_10": "recall@10",
+    "map_at_10": "MAP@10",
+    "ndcg_at_10": "NDCG@10",
+}
+
+
+def tables(data: Mapping[str, Any], protocols: Sequence[str]) -> list[Table]:
+    """Return the tables of an evaluation's `data`: quality, first ten, costs, and attributes if there are."""
+    summary = data["summary"]
+    title = (
+        f"{data['dataset']}, {data['parties']} parties: all cells of users x what exactly one other sells;\n"
+        f"mean over the parties, then mean±standard deviation over {data['seeds']} seeds"
+    )
+    made = [
+        _figures(summary, protocols, _QUALITY, title),
+        _figures(summary, protocols, _RANKING, "\nin each user's first ten"),
+        _costs(summary, protocols),
+    ]
+    if "attributes" in summary:
+        made.append(_attributes(summary["attributes"]))
+    return made
+
+
+def note(data: Mapping[str, Any]) -> str:
+    """Return what the thresholds and the rankings mean."""
+    return (
+        f"F1 at .5: threshold .5; it depends on the {data['negatives']} negatives drawn per positive.\n"
+        "F1 chosen: threshold chosen on validation items, never on test cells. "
+        "F1 best: on the test cells, an oracle's.\n"
+        "First ten: of all that is asked, for users with something to find; equal scores stand in item order."
+    )
+
+
+def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as CSV, with an empty cell where a figure has no meaning."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ("protocol", "seed", *FIGURES), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: "" if value != value else value for key, value in row.items()})  # noqa: PLR0124
+    return text.getvalue()
+
+
+def _figures(
+    summary: Mapping[str, Any], protocols: Sequence[str], headers: Mapping[str, str], title: str
+) -> Table:
+    rows = [(name, *(_mean_and_std(summary[name][figure]) for figure in headers)) for name in protocols]
+    return table(("", *headers.values()), rows, title=title)
+
+
+def _mean_and_std(figure: Mapping[str, float]) -> str | None:
+    """Return "0.932±0.004"; None where there is nothing to show."""
+    if math.isnan(figure["mean"]):
+        return None
+    return f"{figure['mean']:.3f}±{figure['std']:.3f}"
+
+
+def _costs(summary: Mapping[str, Any], protocols: Sequence[str]) -> Table:
+    rows = []
+    for name in protocols:
+        seconds, rounds, sent = (summary[name][cost]["mean"] for cost in COSTS)
+        rows.append((name, seconds, round(rounds), sent / _MB))
+    columns = ("", "seconds", "rounds", "MB sent")
+    return table(columns, rows, title="\nwhat it took, all parties together, mean over seeds", digits=1)
+
+
+def _attributes(attributes: Mapping[str, Mapping[str, float]]) -> Table:
+    figures = ("roc_auc", "average_precision", "reference_roc_auc")
+    rows = [(name, *(each[figure] for figure in figures)) for name, each in attributes.items()]
+    title = (
+        "\nuser attributes that one party knows, predicted for the others' users, mean over seeds;\n"
+        "the reference is a logistic regression on all users' matched items"
+    )
+    return table(("attribute", "ROC-AUC", "AP", "reference ROC-AUC"), rows, title=title)

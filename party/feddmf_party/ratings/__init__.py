@@ -1,0 +1,1 @@
+"""Ratings mode, offline: explicit feedback, models central and federated, and their baselines."""
