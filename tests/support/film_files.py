@@ -58,7 +58,7 @@ def _write(path: Path, lines: list[str]) -> None:
 
 
 def made_films(rows: list[tuple[str, str, float, int]], *, people: bool = False) -> FilmRatings:
-    """Return ratings (user, film, value, time) of comedies (ids 0, 3, 6, ...), dramas, and films that are both."""
+    """Return ratings (user, film, value, time); films are comedies (ids 0, 3, ...), dramas, or both."""
     users, films, values, times = (list(column) for column in zip(*rows, strict=True))
     kinds = (("Comedy",), ("Drama",), ("Comedy", "Drama"))
     catalogue = {

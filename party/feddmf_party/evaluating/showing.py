@@ -37,11 +37,13 @@ def tables(data: Mapping[str, Any], protocols: Sequence[str]) -> list[Table]:
     summary = data["summary"]
     title = (
         f"{data['dataset']}, {data['parties']} parties: all cells of users x what exactly one other sells;\n"
-        f"mean over the parties, then mean±standard deviation over {data['seeds']} seeds"
+        "mean over the parties"
     )
+    seeds = int(data["seeds"])
+    title += f", then mean±standard deviation over {seeds} seeds" if seeds > 1 else ""
     made = [
-        _figures(summary, protocols, _QUALITY, title),
-        _figures(summary, protocols, _RANKING, "\nin each user's first ten"),
+        _figures(summary, protocols, _QUALITY, title, seeds),
+        _figures(summary, protocols, _RANKING, "\nin each user's first ten", seeds),
         _costs(summary, protocols),
     ]
     if "attributes" in summary:
@@ -70,16 +72,20 @@ def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _figures(
-    summary: Mapping[str, Any], protocols: Sequence[str], headers: Mapping[str, str], title: str
+    summary: Mapping[str, Any], protocols: Sequence[str], headers: Mapping[str, str], title: str, seeds: int
 ) -> Table:
-    rows = [(name, *(_mean_and_std(summary[name][figure]) for figure in headers)) for name in protocols]
+    rows = [
+        (name, *(_mean_and_std(summary[name][figure], seeds) for figure in headers)) for name in protocols
+    ]
     return table(("", *headers.values()), rows, title=title)
 
 
-def _mean_and_std(figure: Mapping[str, float]) -> str | None:
-    """Return "0.932±0.004"; None where there is nothing to show."""
+def _mean_and_std(figure: Mapping[str, float], seeds: int) -> str | None:
+    """Return "0.932±0.004", for one seed the figure alone; None where there is nothing to show."""
     if math.isnan(figure["mean"]):
         return None
+    if seeds == 1:
+        return f"{figure['mean']:.3f}"
     return f"{figure['mean']:.3f}±{figure['std']:.3f}"
 
 

@@ -6,14 +6,14 @@ DeepMF, so that scoring every cell costs one projection for each user and film a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from feddmf_party.ratings.learning import Dropout, Net, linear_start, table_start
-from feddmf_party.ratings.table import Ratings
+from feddmf_party.ratings.table import Category, Ratings
 
 __all__ = ["GROUPS", "Known", "RatingNet", "groups_of"]
 
@@ -49,34 +49,18 @@ class RatingNet(Net):
     ) -> None:
         super().__init__()
         self.item_count = ratings.item_count
-        people = {name: category for name, category in ratings.people.items() if name in groups}
-        self.user_codes = {name: torch.from_numpy(category.codes) for name, category in people.items()}
-        self.item_codes = {"decade": torch.from_numpy(ratings.decades.codes)} if "decade" in groups else {}
-        self.users = nn.ParameterDict(
-            {
-                name: table_start((len(category.names), _FEATURE_DIM), _START, seed, name)
-                for name, category in people.items()
-            }
+        self.users, self.user_codes = _side(ratings.people, groups, ("user", ratings.user_count), seed, place)
+        self.items, self.item_codes = _side(
+            {"decade": ratings.decades}, groups, ("film", ratings.item_count), seed
         )
-        self.items = nn.ParameterDict(
-            {
-                name: table_start((len(ratings.decades.names), _FEATURE_DIM), _START, seed, name)
-                for name in self.item_codes
-            }
-        )
-        if "user" in groups:
-            self.user_codes["user"] = torch.arange(ratings.user_count)
-            self.users["user"] = table_start((ratings.user_count, _ID_DIM), _START, seed, "user", place)
-        if "film" in groups:
-            self.item_codes["film"] = torch.arange(ratings.item_count)
-            self.items["film"] = table_start((ratings.item_count, _ID_DIM), _START, seed, "film")
-        self.genres = torch.from_numpy(ratings.genres) if "genres" in groups else None
+        told = "genres" in groups and ratings.genre_names
+        self.genres = torch.from_numpy(ratings.genres) if told else None
         self._add_layers(ratings, seed)
 
     def _add_layers(self, ratings: Ratings, seed: int) -> None:
         wide, narrow = _HIDDEN
         genre_dim = 0
-        if self.genres is not None and ratings.genre_names:
+        if self.genres is not None:
             genre_dim = _GENRE_DIM
             self.genre_weight = linear_start((genre_dim, len(ratings.genre_names)), seed, "genres")
         from_users = sum(table.shape[1] for table in self.users.values())
@@ -120,6 +104,29 @@ def groups_of(ratings: Ratings) -> tuple[str, ...]:
     lacking = {name for name in ("age", "gender", "occupation") if name not in ratings.people}
     lacking |= set() if ratings.genre_names else {"genres"}
     return tuple(name for name in GROUPS if name not in lacking)
+
+
+def _side(
+    categories: Mapping[str, Category],
+    groups: Collection[str],
+    ids: tuple[str, int],
+    seed: int,
+    *place: str,
+) -> tuple[nn.ParameterDict, dict[str, Tensor]]:
+    """Return the tables of one side's groups, and the row of each user or film in each of them.
+
+    ids: the group of the id vectors and their number.
+    """
+    tables, codes = nn.ParameterDict(), {}
+    for name, category in categories.items():
+        if name in groups:
+            tables[name] = table_start((len(category.names), _FEATURE_DIM), _START, seed, name)
+            codes[name] = torch.from_numpy(category.codes)
+    name, count = ids
+    if name in groups:
+        tables[name] = table_start((count, _ID_DIM), _START, seed, name, *place)
+        codes[name] = torch.arange(count)
+    return tables, codes
 
 
 def _looked_up(

@@ -113,9 +113,9 @@ def rank_next(histories: Histories, cases: Windows, scorer: Scorer) -> dict[str,
 
 
 def _place(scores: npt.NDArray[np.floating], target: int, seen: Codes) -> int:
-    """Return how many unseen films come before the target; all films where it cannot be scored."""
+    """Return how many unseen films come before the target; too many where it cannot be scored."""
     if np.isneginf(scores[target]):
-        return len(scores)
+        return len(scores) + _TOP
     unseen = np.ones(len(scores), dtype=np.bool_)
     unseen[seen] = False
     ahead = (scores > scores[target]) & unseen

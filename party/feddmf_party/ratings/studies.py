@@ -111,7 +111,7 @@ def top_rows(trial: Trial, model: Predictor) -> Iterator[Row]:
     """Yield the genres and the five films of the user with the median number of ratings."""
     train = trial.parts.train
     user = median_user(train)
-    liked, films = recommend(train, model.scores, user)
+    liked, films = recommend(train, model.scores, user, least=trial.plan.popular)
     rated = int(np.count_nonzero(train.users == train.user_code(user)))
     yield trial.row("top", "user", "ratings", rated, scope=user)
     for place, genre in enumerate(liked, start=1):

@@ -38,7 +38,8 @@ class Plan:
     """How large everything is.
 
     users: how many of the data set's users, 0 for all; ranked: how many of them are ranked for; recent: how
-    many of a user's films the sequence model trains on; held: how many of the last it is asked for.
+    many of a user's films the sequence model trains on; held: how many of the last it is asked for; least:
+    ratings that a film needs to be predicted as the next; popular: ratings it needs for the top-5.
     """
 
     users: int
@@ -55,6 +56,7 @@ class Plan:
     recent: int = 100
     held: int = 5
     least: int = 5
+    popular: int = 10
 
     def settings(self) -> Mapping[str, float]:
         """Return the numbers that the results depend on, by name."""
@@ -62,7 +64,7 @@ class Plan:
             name: getattr(self, name)
             for name in (
                 *("clients", "concentration", "rounds", "following_rounds", "forget", "recent", "held"),
-                *("least", "ranked"),
+                *("least", "popular", "ranked"),
             )
         }
         for name in ("central", "local", "alone", "following"):
@@ -94,6 +96,7 @@ QUICK = Plan(
     rounds=3,
     following_rounds=1,
     recent=30,
+    popular=3,
 )
 
 

@@ -94,11 +94,22 @@ def _minimal_loss(results: Results) -> str:
 
 
 def _federation_helps(results: Results) -> str:
-    return _compare(
+    said = _compare(
         results,
         "FedAvg",
         "alone",
-        "clients gain by federation (no figures in the slides): the average beats each client alone",
+        "clients gain by federation (no figures in the slides): the average beats models that each client"
+        " fits alone",
+    )
+    own, average = (
+        where(results.rows, part="clients", model=model, metric="mae") for model in ("own", "FedAvg")
+    )
+    better = sum(
+        float(left["value"]) < float(right["value"]) for left, right in zip(own, average, strict=True)
+    )
+    return (
+        f"{said} With the model of its own last local epochs {better} of {len(own)} clients (all seeds) do"
+        " better than with the average made of these."
     )
 
 

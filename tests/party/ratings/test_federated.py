@@ -30,7 +30,7 @@ def test_the_mean_is_weighted() -> None:
 
 @given(st.lists(st.tuples(st.floats(-9, 9, width=32), st.integers(0, 9)), min_size=1, max_size=6))
 def test_the_mean_lies_between_its_models(parts: list[tuple[float, int]]) -> None:
-    """A mean is within its models' range, does not depend on the scale of the weights, and keeps what is alike."""
+    """A mean is within its models' range, whatever the scale of the weights, and keeps what is alike."""
     weights = [weight + 1 for _, weight in parts]
     models = [model(value) for value, _ in parts]
     mean = weighted_mean(models, weights)["a"][0]

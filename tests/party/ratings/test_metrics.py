@@ -40,7 +40,7 @@ def test_without_ratings_errors_are_nan() -> None:
 
 
 def test_rankings_by_hand() -> None:
-    """One user finds one of two at place 2; one has nothing relevant among the candidates and does not count."""
+    """One user finds one of two at place 2; one has nothing relevant to find and does not count."""
     scores = np.array([[5.0, 4.0, 3.0, 9.0] + [0.0] * 10, [1.0] * 14])
     relevant = np.zeros((2, 14), dtype=np.bool_)
     relevant[0, [1, 13]] = True

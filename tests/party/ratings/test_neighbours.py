@@ -40,8 +40,9 @@ def test_it_agrees_with_a_plain_loop(tastes: FilmRatings, side: Literal["user", 
         assert prediction == pytest.approx(plain(train, side, int(user), int(item)), abs=1e-5)
 
 
-def plain(train: Ratings, side: str, user: int, item: int, nearest: int = 4, shrinkage: float = 3) -> float:
-    """Return the prediction of one cell, reckoned in loops."""
+def plain(train: Ratings, side: str, user: int, item: int) -> float:
+    """Return the prediction of one cell, reckoned in loops, for 4 neighbours and shrinkage 3."""
+    nearest, shrinkage = 4, 3
     own, other = (train.users, train.items) if side == "user" else (train.items, train.users)
     near, at = (user, item) if side == "user" else (item, user)
     table = {(int(n), int(c)): float(v) for n, c, v in zip(own, other, train.values, strict=True)}

@@ -74,7 +74,7 @@ def test_each_user_has_one_client_and_no_client_is_empty(
 
 
 def test_a_small_concentration_keeps_favourites_together() -> None:
-    """With Dirichlet(0.01) nearly all users of one genre are at one client; with Dirichlet(100) they are not."""
+    """With Dirichlet(0.01) users of one genre are nearly all at one client; with Dirichlet(100) not."""
     favourites = np.repeat([0, 1, 2, 3], 100)
 
     def largest(concentration: float) -> float:
