@@ -76,7 +76,12 @@ SOURCE = Source(
     name="ml-latest-small",
     title=_TITLE,
     files=(
-        PinnedFile(_RATINGS, "ce4ee31e7429a472feb8723da251f70abd7f0fcd07b55c25189023c862a432d8"),
+        PinnedFile(
+            _RATINGS,
+            "ce4ee31e7429a472feb8723da251f70abd7f0fcd07b55c25189023c862a432d8",
+            # The same without what is pasted into that copy.
+            also=("aa289ca83157595d0df6aea1be6a4ded676ddc4385472e8313a8ed9805352646",),
+        ),
         PinnedFile(_MOVIES, "44a0aa02aec20be2a197f2ecc7aaf99884ba84d3eb9e85aa2c376eb57d9896d7"),
     ),
     url=_URL,

@@ -16,12 +16,18 @@ __all__ = ["PinnedFile", "Source"]
 class PinnedFile:
     """A file and its SHA-256 in hex, None where nobody has pinned it; it is then checked as it is read.
 
-    `strict` is off where a file of one's own making is as good.
+    `strict` is off where a file of one's own making is as good; `also`: digests of other copies that are as
+    good as the pinned one.
     """
 
     name: str
     sha256: str | None
     strict: bool = True
+    also: tuple[str, ...] = ()
+
+    def fits(self, digest: str) -> bool:
+        """Tell whether a file with this SHA-256 is one of those meant; any is where nobody has pinned it."""
+        return self.sha256 is None or digest in {self.sha256, *self.also}
 
 
 @dataclass(frozen=True)

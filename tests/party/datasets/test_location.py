@@ -136,3 +136,10 @@ def test_without_an_address_no_download_is_tried(tiny: Source, environ: dict[str
     with pytest.raises(InputError, match="Tiny is in none of the places looked at") as caught:
         obtain_folder(dataclasses.replace(tiny, url=None), environ=environ)
     assert "write it" in caught.value.hint
+
+
+def test_another_good_copy_is_taken(tiny: Source) -> None:
+    """A file fits by the pinned digest, by one of another good copy, or where nobody has pinned it."""
+    pinned = dataclasses.replace(tiny.files[0], sha256="a" * 64, also=("b" * 64,))
+    assert [pinned.fits(each * 64) for each in "abc"] == [True, True, False]
+    assert dataclasses.replace(pinned, sha256=None).fits("c" * 64)
