@@ -15,8 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from feddmf.randomness import counter_seed
+from feddmf.runfile import ModelSettings
 
-__all__ = ["DeepMF", "IdTower", "UserTower", "normal"]
+__all__ = ["START_STD", "DeepMF", "IdTower", "UserTower", "fresh_model", "normal"]
+
+START_STD = 0.1
+"""Standard deviation of user and item vectors at the start."""
 
 
 class UserTower(Protocol):
@@ -79,6 +83,12 @@ class DeepMF(nn.Module):
     def arrays(self) -> Mapping[str, Tensor]:
         """Return every trained tensor by name."""
         return {name: tensor.detach() for name, tensor in self.named_parameters()}
+
+
+def fresh_model(users: int, items: Tensor, settings: ModelSettings, *, seed: int, party: str) -> DeepMF:
+    """Return an untrained model over item vectors `items` [items, dim]; user vectors are drawn for `party`."""
+    vectors = normal((users, items.shape[1]), START_STD, seed, party, "users")
+    return DeepMF(IdTower(vectors), items, hidden=settings.hidden_dim, dropout=settings.dropout, seed=seed)
 
 
 def normal(shape: tuple[int, ...], std: float, seed: int, *address: str | int) -> Tensor:

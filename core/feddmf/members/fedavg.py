@@ -10,45 +10,29 @@ import torch
 from torch import Tensor
 
 from feddmf.interactions import Interactions
-from feddmf.members.base import Arrays
-from feddmf.model import DeepMF, IdTower, normal
+from feddmf.members.deepmf import DeepMFMember
+from feddmf.model import START_STD
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.fedavg import CLOSE
-from feddmf.sampling import Sampler
 from feddmf.starts import keyed_normal
-from feddmf.training import Trainer
 
 __all__ = ["FedAvgMember"]
 
-_START_STD = 0.1
 # Weights count millions of samples, so that weighted vectors fit where plain ones do.
 _WEIGHT_UNIT = 1e6
 
 
-class FedAvgMember:
+class FedAvgMember(DeepMFMember):
     """One party of a run of federated averaging."""
 
     def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
-        self._items = items
-        self._offered = items.codes(tuple(offered))
-        plan, party = items.plan, items.view.party
-        settings = plan.settings
-        dim, seed = settings.model.embedding_dim, settings.seed
-        torch.set_num_threads(settings.training.threads)
+        settings = items.plan.settings
         # All parties start alike: an average of models that started apart is no model.
-        rows = keyed_normal(items.view.keys, dim, _START_STD, seed).astype(np.float32)
-        self.model = DeepMF(
-            IdTower(normal((data.users, dim), _START_STD, seed, party, "users")),
-            torch.from_numpy(rows),
-            hidden=settings.model.hidden_dim,
-            dropout=settings.model.dropout,
-            seed=seed,
-        )
-        sampler = Sampler(data, negatives=settings.training.negatives, seed=seed, party=party)
-        self._trainer = Trainer(self.model, sampler, settings.training, seed=seed, party=party)
-        self._weight = sampler.samples / _WEIGHT_UNIT if settings.fedavg.weighting == "samples" else None
-        self._loss = 0.0
+        start = keyed_normal(items.view.keys, settings.model.embedding_dim, START_STD, settings.seed)
+        super().__init__(items, data, offered, torch.from_numpy(start.astype(np.float32)))
+        samples = self._sampler.samples
+        self._weight = samples / _WEIGHT_UNIT if settings.fedavg.weighting == "samples" else None
 
     def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:
         """Take in the last average, train up to the next; return the shareable part and the loss.
@@ -63,26 +47,9 @@ class FedAvgMember:
         self._loss = self._trainer.train(first, last, None)
         return self._shared()
 
-    def publications(self) -> Payload:
-        """Return the vectors of the offered items, [offered, dim]."""
-        return Payload({"vectors": self._rows(self._offered)})
-
     def figures(self) -> Mapping[str, float]:
         """Return the training loss."""
         return {"loss": self._loss}
-
-    def model_arrays(self) -> Arrays:
-        """Return the trained arrays by name; they stay at home."""
-        return {name: tensor.numpy() for name, tensor in self.model.arrays().items()}
-
-    def snapshot(self) -> Arrays:
-        """Return the trainer's state and the last loss."""
-        return {**self._trainer.snapshot(), "loss": np.array(self._loss)}
-
-    def restore(self, snapshot: Arrays) -> None:
-        """Go on from `snapshot`, bit for bit."""
-        self._trainer.restore({name: array for name, array in snapshot.items() if name != "loss"})
-        self._loss = float(snapshot["loss"])
 
     def _shared(self) -> Payload:
         vectors = self._rows(self._items.matched_codes)
@@ -115,10 +82,6 @@ class FedAvgMember:
         """Return the shared layers, in the order of the wire."""
         model = self.model
         return (model.user_weight, model.item_weight, model.bias, model.out_weight, model.out_bias)
-
-    def _rows(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        rows: npt.NDArray[np.float32] = self.model.items.detach().numpy()[codes]
-        return rows
 
     @staticmethod
     def _scalar(value: float) -> npt.NDArray[np.float32]:

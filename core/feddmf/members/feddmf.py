@@ -6,46 +6,30 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from feddmf.alignment import mean_cosine
 from feddmf.errors import RunFailed
 from feddmf.interactions import Interactions
-from feddmf.members.base import Arrays
-from feddmf.model import DeepMF, IdTower, normal
+from feddmf.members.deepmf import DeepMFMember
+from feddmf.model import START_STD, normal
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
-from feddmf.sampling import Sampler
-from feddmf.training import Pull, Trainer
+from feddmf.training import Pull
 
 __all__ = ["FedDMFMember"]
 
-_START_STD = 0.1
 
-
-class FedDMFMember:
+class FedDMFMember(DeepMFMember):
     """One party of a FedDMF run."""
 
     def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
-        self._items = items
-        self._offered = items.codes(tuple(offered))
-        plan, party = items.plan, items.view.party
-        settings = plan.settings
-        dim, seed = settings.model.embedding_dim, settings.seed
-        torch.set_num_threads(settings.training.threads)
-        self.model = DeepMF(
-            IdTower(normal((data.users, dim), _START_STD, seed, party, "users")),
-            normal((data.items, dim), _START_STD, seed, party, "items"),
-            hidden=settings.model.hidden_dim,
-            dropout=settings.model.dropout,
-            seed=seed,
-        )
-        sampler = Sampler(data, negatives=settings.training.negatives, seed=seed, party=party)
-        self._trainer = Trainer(self.model, sampler, settings.training, seed=seed, party=party)
+        settings = items.plan.settings
+        shape = (data.items, settings.model.embedding_dim)
+        start = normal(shape, START_STD, settings.seed, items.view.party, "items")
+        super().__init__(items, data, offered, start)
         self._single_peer = torch.from_numpy(items.peer_counts == 1)
         self._aligned = torch.from_numpy(items.matched_codes[: len(items.aligned)])
-        self._loss = 0.0
         self._cosine = float("nan")
 
     def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:
@@ -60,26 +44,9 @@ class FedDMFMember:
             self._cosine = mean_cosine(vectors[pulled], reply["targets"][pulled])
         return Payload({"vectors": vectors, "loss": np.array([[self._loss]], dtype=np.float32)})
 
-    def publications(self) -> Payload:
-        """Return the vectors of the offered items, [offered, dim]."""
-        return Payload({"vectors": self._rows(self._offered)})
-
     def figures(self) -> Mapping[str, float]:
         """Return the training loss, and the mean cosine of vectors to their last targets where any pulls."""
         return {"loss": self._loss} | ({} if math.isnan(self._cosine) else {"cosine": self._cosine})
-
-    def model_arrays(self) -> Arrays:
-        """Return the trained arrays by name; they stay at home."""
-        return {name: tensor.numpy() for name, tensor in self.model.arrays().items()}
-
-    def snapshot(self) -> Arrays:
-        """Return the trainer's state and the last loss."""
-        return {**self._trainer.snapshot(), "loss": np.array(self._loss)}
-
-    def restore(self, snapshot: Arrays) -> None:
-        """Go on from `snapshot`, bit for bit."""
-        self._trainer.restore({name: array for name, array in snapshot.items() if name != "loss"})
-        self._loss = float(snapshot["loss"])
 
     def _pull(self, reply: Payload) -> Pull:
         settings, pairs = self._items.plan.settings.alignment, int(reply["pairs"][0, 0])
@@ -98,7 +65,3 @@ class FedDMFMember:
             scale=settings.beta / pairs,
             margin=settings.margin,
         )
-
-    def _rows(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        rows: npt.NDArray[np.float32] = self.model.items.detach().numpy()[codes]
-        return rows

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from feddmf.errors import DataError
 from feddmf.files import read_bytes
+from feddmf_party.datasets.film_ratings import Film, FilmRatings, Person
 
 __all__ = ["LATEST", "Delimited", "joined"]
 
@@ -65,17 +68,29 @@ class Delimited:
         )
 
 
-def joined(file: Delimited, users: Sequence[str], films: Sequence[str]) -> list[tuple[str, str, int, int]]:
-    """Return user, film, rating from 1 to 5 and epoch seconds of each line of a file with these columns.
+def joined(
+    name: str, file: Delimited, people: Mapping[str, Person], films: Mapping[str, Film]
+) -> FilmRatings:
+    """Return the data set whose `file` has user, film, rating from 1 to 5 and epoch seconds in each line.
 
-    Raises DataError naming file and line, also for a user or film that is not among those given.
+    Raises DataError naming file and line, also for a user or film that is not among those given, and for a
+    user who rates a film twice.
     """
-    known_users, known_films = frozenset(users), frozenset(films)
     rows = []
     for number, (user, film, rating, time) in file.lines():
-        for what, text, known in (("user", user, known_users), ("film", film, known_films)):
+        for what, text, known in (("user", user, people), ("film", film, films)):
             if text not in known:
                 raise file.fault(number, f"{what} {text!r:.60} is not in the file of {what}s")
         stars = file.whole(number, "rating", rating, low=1, high=5)
         rows.append((user, film, stars, file.whole(number, "timestamp", time, low=0, high=LATEST)))
-    return rows
+    users, rated, values, times = zip(*rows, strict=True)
+    return FilmRatings(
+        name=name,
+        users=np.array(users),
+        films=np.array(rated),
+        values=np.array(values, dtype=np.float64),
+        times=np.array(times, dtype=np.int64),
+        scale=(1.0, 5.0),
+        catalogue=films,
+        people=people,
+    ).refuse_repeats(file.path)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from feddmf_party.datasets.dataset import Dataset
 from feddmf_party.datasets.delimited import Delimited, joined
 from feddmf_party.datasets.film_ratings import AGE_BANDS, Film, FilmRatings, Person, year_in
@@ -41,17 +39,7 @@ def read_films(folder: Path) -> FilmRatings:
     """
     people, films = _people(folder), _films(folder)
     file = Delimited(folder / "ratings.dat", ("user", "film", "rating", "timestamp"), "::", _RECIPE)
-    users, rated, values, times = zip(*joined(file, list(people), list(films)), strict=True)
-    return FilmRatings(
-        name="ml-1m",
-        users=np.array(users),
-        films=np.array(rated),
-        values=np.array(values, dtype=np.float64),
-        times=np.array(times, dtype=np.int64),
-        scale=(1.0, 5.0),
-        catalogue=films,
-        people=people,
-    ).refuse_repeats(file.path)
+    return joined("ml-1m", file, people, films)
 
 
 def _people(folder: Path) -> dict[str, Person]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.model import DeepMF, IdTower, normal
+from feddmf.model import START_STD, fresh_model, normal
 from feddmf.runfile import RunSettings
 from feddmf.sampling import Part, PooledSampler, Sampler, Samples
 from feddmf.scoring import DeepMFScorer
@@ -21,8 +21,6 @@ __all__ = ["run_centralised", "run_independent"]
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 _POOL = "centralised"
-# As a party of a run starts; a test holds the two together.
-_START_STD = 0.1
 
 
 def run_centralised(federation: Federation, settings: RunSettings, on_round: OnRound) -> Outcome:
@@ -90,13 +88,8 @@ def _train(
     """Train a DeepMF for `shape` = (users, items) at the counter addresses of `name`."""
     users, items = shape
     seed, dim = settings.seed, settings.model.embedding_dim
-    model = DeepMF(
-        IdTower(normal((users, dim), _START_STD, seed, name, "users")),
-        normal((items, dim), _START_STD, seed, name, "items"),
-        hidden=settings.model.hidden_dim,
-        dropout=settings.model.dropout,
-        seed=seed,
-    )
+    start = normal((items, dim), START_STD, seed, name, "items")
+    model = fresh_model(users, start, settings.model, seed=seed, party=name)
     trainer = Trainer(model, samples, settings.training, seed=seed, party=name)
     for epoch in range(settings.training.epochs):
         steps = trainer.steps_per_epoch
