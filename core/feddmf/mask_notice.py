@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from feddmf.plan import MatchedRows, Plan
@@ -24,12 +26,26 @@ def mask_notices(plan: Plan, rows: MatchedRows) -> tuple[str, ...]:
             "from the total; they hide it from the coordinator"
         )
         return (notice,)
+    return tuple(_of_pairs(rows)) + tuple(_of_overlaps(rows))
+
+
+def _of_pairs(rows: MatchedRows) -> Iterator[str]:
     pairs = int(np.count_nonzero(rows.owners == _PAIR))
-    if not pairs:
-        return ()
-    notice = (
-        f"{pairs} of {rows.n_aligned} matched items are sold by only two parties of the run: for these items "
-        "masks hide nothing of what one contributes from the other, which subtracts its own contribution "
-        "from the total; they hide it from the coordinator and from the other parties"
-    )
-    return (notice,)
+    if pairs:
+        yield (
+            f"{pairs} of {rows.n_aligned} matched items are sold by only two parties of the run: for these "
+            "items masks hide nothing of what one contributes from the other, which subtracts its own "
+            "contribution from the total"
+        )
+
+
+def _of_overlaps(rows: MatchedRows) -> Iterator[str]:
+    sells = np.zeros((rows.n_aligned, len(rows.aligned)), dtype=np.bool_)
+    for column, own in enumerate(rows.aligned.values()):
+        sells[own, column] = True
+    sets = len(np.unique(sells, axis=0))
+    if sets > 1:
+        yield (
+            f"matched items are sold by {sets} different sets of parties: the coordinator has totals for "
+            "each, and by holding them against one another can work out a part of what single parties sent"
+        )

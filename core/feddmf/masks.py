@@ -1,4 +1,4 @@
-"""Pairwise masks that cancel in a sum: the coordinator learns what parties hold together, not one by one.
+"""Pairwise masks that cancel in a sum: the coordinator learns totals over the parties that sell an item.
 
 Source: Bonawitz et al., "Practical secure aggregation" (2017), without its recovery of dropouts: a run
 that loses a party ends. Keys: X25519 (RFC 7748), HKDF-SHA256 (RFC 5869); streams: ChaCha20 (RFC 8439);

@@ -86,7 +86,7 @@ class DeepMF(nn.Module):
 
 
 def fresh_model(users: int, items: Tensor, settings: ModelSettings, *, seed: int, party: str) -> DeepMF:
-    """Return an untrained model over item vectors `items` [items, dim]; user vectors are drawn for `party`."""
+    """Return an untrained model over item vectors `items` [items, dim]; users are drawn for `party`."""
     vectors = normal((users, items.shape[1]), START_STD, seed, party, "users")
     return DeepMF(IdTower(vectors), items, hidden=settings.hidden_dim, dropout=settings.dropout, seed=seed)
 

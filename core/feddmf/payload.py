@@ -62,7 +62,10 @@ class Axis(enum.StrEnum):
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """Declares one array: its name, kind, dtype, row axis, columns, and the longest row allowed."""
+    """Declares one array: its name, kind, dtype, row axis, columns, and the longest row allowed.
+
+    hides: the kind of what a mask hides, which whoever can take the mask off has.
+    """
 
     name: str
     kind: ReleaseKind
@@ -70,6 +73,12 @@ class ArraySpec:
     columns: int
     dtype: DType = DType.FLOAT32
     max_row_norm: float = 1e4
+    hides: ReleaseKind | None = None
+
+    @property
+    def kinds(self) -> tuple[ReleaseKind, ...]:
+        """Every kind that a policy must allow for this array to leave."""
+        return (self.kind,) if self.hides is None else (self.kind, self.hides)
 
     def shape(self, sizes: Mapping[Axis, int]) -> tuple[int, int]:
         """Return the one shape that fits, given the number of rows of each axis."""

@@ -47,6 +47,12 @@ class FCFSettings(Settings):
     confidence: Literal["binary", "values"] = Field(
         default="binary", description="What r is: 1 for an observed pair, or the pair's value."
     )
+    max_value: float = Field(
+        default=10.0,
+        gt=0,
+        le=1e6,
+        description="Values above it count as this much; used with confidence = values.",
+    )
     grid: bool = Field(
         default=False,
         description="Round user factors to multiples of 2^-18, so that exact sums alike in any order.",
@@ -58,3 +64,9 @@ class TransferSettings(Settings):
 
     rank: int = Field(default=64, ge=1, le=1024, description="Length of context and target vectors.")
     ridge: float = Field(default=70.0, gt=0, le=1e9, description="Weight of the squared coefficients.")
+    min_support: int = Field(
+        default=3,
+        ge=1,
+        le=1_000_000,
+        description="Items with fewer users at a party count there as unobserved.",
+    )

@@ -58,8 +58,8 @@ def fit_linear_map(
     """Fit item codes `outputs` from item codes `inputs` on all users of `data`; values do not count.
 
     The system that is solved has as many unknowns as there are inputs or users, whichever is fewer. The
-    largest entry of each target column is positive, so that no sign is left to chance. Without outputs the
-    map is zero.
+    largest entry of each target column is positive, so that no sign is left to chance. Without inputs
+    or outputs the map is zero.
     """
     contexts, targets = np.zeros((len(inputs), rank)), np.zeros((len(outputs), rank))
     cells = data.users * len(outputs)
@@ -121,6 +121,8 @@ def _leading(factor: Floats, image: Floats, rank: int) -> tuple[Floats, Floats]:
     Where there are fewer rows than outputs, eigenvectors are looked for in the rows' span alone.
     """
     small, outputs = factor.shape
+    if not small:
+        return np.zeros(0), np.zeros((outputs, 0))
     if outputs <= small:
         basis, metric = None, factor.T @ image
     else:

@@ -69,8 +69,11 @@ class EgressGate:
             if record.get("event") == "release" and record.get("run") == plan.run
         )
 
-    def join(self) -> None:
-        """Record that the party joins the run, for what purpose, with whom, and how."""
+    def join(self, conditions: str) -> None:
+        """Record that the party joins the run, for what purpose, with whom, and how.
+
+        conditions: what its contributions depend on, from `conditions_of`; never sent.
+        """
         settings = self._plan.settings
         self._ledger.append(
             {
@@ -82,6 +85,7 @@ class EgressGate:
                 "protocol": settings.protocol,
                 "seed": settings.seed,
                 "masks": settings.masks,
+                "conditions": conditions,
             }
         )
 
@@ -112,6 +116,7 @@ class EgressGate:
                     {
                         "name": spec.name,
                         "kind": spec.kind.value,
+                        **({"hides": spec.hides.value} if spec.hides else {}),
                         "dtype": spec.dtype.value,
                         "shape": list(payload[spec.name].shape),
                     }
@@ -128,13 +133,18 @@ class EgressGate:
     def _check_policy(self, payload: Payload, schema: PayloadSchema) -> None:
         hint = "change policy.toml if this may leave"
         for spec in schema.arrays:
-            if spec.kind not in self._policy.release_kinds:
-                raise PolicyError(f"{spec.name} is {spec.kind.value}, which the policy keeps in", hint=hint)
+            for kind in spec.kinds:
+                if kind not in self._policy.release_kinds:
+                    raise PolicyError(f"{spec.name} is {kind.value}, which the policy keeps in", hint=hint)
             array = payload[spec.name]
             if spec.kind in ITEM_KINDS and array.size:
                 longest = float((array.astype("f8") ** 2).sum(axis=1).max() ** 0.5)
-                if longest > self._policy.max_row_norm:
-                    raise PolicyError(f"{spec.name} has a row of norm {longest:.3g}", hint=hint)
+                limit = self._policy.max_row_norm
+                if longest > limit:
+                    raise PolicyError(
+                        f"{spec.name} has a row of norm {longest:.3g}, over max_row_norm = {limit:g}",
+                        hint="raise max_row_norm in policy.toml if such vectors may leave",
+                    )
         if self._bytes + payload.nbytes > self._policy.max_run_bytes:
             raise PolicyError(f"run {self._plan.run} has sent {self._bytes} bytes already", hint=hint)
 

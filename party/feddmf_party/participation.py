@@ -23,7 +23,7 @@ from feddmf_party.data.loader import PartyTable
 from feddmf_party.egress import EgressGate
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
-from feddmf_party.masking import check_masked_before
+from feddmf_party.repetition import check_not_repeated, conditions_of
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import take_seat
 
@@ -75,7 +75,7 @@ class Participation:
         self, client: FederationClient, worker: Worker, on_round: Callable[[RoundFigures], None]
     ) -> None:
         """Take part in every round."""
-        self.gate.join()
+        self.gate.join(conditions_of(self.plan, self.table.interactions))
         # What is there is of a run under this id that did not finish.
         RunFolder(self.folder.runs / self.plan.run).clear()
         exchange = _recording(self, _cleared_exchange(self, client), on_round)
@@ -131,8 +131,9 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
         )
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
     policy = folder.policy()
-    check_masked_before(plan, LedgerFile(folder.ledger).records())
     seat = take_seat(plan, view, folder, policy)
+    conditions = conditions_of(plan, seat.table.interactions)
+    check_not_repeated(plan, conditions, LedgerFile(folder.ledger).records())
     gate = EgressGate(plan, policy, LedgerFile(folder.ledger))
     return Participation(folder, plan, seat.items, seat.table, seat.offered, seat.member, gate)
 

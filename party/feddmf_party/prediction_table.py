@@ -1,4 +1,4 @@
-"""Predictions as rows: user, attribute, owner, probability; streamed to CSV or Parquet."""
+"""Predictions as rows: user, attribute, owner, probability or score; streamed to CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -13,18 +13,28 @@ from feddmf.files import replacing
 from feddmf_party.data.arrow import pa, parquet
 from feddmf_party.prediction import Attribute, Block
 
-__all__ = ["PREDICTION_COLUMNS", "prediction_rows", "write_predictions"]
+__all__ = ["prediction_columns", "prediction_rows", "score_column", "write_predictions"]
 
-PREDICTION_COLUMNS = ("user", "attribute", "owner", "probability")
 _PRIVATE = 0o600
+_SCORE_KIND = "feddmf.score_kind"
+
+
+def score_column(score_kind: str) -> str:
+    """Return the name of the column of scores: `probability` where they are such, else `score`."""
+    return "probability" if score_kind == "probability" else "score"
+
+
+def prediction_columns(score_kind: str) -> tuple[str, str, str, str]:
+    """Return the names of a row's columns, given what the scores are."""
+    return ("user", "attribute", "owner", score_column(score_kind))
 
 
 def prediction_rows(block: Block, attributes: Sequence[Attribute]) -> list[tuple[str, str, str, float]]:
-    """Return a block as rows of PREDICTION_COLUMNS, users outermost."""
+    """Return a block as rows of `prediction_columns`, users outermost."""
     return [
-        (user, attribute.key, attribute.owner, float(probability))
+        (user, attribute.key, attribute.owner, float(score))
         for user, row in zip(block.users, block.probabilities, strict=True)
-        for attribute, probability in zip(attributes, row, strict=True)
+        for attribute, score in zip(attributes, row, strict=True)
     ]
 
 
@@ -33,7 +43,7 @@ def write_predictions(
 ) -> int:
     """Stream predictions to `path` (.csv or .parquet), whole or not at all; return the number of rows.
 
-    A Parquet file says in its metadata which run they are of, and what the column probability holds.
+    A Parquet file says in its metadata which run they are of, and what its scores are.
     InputError for another suffix, LocalResourceError where the disk refuses.
     """
     write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
@@ -41,18 +51,18 @@ def write_predictions(
         raise InputError(f"cannot tell the format of {path}", hint="name a .csv or .parquet file")
     # An unknown user shows with the first block: before any folder is made.
     first = list(itertools.islice(blocks, 1))
-    metadata = {"feddmf.run": run, "feddmf.score_kind": score_kind}
+    metadata = {"feddmf.run": run, _SCORE_KIND: score_kind}
     with replacing(path, mode=_PRIVATE) as beside:
         return write(beside, itertools.chain(first, blocks), attributes, metadata)
 
 
 def _write_csv(
-    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], _metadata: Mapping[str, str]
+    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], metadata: Mapping[str, str]
 ) -> int:
     written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(PREDICTION_COLUMNS)
+        writer.writerow(prediction_columns(metadata[_SCORE_KIND]))
         for block in blocks:
             rows = prediction_rows(block, attributes)
             writer.writerows(rows)
@@ -64,7 +74,7 @@ def _write_parquet(
     path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], metadata: Mapping[str, str]
 ) -> int:
     types = (pa.string(), pa.string(), pa.string(), pa.float32())
-    fields = list(zip(PREDICTION_COLUMNS, types, strict=True))
+    fields = list(zip(prediction_columns(metadata[_SCORE_KIND]), types, strict=True))
     schema = pa.schema(fields, metadata=dict(metadata))
     keys = [attribute.key for attribute in attributes]
     owners = [attribute.owner for attribute in attributes]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from feddmf.catalogue.view import CatalogueView
+from feddmf.errors import InputError
 from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems, Plan
@@ -36,4 +39,15 @@ def take_seat(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Poli
     settings = folder.settings()
     local_ids = [item.local_id for item in view.items]
     table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
+    _check_users(table, view.party, policy)
     return Seat(items, offered, table, member_for(items, table.interactions, offered))
+
+
+def _check_users(table: PartyTable, party: str, policy: Policy) -> None:
+    """Raise InputError for a party of so few users that what leaves would be of them, and not of a party."""
+    users = int(np.count_nonzero(table.interactions.user_counts()))
+    if users < policy.min_users:
+        raise InputError(
+            f"{party} has {users} users with an item of the catalogue; its policy wants {policy.min_users}",
+            hint="take part with more users, or lower min_users in policy.toml",
+        )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from feddmf.catalogue.table import Catalogue
-from feddmf.errors import InputError
+from feddmf.errors import InputError, PolicyError
 from feddmf.plan import Plan, matched_rows
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import RunSettings
 from feddmf.simulation import simulate
 from feddmf_party.folder import PartyFolder
+from feddmf_party.policy import asked_support
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import Seat, take_seat
 
@@ -45,21 +46,41 @@ def simulate_folders(
     out: Path,
     *,
     on_round: Callable[[RoundRecord], None] = lambda _: None,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> dict[str, RunFolder]:
     """Run `settings` over parties' folders (party, policy and offer.toml); keep what each node would keep.
 
     The results lie under `out`/PARTY/runs/simulated, so that `feddmf query --folder out/PARTY` works.
-    InputError where folders are not those of the run's parties, PolicyError where a party would decline.
+    After the run `on_notice` is told what people should know of it. InputError where folders are not those
+    of the run's parties, PolicyError naming the party where one would decline.
     """
     check_folders(settings, folders)
     plan = simulated_plan(settings, catalogue)
     rows = matched_rows(catalogue, plan)
     homes = {party: PartyFolder(folders[party]) for party in plan.roster}
-    seats = {
-        party: take_seat(plan, catalogue.view(party), home, home.policy()) for party, home in homes.items()
-    }
+    seats = {party: _seat(plan, catalogue, party, home) for party, home in homes.items()}
     simulate(plan, rows, {party: seat.member for party, seat in seats.items()}, on_round=on_round)
+    for notice in _support_notices(settings, seats):
+        on_notice(notice)
     return {party: _keep(plan, seats, party, out / party / "runs" / SIMULATED) for party in seats}
+
+
+def _seat(plan: Plan, catalogue: Catalogue, party: str, home: PartyFolder) -> Seat:
+    try:
+        return take_seat(plan, catalogue.view(party), home, home.policy())
+    except PolicyError as error:
+        raise PolicyError(f"{party} declines the run: {error.message}", hint=error.hint) from error
+
+
+def _support_notices(settings: RunSettings, seats: Mapping[str, Seat]) -> Iterator[str]:
+    """Yield which parties offer items that too few of their users have for the run to learn anything of."""
+    for party, seat in seats.items():
+        below = int(seat.member.figures().get("below_support", 0))
+        if below:
+            yield (
+                f"{party}: {below} of its {len(seat.offered)} offered items have fewer than "
+                f"{asked_support(settings)} users there and score all users alike"
+            )
 
 
 def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, path: Path) -> RunFolder:

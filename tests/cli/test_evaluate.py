@@ -69,7 +69,7 @@ def test_people_get_aligned_tables_and_what_thresholds_mean(cli: Cli, sales: Pat
     code, out, err = cli.call(*quick(sales, "--protocol", "transfer,popularity_x_activity", "--seeds", 2))
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].startswith("sales.csv, 2 parties")
+    assert lines[0].startswith("sales.csv: 40 users, 30 items, 416 pairs, dealt to 2 parties")
     assert [line.split()[0] for line in lines if "±0.0" in line] == [
         "transfer",
         "popularity_x_activity",

@@ -236,6 +236,105 @@ def test_a_link_is_replaced_and_not_followed(cli: Cli, acme: Path, tmp_path: Pat
     assert len(read_csv(tmp_path / "x.csv")) == 80
 
 
+OWN = {
+    "the table": "interactions.csv",
+    "the table, the long way": "runs/../interactions.csv",
+    "a link to the table": "link.csv",
+    "the user table": "people.csv",
+    "settings": "party.toml",
+    "the policy": "policy.toml",
+    "the offer": "offer.toml",
+    "the ledger": "ledger.jsonl",
+    "a new file among runs": "runs/x.csv",
+    "a kept run": "runs/simulated/users.parquet",
+    "runs, through a link": "linked runs/x.csv",
+    "a link that lies among runs": "runs/out.csv",
+    "catalogues": "catalogue/x.csv",
+    "the identity": "identity/x.csv",
+}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["its folder", "a simulation's"])
+@pytest.mark.parametrize("name", OWN.values(), ids=OWN)
+def test_what_is_a_partys_own_is_not_written_over(
+    cli: Cli, acme: Path, tmp_path: Path, name: str, *, elsewhere: bool
+) -> None:
+    """Tables, settings and kept runs stay, also where the folder that is asked is a simulation's."""
+    home = tmp_path / "north"
+    shutil.copytree(acme / "runs", home / "runs")
+    tables = '[data]\npath = "interactions.csv"\n[attributes]\npath = "people.csv"\ncolumns = ["country"]\n'
+    (home / "party.toml").write_text(tables)
+    (home / "interactions.csv").write_text("mine")
+    (home / "link.csv").symlink_to("interactions.csv")
+    (home / "linked runs").symlink_to("runs")
+    (home / "runs" / "out.csv").symlink_to(tmp_path / "out.csv")
+    before = listing(tmp_path)
+    for command in (["query", "predict", *ASKED], AUDIENCE):
+        said = cli.fails(4, *command, "--folder", acme if elsewhere else home, "--out", home / name)
+        assert f"{home / name} is one of the party's own files, or in one of its own folders" in said
+        assert "name another file with --out" in said
+    assert listing(tmp_path) == before
+
+
+def test_a_table_outside_the_partys_folder_is_its_own_too(cli: Cli, acme: Path, tmp_path: Path) -> None:
+    """A link in the folder that leads to it as well."""
+    (tmp_path / "outside.csv").write_text("mine")
+    (acme / "linked.csv").symlink_to("../outside.csv")
+    for path in ("../outside.csv", "linked.csv"):
+        (acme / "party.toml").write_text(f'[data]\npath = "{path}"\n')
+        for out in (tmp_path / "outside.csv", acme / "linked.csv"):
+            assert "own files" in cli.fails(4, *AUDIENCE, "--folder", acme, "--out", out)
+    assert (tmp_path / "outside.csv").read_text() == "mine"
+
+
+def test_an_earlier_export_is_written_over(cli: Cli, acme: Path) -> None:
+    """In the party's folder too, beside its own files; links in a circle are no file of its."""
+    (acme / "party.toml").write_text('[data]\npath = "interactions.csv"\n')
+    (acme / "round.csv").symlink_to("round.csv")
+    for name in ("x.csv", "x.csv", "exports/x.csv", "exports/x.csv", "round.csv"):
+        cli.text("query", "predict", *ASKED[:1], "--folder", acme, "--out", acme / name)
+        assert len(read_csv(acme / name)) == 40
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind", "arrays"),
+    [
+        ("fcf", "preference", {"user_factors": [[1.0], [0.5]]}),
+        ("transfer", "linear score", {"users.bolt": [[1.0], [0.5]]}),
+    ],
+)
+def test_scores_that_are_no_probabilities_are_not_called_so(
+    cli: Cli, tmp_path: Path, protocol: str, kind: str, arrays: dict[str, Any]
+) -> None:
+    """JSON, CSV and Parquet say `score`, and what kind of score beside it."""
+    kept = RunFolder(tmp_path / "runs" / "r-1")
+    floats = {name: np.array(each, dtype=np.float32) for name, each in arrays.items()}
+    kept.save_model(floats, ["ann", "bob"])
+    keep_peer(kept, "bolt", {"pen": 0.5})
+    kept.finish({"run": "r-1", "plan": {"settings": {"protocol": protocol}}})
+    command = ["query", "predict", "--attribute", "pen", "--folder", tmp_path]
+    data = cli.data(*command)
+    assert data["score_kind"] == kind
+    rows = [
+        {"user": "ann", "attribute": "pen", "owner": "bolt", "score": 0.5},
+        {"user": "bob", "attribute": "pen", "owner": "bolt", "score": 0.25},
+    ]
+    assert data["predictions"] == rows
+    for name in ("x.csv", "x.parquet"):
+        assert cli.data(*command, "--out", tmp_path / name)["score_kind"] == kind
+    assert [{**row, "score": float(row["score"])} for row in read_csv(tmp_path / "x.csv")] == rows
+    written = parquet.read_table(tmp_path / "x.parquet")
+    assert written.to_pylist() == rows
+    assert written.schema.metadata[b"feddmf.score_kind"] == kind.encode()
+    audience = cli.data("query", "audience", "--attribute", "pen", "--folder", tmp_path)
+    assert audience["users"] == [
+        {"rank": 1, "user": "ann", "score": 0.5},
+        {"rank": 2, "user": "bob", "score": 0.25},
+    ]
+    header = cli.text(*command).splitlines()[1]
+    assert header.split(maxsplit=3) == ["user", "attribute", "owner", kind]
+
+
 def damages() -> Iterator[tuple[str, Callable[[Path], object]]]:
     """Yield each file of a finished run with each damage that it cannot survive."""
     names = ["run.json", "model.safetensors", "users.parquet", "peers/bolt.json", "peers/bolt.safetensors"]

@@ -46,7 +46,7 @@ def test_each_experiment_runs_in_small(name: str, cli: Cli, films: Path, tmp_pat
     (experiment,) = (each for each in EXPERIMENTS if each.name == name)
     with (tmp_path / "results" / f"{name}.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert tuple(rows[0]) == experiment.columns
+    assert tuple(rows[0]) == ("version", "data_set", *experiment.columns)
     assert len(rows) > 4
     picture = (tmp_path / "results" / f"{name}.png").read_bytes()
     assert min(struct.unpack(">II", picture[16:24])) > 400
@@ -66,10 +66,10 @@ def test_an_unknown_experiment_has_a_near_one(cli: Cli) -> None:
 
 
 def test_an_experiment_without_its_data_says_where_to_put_it(cli: Cli, tmp_path: Path) -> None:
-    """No traceback, and nothing is left behind."""
+    """No traceback, and no rows are left behind."""
     options = ("--quick", "--dataset", "ml-100k", "--data-dir", tmp_path, "--out", tmp_path / "out")
     assert "u.data" in cli.fails(4, "reproduce", "fig7", *options)
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "results").exists()
 
 
 def test_the_published_page_has_every_experiment() -> None:

@@ -54,7 +54,7 @@ def choose(shops: Shops, protocol: str, kinds: list[str], *, masks: bool = False
     edit(shops.run_file, "[model]", lines)
     allowed = json.dumps([*(kind.value for kind in Policy().release_kinds), *kinds])
     for party in PARTIES:
-        policy = f'protocols = ["{protocol}"]\nrelease_kinds = {allowed}\n'
+        policy = f'protocols = ["{protocol}"]\nrelease_kinds = {allowed}\nmin_support = 3\n'
         (shops.folder(party) / "policy.toml").write_text(policy)
 
 
@@ -75,7 +75,8 @@ def test_every_protocol_is_simulated_and_asked(cli: Cli, shops: Shops, tmp_path:
     asked = [f"--attribute=country-{country}" for country in COUNTRIES]
     found = cli.data("query", "predict", *asked, "--folder", acme)
     assert found["score_kind"] == score
-    scores = np.array([row["probability"] for row in found["predictions"]]).reshape(-1, 2)
+    name = "probability" if score == "probability" else "score"
+    scores = np.array([row[name] for row in found["predictions"]]).reshape(-1, 2)
     truth = [int(row["user"][-3:-1]) % 2 for row in found["predictions"][::2]]
     assert (scores.argmax(axis=1) == truth).mean() > 0.8
     header = cli.text("query", "audience", *asked[:1], "--folder", acme).splitlines()[1]
@@ -85,7 +86,7 @@ def test_every_protocol_is_simulated_and_asked(cli: Cli, shops: Shops, tmp_path:
 @pytest.mark.parametrize("protocol", ["fedavg", "fcf"])
 def test_what_masks_do_not_hide_is_said(cli: Cli, shops: Shops, tmp_path: Path, protocol: str) -> None:
     """Between two parties, nothing: on stderr before the run, and for programs."""
-    choose(shops, protocol, ["public_key", "masked_sum"], masks=True)
+    choose(shops, protocol, ["public_key", "masked_sum", *PROTOCOLS[protocol][0]], masks=True)
     code, out, err = cli.call(*shops.simulate(tmp_path / "results"), "--format", "json")
     assert code == 0, err
     (notice,) = json.loads(out)["data"]["notices"]
@@ -93,11 +94,35 @@ def test_what_masks_do_not_hide_is_said(cli: Cli, shops: Shops, tmp_path: Path, 
     assert err.startswith(f"note: {notice}\n")
 
 
+@pytest.mark.parametrize("protocol", ["fcf", "transfer"])
+def test_offered_items_without_support_are_said(
+    cli: Cli, shops: Shops, tmp_path: Path, protocol: str
+) -> None:
+    """Of each party that offers some, after the run, on stderr and for programs."""
+    choose(shops, protocol, PROTOCOLS[protocol][0])
+    with shops.run_file.open("a") as file:
+        file.write(f"\n[{protocol}]\nmin_support = 12\n")
+    table = shops.folder("bolt") / "interactions.csv"
+    rows = [row for row in table.read_text().splitlines(keepends=True) if ",bbolt-0" not in row]
+    rows += [row for row in table.read_text().splitlines(keepends=True) if ",bbolt-00" in row][:11]
+    table.write_text("".join(rows))
+    code, out, err = cli.call(*shops.simulate(tmp_path / "results"), "--format", "json")
+    assert code == 0, err
+    notice = "bolt: 6 of its 8 offered items have fewer than 12 users there and score all users alike"
+    assert json.loads(out)["data"]["notices"] == [notice]
+    assert err.splitlines().count(f"note: {notice}") == 1
+    assert err.index("round ") < err.index(f"note: {notice}")
+    asked = [f"--attribute=bolt-{number:02}" for number in range(6)]
+    found = cli.data("query", "predict", *asked, "--folder", tmp_path / "results" / "acme")["predictions"]
+    assert len({row["score"] for row in found}) == 1
+
+
 def test_a_default_policy_declines_another_protocol(cli: Cli, shops: Shops, tmp_path: Path) -> None:
     """With all that it asks for, and the lines of policy.toml that would allow it."""
     edit(shops.run_file, "[model]", 'protocol = "fcf"\n\n[model]')
     said = cli.fails(4, *shops.simulate(tmp_path / "results"))
-    assert "uses protocol fcf, asks for item_gradient (gradient) and gram (gram)" in said
+    assert "acme declines the run: run simulated uses protocol fcf, " in said
+    assert "asks for item_gradient (gradient) and gram (gram)" in said
     assert 'protocols = ["feddmf", "fcf"]; release_kinds = ["item_vectors", ' in said
 
 
@@ -217,8 +242,8 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
         ["acme/offer.toml: item 'acme-0' is not in acme's catalogue", "did you mean 'acme-0"],
     ),
     "a policy against it": (
-        lambda shops: (shops.folder("acme") / "policy.toml").write_text("max_rounds = 3"),
-        ["run simulated has 61 exchanges, over 3", "policy.toml"],
+        lambda shops: (shops.folder("bolt") / "policy.toml").write_text("max_rounds = 3"),
+        ["bolt declines the run: run simulated has 61 exchanges, over 3", "policy.toml"],
     ),
     "a policy that has gone": (
         lambda shops: (shops.folder("acme") / "policy.toml").symlink_to("/nowhere/policy.toml"),

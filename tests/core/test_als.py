@@ -96,7 +96,7 @@ def test_statistics_add_up_over_users(problem: tuple[Floats, Floats, Floats], cu
 
 @given(problems())
 def test_a_majorised_step_never_raises_the_objective(problem: tuple[Floats, Floats, Floats]) -> None:
-    """With the Gram times the largest confidence J falls from wherever the factors are."""
+    """With the Gram times a confidence that none exceeds J falls from wherever the factors are."""
     table, own, factors = problem
     majoriser = als.packed(max(1.0, table.max()) * als.gram(factors))
     stepped = als.majorised_step(own, als.gradient(observed(table), own, factors), majoriser, WEIGHT)

@@ -121,8 +121,20 @@ def overlap(items: int = ITEMS) -> Bools:
     return kinds[np.arange(items) % len(kinds)].T.astype(bool)
 
 
-def federate(has: Bools, dealt: Codes, sold: Bools, *, masks: bool = False, **fcf: Any) -> Federation:
-    """Return a run with factors of length RANK, lambda WEIGHT and no minimum support, but for `fcf`."""
+def federate(
+    has: Bools,
+    dealt: Codes,
+    sold: Bools,
+    *,
+    masks: bool = False,
+    values: Floats | None = None,
+    **fcf: Any,
+) -> Federation:
+    """Return a run with factors of length RANK, lambda WEIGHT and no minimum support, but for `fcf`.
+
+    values: those of the pairs, [users, items]; without it all are 1.
+    """
+    values = np.ones(has.shape) if values is None else values
     names = tuple(f"p{number:02}" for number in range(len(sold)))
     keys = tuple(f"i{number:05}" for number in range(has.shape[1]))
     columns = {
@@ -137,7 +149,8 @@ def federate(has: Bools, dealt: Codes, sold: Bools, *, masks: bool = False, **fc
     members = {}
     for number, name in enumerate(names):
         table = has[dealt == number][:, sold[number]]
-        data = Interactions.from_pairs(*table.nonzero(), shape=table.shape)
+        weighed = values[dealt == number][:, sold[number]][table]
+        data = Interactions.from_pairs(*table.nonzero(), weighed, shape=table.shape)
         members[name] = member_for(items[name], data, items[name].exclusive)
     return Federation(has, dealt, sold, keys, plan, matched_rows(catalogue, plan), items, members)
 
@@ -282,6 +295,13 @@ def test_mm_never_rises(sold: Bools, alpha: float) -> None:
     assert (np.diff(run.objectives) < 0).all()
 
 
+def test_mm_never_rises_with_values_as_confidences() -> None:
+    """Also where many values are above the largest that counts, which is then what bounds them."""
+    values = np.random.default_rng(6).exponential(6, (USERS, ITEMS))
+    run = federate(tastes(), deal(3), overlap(), values=values, confidence="values", rounds=40).run()
+    assert (np.diff(run.objectives) < 0).all()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_objective_is_the_dense_one(method: str) -> None:
     """J at the close is that of the factors that are left, cell by cell, with lambda once for each factor."""
@@ -308,18 +328,33 @@ def test_no_more_is_sent_than_the_formula_says(method: str) -> None:
     assert 0.9 * allowed < sent[0] <= 1.05 * allowed
 
 
+@pytest.mark.parametrize("confidence", ["binary", "values"])
 @pytest.mark.parametrize("method", METHODS)
-def test_items_of_few_users_leave_no_trace(method: str) -> None:
+def test_items_of_few_users_leave_no_trace(method: str, confidence: str) -> None:
     """Without the pairs of items below the default support not one bit of what leaves is another."""
     has, dealt = tastes(seed=4, users=60, items=48), deal(3, 60)
-    run = federate(has, dealt, overlap(48), method=method, min_support=5)
-    kept = supported(run)
+    kept = supported(federate(has, dealt, overlap(48), min_support=5))
+    # The largest values are those of pairs that go.
+    values = np.where(kept, 1 + np.arange(48) % 3, 9.0)
+
+    def federated(pairs: Bools) -> Federation:
+        return federate(
+            pairs,
+            dealt,
+            overlap(48),
+            method=method,
+            min_support=5,
+            values=values,
+            confidence=confidence,
+        )
+
+    run = federated(has)
     lost = (has & ~kept & run.sold[dealt]).any(axis=0)
     alone = run.sold.sum(axis=0) == 1
     assert (lost & alone).any()  # items of every kind are concerned,
     assert (lost & ~alone).any()
     assert kept.any(axis=0).sum() > 15  # and many are not
-    bare = federate(kept, dealt, overlap(48), method=method, min_support=5)
+    bare = federated(kept)
     sent, again = payloads(run), payloads(bare)
     assert [payload.sha256() for payload in sent] == [payload.sha256() for payload in again]
     for party, member in run.members.items():
@@ -327,7 +362,7 @@ def test_items_of_few_users_leave_no_trace(method: str) -> None:
     # One pair less of an item that has enough users is seen.
     item = kept.sum(axis=0).argmax()
     kept[kept[:, item].argmax(), item] = False
-    other = payloads(federate(kept, dealt, overlap(48), method=method, min_support=5))
+    other = payloads(federated(kept))
     assert [payload.sha256() for payload in other] != [payload.sha256() for payload in sent]
 
 

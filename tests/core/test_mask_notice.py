@@ -29,9 +29,15 @@ def test_two_parties_are_told_that_masks_hide_nothing_from_the_partner() -> None
 
 def test_items_of_two_parties_are_counted() -> None:
     """Of five matched items two are sold by two parties of the three; exclusive ones do not count."""
-    (notice,) = notices("abc", "ab", "bc", "abc", "abc", "a", "c")
+    notice, _ = notices("abc", "ab", "bc", "abc", "abc", "a", "c")
     assert notice.startswith("2 of 5 matched items are sold by only two parties")
     assert "masks hide nothing of what one contributes from the other" in notice
+
+
+def test_different_sets_of_sellers_are_counted() -> None:
+    """Totals over all three, over two pairs: the coordinator can hold them against one another."""
+    _, notice = notices("abc", "ab", "bc", "abc", "a")
+    assert notice.startswith("matched items are sold by 3 different sets of parties: the coordinator")
 
 
 def test_where_masks_hide_all_or_are_off_nothing_is_said() -> None:

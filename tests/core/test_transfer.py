@@ -89,21 +89,23 @@ def test_a_rank_above_what_the_data_carries_leaves_zeros() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "outputs", "loss"),
+    ("cells", "inputs", "outputs", "loss"),
     [
-        (np.zeros((3, 3)), [2], 0.0),  # nobody has anything
-        (np.array([[0, 0, 1], [0, 0, 0]]), [2], 0.5),  # nobody has a matched item
-        (np.array([[1, 1, 0], [0, 1, 0]]), [2], 0.0),  # nobody has the offered item
-        (np.array([[1, 1, 1], [0, 1, 0]]), [], 0.0),  # nothing is offered
-        (np.zeros((0, 3)), [2], 0.0),  # nobody is there
+        (np.zeros((3, 3)), [0, 1], [2], 0.0),  # nobody has anything
+        (np.array([[0, 0, 1], [0, 0, 0]]), [0, 1], [2], 0.5),  # nobody has a matched item
+        (np.array([[1, 1, 0], [0, 1, 0]]), [0, 1], [2], 0.0),  # nobody has the offered item
+        (np.array([[1, 1, 1], [0, 1, 0]]), [0, 1], [], 0.0),  # nothing is offered
+        (np.array([[1, 1, 1], [0, 1, 0]]), [], [2], 0.5),  # nothing is matched
+        (np.zeros((0, 3)), [0, 1], [2], 0.0),  # nobody is there
     ],
 )
 def test_where_there_is_nothing_to_learn_the_map_is_zero(
-    cells: np.ndarray, outputs: list[int], loss: float
+    cells: np.ndarray, inputs: list[int], outputs: list[int], loss: float
 ) -> None:
     """Vectors of zeros, the rank of nothing, and an error that counts what was not predicted."""
-    found = fit_linear_map(table(cells), np.array([0, 1]), np.array(outputs, np.int64), ridge=1.0, rank=2)
-    assert (found.contexts.shape, found.targets.shape) == ((2, 2), (len(outputs), 2))
+    codes = (np.array(each, np.int64) for each in (inputs, outputs))
+    found = fit_linear_map(table(cells), *codes, ridge=1.0, rank=2)
+    assert (found.contexts.shape, found.targets.shape) == ((len(inputs), 2), (len(outputs), 2))
     assert not found.contexts.any()
     assert not found.targets.any()
     assert (found.effective, found.loss) == (0, loss)

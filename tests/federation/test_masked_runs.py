@@ -18,7 +18,9 @@ from support.runs import small_run
 THREE, TWO = ("acme", "bolt", "cargo"), ("acme", "bolt")
 POLICY = """\
 protocols = ["fedavg"]
-release_kinds = ["public_key", "masked_sum", "attribute_vector"]
+release_kinds = [
+  "public_key", "masked_sum", "item_vectors", "shared_layers", "loss_scalar", "attribute_vector",
+]
 """
 
 
@@ -28,7 +30,7 @@ def masked_run(roster: tuple[str, ...], **sections: Any) -> RunSettings:
 
 
 def allow(federation: LiveFederation) -> None:
-    """Let every party send masked sums and nothing in the open but what it offers."""
+    """Let every party send masked sums and what they hide."""
     for party in THREE:
         (federation.folder(party) / "policy.toml").write_text(POLICY)
 
@@ -48,12 +50,15 @@ def test_a_run_with_another_roster_takes_another_seed(tmp_path: Path) -> None:
             run = federation.submit(masked_run(THREE))
             assert set((await federation.nodes(*THREE)).values()) == {None}
             assert federation.run(run).state is RunState.FINISHED
-            assert [each["phase"] for each in federation.rounds(run)] == ["keys", *["average"] * 3, "close"]
+            assert [each["phase"] for each in federation.rounds(run)] == ["keys", *["average"] * 15, "close"]
             assert kinds_of(federation, "cargo") == {"public_key", "masked_sum", "attribute_vector"}
             run = federation.submit(masked_run(TWO))
             errors = await federation.nodes(*TWO)
             assert PolicyError in {type(error) for error in errors.values()}
-            assert (await federation.ended(run)).state is RunState.FAILED
+            ended = await federation.ended(run)
+            assert ended.state is RunState.FAILED
+            assert ended.reason is not None
+            assert "down to a single customer; it takes another seed" in ended.reason
             run = federation.submit(masked_run(TWO, seed=1))
             assert set((await federation.nodes(*TWO)).values()) == {None}
             peers = RunFolder(federation.folder("acme") / "runs" / run).load_peers()

@@ -30,8 +30,9 @@ ALLOWED = """\
 protocols = ["fedavg", "fcf", "transfer"]
 release_kinds = [
   "attribute_vector", "loss_scalar", "item_vectors", "shared_layers", "item_gradient", "gram",
-  "context_vectors", "public_key", "masked_sum",
+  "context_vectors", "public_key", "masked_sum", "quality_scalar",
 ]
+min_support = 3
 """
 # Ranks are above what so few users and items carry.
 PROTOCOLS: dict[str, dict[str, Any]] = {
@@ -39,7 +40,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "fedavg, masked": {"protocol": "fedavg", "masks": True, "fedavg": {"weighting": "samples"}},
     "fcf": {"protocol": "fcf", "fcf": {"rank": 40, "rounds": 4}},
     "fcf, masked": {"protocol": "fcf", "masks": True, "fcf": {"rank": 6, "rounds": 4}},
-    "transfer": {"protocol": "transfer", "transfer": {"rank": 100, "ridge": 5}},
+    "transfer": {"protocol": "transfer", "transfer": {"rank": 100, "ridge": 5, "min_support": 3}},
 }
 
 
@@ -126,7 +127,8 @@ def test_parties_that_overlap_in_parts_finish_and_predict(tmp_path: Path, name: 
         asked = [f"--attribute={each['key']}" for each in listed]
         found = cli.data("query", "predict", *asked, "--folder", folder)["predictions"]
         assert len(found) == USERS[party] * 3 * len(known - {party})
-        assert all(0 <= each["probability"] <= 1 for each in found)
+        score = "probability" if settings.protocol == "fedavg" else "score"
+        assert all(0 <= each[score] <= 1 for each in found)
     if transfer:
         assert "this party shared no item with cargo" in cli.fails(
             4, "query", "audience", "--attribute=cargo-00", "--folder", folders["acme"]
@@ -134,18 +136,20 @@ def test_parties_that_overlap_in_parts_finish_and_predict(tmp_path: Path, name: 
 
 
 def test_a_rank_above_what_the_data_carries_is_said(tmp_path: Path) -> None:
-    """To the party's own people: acme offers three items, of which nobody has one."""
+    """To the party's own people: acme offers three items, of which nobody has one; bolt one that two have."""
 
     async def main() -> None:
         async with live(tmp_path, overlapping()) as federation:
             allow(federation)
             run = federation.submit(quick_run(PARTIES, **PROTOCOLS["transfer"]))
             assert await federation.nodes(*PARTIES) == dict.fromkeys(PARTIES)
-            ranks = {}
+            ranks, below = {}, {}
             for party in PARTIES:
                 rounds = federation.folder(party) / "runs" / run / "rounds.jsonl"
-                ranks[party] = json.loads(rounds.read_text().splitlines()[-1])["figures"]["rank"]
-            assert ranks == {"acme": 2, "bolt": 3, "cargo": 3}
+                figures = json.loads(rounds.read_text().splitlines()[-1])["figures"]
+                ranks[party], below[party] = figures["rank"], figures["below_support"]
+            assert ranks == {"acme": 2, "bolt": 2, "cargo": 3}
+            assert below == {"acme": 1, "bolt": 1, "cargo": 0}
 
     asyncio.run(main())
 
@@ -162,9 +166,9 @@ DECLINES: dict[str, tuple[dict[str, Any], str, str]] = {
         "asks for public_key (public_key) and masked_sum (vectors) and masked_sum (layers)",
     ),
     "too little support": (
-        {"protocol": "fcf", "fcf": {"min_support": 3}},
+        {"protocol": "fcf", "fcf": {"min_support": 2}},
         ALLOWED,
-        "lets 3 users stand behind an item, under 5",
+        "lets 2 users stand behind an item, under 3",
     ),
 }
 
@@ -190,7 +194,7 @@ def test_a_policy_declines_and_the_operator_reads_why(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_party_with_one_user(tmp_path: Path, name: str) -> None:
-    """It takes part, except in fcf, whose sums would be that user's: there it declines, and says why."""
+    """What it sent would be that user's: it declines and says why, at home alone."""
     small = overlapping({**USERS, "cargo": 1})
     settings = quick_run(PARTIES, **PROTOCOLS[name])
 
@@ -198,15 +202,15 @@ def test_a_party_with_one_user(tmp_path: Path, name: str) -> None:
         async with live(tmp_path, small) as federation:
             allow(federation)
             run = federation.submit(settings)
-            if settings.protocol == "fcf":
-                error = await federation.node("cargo")
-                assert isinstance(error, InputError)
-                assert "cargo has 1 users" in error.message
-                assert "more users" in error.hint
-                assert (await federation.ended(run)).state is RunState.FAILED
-                return
-            assert await federation.nodes(*PARTIES) == dict.fromkeys(PARTIES)
-            assert federation.run(run).state is RunState.FINISHED
+            error = await federation.node("cargo")
+            assert isinstance(error, InputError)
+            assert "cargo has 1 users with an item of the catalogue" in error.message
+            assert "more users" in error.hint
+            ended = await federation.ended(run)
+            assert ended.state is RunState.FAILED
+            assert ended.reason is not None
+            assert ended.reason.startswith("cargo declines the run")
+            assert "1 users" not in ended.reason
 
     asyncio.run(main())
 

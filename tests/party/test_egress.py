@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from feddmf.errors import FedDMFError, LocalResourceError, PayloadError, PolicyError
-from feddmf.payload import Axis, Payload, ReleaseKind
+from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
 from feddmf.protocols.registry import protocol_for
 from feddmf_party.egress import Cleared, EgressGate, items_digest
 from feddmf_party.ledger_file import LedgerFile
@@ -71,12 +71,13 @@ def test_a_release_is_recorded_with_all_that_it_is(tmp_path: Path) -> None:
 def test_joining_is_recorded_with_purpose_and_company(tmp_path: Path) -> None:
     """The ledger keeps what the party joined, for what, with whom, over which catalogue."""
     gate = Gate(tmp_path)
-    gate.gate.join()
+    gate.gate.join("c0ffee")
     (record,) = gate.records()
     assert record["event"] == "join"
     assert record["purpose"] == "a test"
     assert record["parties"] == ["acme", "bolt"]
     assert record["catalogue"] == RUN.catalogue.digest()
+    assert record["conditions"] == "c0ffee"
 
 
 def test_no_record_holds_a_number_of_a_vector(tmp_path: Path) -> None:
@@ -101,7 +102,12 @@ def test_no_record_holds_a_number_of_a_vector(tmp_path: Path) -> None:
             PolicyError,
             "loss is loss_scalar, which the policy keeps in",
         ),
-        (contribution(), {"max_row_norm": 1.4}, PolicyError, "vectors has a row of norm 1.41"),
+        (
+            contribution(),
+            {"max_row_norm": 0.001},
+            PolicyError,
+            r"vectors has a row of norm 1\.41, over max_row_norm = 0\.001$",
+        ),
         (contribution(), {"max_run_bytes": NBYTES - 1}, PolicyError, "has sent 0 bytes already"),
     ],
 )
@@ -113,6 +119,30 @@ def test_what_is_refused_leaves_no_trace(
     with pytest.raises(error, match=message):
         gate.clear(payload)
     assert not gate.path.exists()
+
+
+def test_a_vector_that_is_too_long_can_be_allowed(tmp_path: Path) -> None:
+    """The hint names the key, and a vector as long as it says passes."""
+    with pytest.raises(PolicyError) as caught:
+        Gate(tmp_path, max_row_norm=1.4).clear(contribution())
+    assert caught.value.hint == "raise max_row_norm in policy.toml if such vectors may leave"
+    assert Gate(tmp_path, max_row_norm=2**0.5).clear(contribution()).ledger_number == 0
+
+
+def test_what_a_mask_hides_must_be_allowed_too(tmp_path: Path) -> None:
+    """Whoever can take the mask off has it; the ledger says what it hides."""
+    hidden = ArraySpec("vectors", ReleaseKind.MASKED_SUM, Axis.ONE, 1, DType.UINT64, hides=ReleaseKind.GRAM)
+    payload = Payload({"vectors": np.zeros((1, 1), dtype=np.uint64)})
+
+    def clear(gate: Gate) -> None:
+        gate.gate.clear("fit", 0, payload, schema=PayloadSchema((hidden,)), sizes={}, items=())
+
+    with pytest.raises(PolicyError, match="vectors is gram, which the policy keeps in"):
+        clear(Gate(tmp_path, release_kinds=(ReleaseKind.MASKED_SUM,)))
+    gate = Gate(tmp_path, release_kinds=(ReleaseKind.MASKED_SUM, ReleaseKind.GRAM))
+    clear(gate)
+    (array,) = gate.records()[0]["arrays"]
+    assert (array["kind"], array["hides"]) == ("masked_sum", "gram")
 
 
 def test_sums_may_be_longer_than_an_items_vector(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from feddmf.config import load_toml
 from feddmf.errors import ConfigError, PolicyError
 from feddmf.payload import Axis, ReleaseKind
 from feddmf.protocols.registry import protocol_for
-from feddmf_party.policy import Policy, check_plan, render_policy_toml
+from feddmf_party.policy import ITEM_KINDS, Policy, check_plan, render_policy_toml
 from support.runs import small_run
 
 RUN = small_run(
@@ -69,8 +69,8 @@ NEEDED = {
     ("fedavg", False): ["shared_layers"],
     ("fcf", False): ["item_gradient", "gram"],
     ("transfer", False): ["context_vectors"],
-    ("fedavg", True): ["public_key", "masked_sum"],
-    ("fcf", True): ["public_key", "masked_sum"],
+    ("fedavg", True): ["public_key", "masked_sum", "shared_layers"],
+    ("fcf", True): ["public_key", "masked_sum", "item_gradient", "gram"],
 }
 
 
@@ -96,12 +96,37 @@ def test_support_under_the_partys_own_is_declined() -> None:
     """As few users as the run allows must be as many as the policy asks for; other protocols do not count."""
     kinds = (*Policy().release_kinds, ReleaseKind.ITEM_GRADIENT, ReleaseKind.GRAM)
     policy = Policy(protocols=("fcf", "transfer"), release_kinds=(*kinds, ReleaseKind.CONTEXT_VECTORS))
-    few = {"fcf": {"min_support": 4}}
-    with pytest.raises(PolicyError, match="lets 4 users stand behind an item, under 5") as caught:
-        check_protocol("fcf", policy=policy, **few)
-    assert "policy.toml: min_support = 4" in caught.value.hint
-    check_protocol("fcf", policy=policy, fcf={"min_support": 5})
-    check_protocol("transfer", policy=policy, **few)
+    few: dict[str, Any] = {"min_support": 4}
+    enough: dict[str, Any] = {"min_support": 5}
+    for protocol, other in (("fcf", "transfer"), ("transfer", "fcf")):
+        with pytest.raises(PolicyError, match="lets 4 users stand behind an item, under 5") as caught:
+            check_protocol(protocol, policy=policy, **{protocol: few})
+        assert caught.value.hint == "decline it, or allow it in policy.toml: min_support = 4"
+        check_protocol(protocol, policy=policy, **{protocol: enough, other: few})
+
+
+@pytest.mark.parametrize("protocol", ["fcf", "transfer"])
+def test_a_run_that_no_policy_allows_is_to_be_changed(protocol: str) -> None:
+    """The operator reads what the run file must say; the party is told of no line that it could not use."""
+    policy = Policy(protocols=("fcf", "transfer"), release_kinds=tuple(ReleaseKind), min_support=2)
+    few: dict[str, Any] = {protocol: {"min_support": 1}}
+    what = rf"which no policy allows \(the run file must say {protocol}\.min_support = 2 or more\)"
+    with pytest.raises(PolicyError, match=f"lets a single user stand behind an item, {what}") as caught:
+        check_protocol(protocol, policy=policy, **few)
+    assert caught.value.hint == "decline it: the run file must change"
+    with pytest.raises(PolicyError, match=rf"uses protocol .*{protocol}\.min_support = 5 or more") as caught:
+        check_protocol(protocol, **few)
+    before, lines = caught.value.hint.split("; allow the rest in policy.toml: ")
+    assert before == "decline it: the run file must change"
+    assert "min_support" not in lines
+    check_protocol(protocol, policy=policy, **{protocol: {"min_support": 2}})
+
+
+def test_the_bound_on_vectors_says_what_it_does_not_bound() -> None:
+    """Every kind of an item's vector is named in policy.toml, and that sums are not meant."""
+    field = Policy.model_fields["max_row_norm"].description or ""
+    assert all(kind.value in field for kind in ITEM_KINDS)
+    assert "does not bound sums" in field
 
 
 def test_no_policy_lets_single_users_through(tmp_path: Path) -> None:

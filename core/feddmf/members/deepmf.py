@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 from feddmf.members.base import Arrays
 from feddmf.model import fresh_model
@@ -21,12 +22,20 @@ __all__ = ["DeepMFMember"]
 
 
 class DeepMFMember:
-    """A party's DeepMF, which starts from item vectors `start` [items, dim]."""
+    """A party's DeepMF, which starts from item vectors `start` [items, dim].
+
+    Raises InputError for a table without a pair.
+    """
 
     def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str], start: Tensor) -> None:
         self._items = items
         self._offered = items.codes(tuple(offered))
         settings, party = items.plan.settings, items.view.party
+        if not data.pairs:
+            raise InputError(
+                f"{party} has no pair to train on: none of its users has any of its items",
+                hint="take part with a table of interactions with items of the catalogue",
+            )
         seed = settings.seed
         torch.set_num_threads(settings.training.threads)
         self.model = fresh_model(data.users, start, settings.model, seed=seed, party=party)

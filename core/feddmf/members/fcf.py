@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.als import Observed, gradient, gram, least_squares, misfit, on_grid, packed, statistics
-from feddmf.errors import DataError, InputError
+from feddmf.errors import DataError
 from feddmf.interactions import Interactions
 from feddmf.members.base import Arrays
 from feddmf.payload import Payload
@@ -16,6 +16,7 @@ from feddmf.plan import PartyItems
 from feddmf.protocol_settings import FCFSettings
 from feddmf.protocols.fcf import ITEMS, LOSS_UNIT, START_STD
 from feddmf.starts import keyed_normal
+from feddmf.support import supported_items
 
 __all__ = ["FCFMember"]
 
@@ -31,18 +32,11 @@ class FCFMember:
 
     def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
         self._settings = items.plan.settings.fcf
-        support = self._settings.min_support
-        if data.users < support:
-            raise InputError(
-                f"{items.view.party} has {data.users} users where an item must have {support}: "
-                "its contribution would be of so few people, and not of a party",
-                hint="take part with more users; fcf.min_support is the run file's",
-            )
+        supported = supported_items(data, self._settings.min_support, party=items.view.party, section="fcf")
         self._matched = items.matched_codes
         self._exclusive = items.codes(items.exclusive)
         self._offered = items.codes(tuple(offered))
         # Pairs of items with too few users go before anything is computed, so that nothing depends on them.
-        supported = data.item_counts() >= support
         observed = Observed(data.indptr, data.indices, _confidences(items, data), data.items)
         self._by_user = observed.keep_columns(supported)
         by_item = self._by_user.transposed()
@@ -101,9 +95,10 @@ class FCFMember:
         slope = gradient(self._by_matched, self._item_factors[self._matched], users)
         if self._settings.method == "adam":
             return {"gradient": slope}
-        # No cell counts for more than the largest confidence, so that many Grams majorise the party's part.
-        largest = float(self._by_user.confidences.max(initial=1.0))
-        return {"gradient": slope, "gram": packed(largest * gram(users))[None]}
+        # No cell counts for more than `most`, so that many Grams majorise the party's part. The largest
+        # confidence of the data would do as well, and tell a user's value: the Gram's factor is the run's.
+        most = 1 + self._settings.alpha * _most_value(self._settings)
+        return {"gradient": slope, "gram": packed(most * gram(users))[None]}
 
 
 def _replaced(factors: Floats, codes: npt.NDArray[np.int64], rows: Floats) -> Floats:
@@ -113,8 +108,13 @@ def _replaced(factors: Floats, codes: npt.NDArray[np.int64], rows: Floats) -> Fl
     return changed
 
 
+def _most_value(settings: FCFSettings) -> float:
+    """Return the largest r that there can be."""
+    return 1.0 if settings.confidence == "binary" else settings.max_value
+
+
 def _confidences(items: PartyItems, data: Interactions) -> Floats:
-    """Return c = 1 + alpha r of each pair, float64 [pairs]."""
+    """Return c = 1 + alpha r of each pair, float64 [pairs]; values count up to `max_value`."""
     settings: FCFSettings = items.plan.settings.fcf
     if settings.confidence == "binary":
         return np.full(data.pairs, 1 + settings.alpha)
@@ -127,4 +127,4 @@ def _confidences(items: PartyItems, data: Interactions) -> Floats:
             "as a confidence a value must be 0 or more",
             hint='take such rows out of the table, or set fcf.confidence = "binary"',
         )
-    return 1 + settings.alpha * values
+    return 1 + settings.alpha * np.minimum(values, _most_value(settings))

@@ -12,20 +12,28 @@ from feddmf.members.base import Arrays
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.transfer import CONTEXTS
+from feddmf.support import supported_items
 from feddmf.transfer import fit_linear_map, sum_contexts
 
 __all__ = ["TransferMember"]
 
 
 class TransferMember:
-    """One party of a transfer run; a party that offers nothing still applies what the others offer."""
+    """One party of a transfer run; a party that offers nothing still applies what the others offer.
+
+    Raises InputError for a party of fewer users than an item must have.
+    """
 
     def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
         self._items = items
         self._data = data
         self._offered = items.codes(tuple(offered))
         self._peers = tuple(party for party in items.plan.roster if party != items.view.party)
-        rank, matched = items.plan.settings.transfer.rank, len(items.matched)
+        settings = items.plan.settings.transfer
+        self._supported = supported_items(
+            data, settings.min_support, party=items.view.party, section="transfer"
+        )
+        rank, matched = settings.rank, len(items.matched)
         self._contexts = np.zeros((matched, rank), dtype=np.float32)
         self._targets = np.zeros((len(offered), rank), dtype=np.float32)
         # Of the peers, side by side in sorted order.
@@ -42,12 +50,13 @@ class TransferMember:
         return Payload({"loss": np.array([[self._loss]], dtype=np.float32)})
 
     def publications(self) -> Payload:
-        """Return the target vectors of the offered items, [offered, rank]."""
+        """Return the target vectors of the offered items, [offered, rank]; zeros without support."""
         return Payload({"vectors": self._targets})
 
     def figures(self) -> Mapping[str, float]:
-        """Return the loss of the own fit, and the rank that its data carries."""
-        return {"loss": self._loss, "rank": self._effective}
+        """Return the fit's loss, the rank that its data carries, and how many offered items it leaves out."""
+        below = int(np.count_nonzero(~self._supported[self._offered]))
+        return {"loss": self._loss, "rank": self._effective, "below_support": below}
 
     def model_arrays(self) -> Arrays:
         """Return `users.PEER`, float32 [users, rank]: the peer's contexts summed over what each user has.
@@ -79,14 +88,28 @@ class TransferMember:
 
     def _fit(self) -> None:
         settings = self._items.plan.settings.transfer
+        # Items with too few users go before anything is computed: nothing that leaves depends on them.
+        inputs, outputs = self._supported[self._items.matched_codes], self._supported[self._offered]
         fitted = fit_linear_map(
-            self._data, self._items.matched_codes, self._offered, ridge=settings.ridge, rank=settings.rank
+            self._data,
+            self._items.matched_codes[inputs],
+            self._offered[outputs],
+            ridge=settings.ridge,
+            rank=settings.rank,
         )
-        self._contexts = fitted.contexts.astype(np.float32)
-        self._targets = fitted.targets.astype(np.float32)
+        self._contexts = _spread(fitted.contexts, inputs)
+        self._targets = _spread(fitted.targets, outputs)
         self._loss, self._effective = fitted.loss, fitted.effective
 
     def _summed(self, peer: str, contexts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        # The party believes nothing: only rows that both sell count, whatever the others hold.
+        # The party believes nothing: only rows that both sell count, whatever the others hold. The sums stay
+        # at home, so that items count that few of its users have.
         rows = self._items.shared_rows(peer)
         return sum_contexts(self._data, self._items.matched_codes[rows], contexts[rows]).astype(np.float32)
+
+
+def _spread(rows: npt.NDArray[np.float64], places: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return `rows` at the true `places`, and zeros at the others, [places, rank]."""
+    spread = np.zeros((len(places), rows.shape[1]), dtype=np.float32)
+    spread[places] = rows
+    return spread

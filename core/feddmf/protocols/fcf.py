@@ -97,8 +97,8 @@ def _stepped(state: FCFState, number: int, totals: Totals) -> FCFState:
         factors = solve_statistics(totals["statistics"], settings.rank, settings.regularization)
         return replace(state, factors=factors)
     if settings.method == "mm":
-        # The Grams of all parties, each times its largest confidence, are at least the weighted Gram of the
-        # users of those that sell an item, whoever they are: the sum majorises J for every overlap.
+        # The Grams of all parties, times the largest confidence there can be, are at least the weighted Gram
+        # of the users of those that sell an item, whoever they are: the sum majorises J for every overlap.
         factors = majorised_step(
             state.factors, totals["gradient"], totals["gram"][0], settings.regularization
         )

@@ -127,7 +127,10 @@ class Summed:
 def masked(schema: PayloadSchema) -> PayloadSchema:
     """Return `schema` with every array in fixed point under masks."""
     return PayloadSchema(
-        tuple(replace(spec, kind=ReleaseKind.MASKED_SUM, dtype=DType.UINT64) for spec in schema.arrays)
+        tuple(
+            replace(spec, kind=ReleaseKind.MASKED_SUM, dtype=DType.UINT64, hides=spec.kind)
+            for spec in schema.arrays
+        )
     )
 
 

@@ -75,7 +75,7 @@ class Transfer:
             }
             return Outcome(state, replies, {})
         losses = {party: float(payload["loss"][0, 0]) for party, payload in contributions.items()}
-        # Ridge never fits exactly: a loss of 0 is that of a party that offers nothing.
+        # Ridge never fits exactly: a loss of 0 is that of a party without an offer that enough have.
         told = [loss for loss in losses.values() if loss > 0]
         diagnostics = {
             "loss": float(np.mean(told)) if told else 0.0,

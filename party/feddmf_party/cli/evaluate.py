@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -55,7 +56,12 @@ _Owner = Annotated[
     int, typer.Option("--attribute-owner", min=1, help="Party, from 1, that alone knows the attributes.")
 ]
 _Protocols = Annotated[
-    str, typer.Option("--protocol", help="Protocols and baselines, with commas between them.")
+    list[str] | None,
+    typer.Option(
+        "--protocol",
+        help="Protocols and baselines, with commas between them or one by one.",
+        show_default="feddmf",
+    ),
 ]
 _Parties = Annotated[int, typer.Option("--parties", min=2, max=16, help="How many companies there are.")]
 _Matched = Annotated[float, typer.Option("--matched", help="Share of the items that several parties sell.")]
@@ -96,7 +102,7 @@ def evaluate(
     min_value: _MinValue = None,
     user_attributes: _Attributes = None,
     attribute_owner: _Owner = 2,
-    protocol: _Protocols = "feddmf",
+    protocol: _Protocols = None,
     parties: _Parties = 2,
     matched: _Matched = 0.5,
     user_share: _UserShare = None,
@@ -123,8 +129,9 @@ def evaluate(
     from feddmf_party.evaluating.main import Evaluation, SplitOptions, run_evaluation
 
     split = SplitOptions(parties, matched, user_share, item_share, sharing.value, validation_share)
-    names, overrides = _choices(protocol, set_, split, seeds, attribute_owner if user_attributes else None)
-    _check_out(out)
+    asked = ",".join(protocol or ["feddmf"])
+    names, overrides = _choices(asked, set_, split, seeds, attribute_owner if user_attributes else None)
+    _check_out(out, inputs=(interactions, user_attributes))
     columns = (user_column, item_column, value_column)
     data = _load(dataset, interactions, data_dir, columns, min_value)
     known = read_attributes(user_attributes, user_column) if user_attributes else None
@@ -207,12 +214,14 @@ def _load(
     return load_dataset(dataset, data_dir)
 
 
-def _check_out(out: Path | None) -> None:
-    """Raise InputError where no file can be: before the training, and not after it."""
+def _check_out(out: Path | None, inputs: tuple[Path | None, ...]) -> None:
+    """Raise InputError where no file can be, or an input is: before the training, and not after it."""
     if out is None:
         return
+    if out.resolve() in {path.resolve() for path in inputs if path is not None}:
+        raise InputError(f"{out} is the table that is read", hint="name another place with --out")
     there = next(path for path in (out.absolute().parent, *out.absolute().parents) if path.exists())
-    if out.is_dir() or not there.is_dir():
+    if out.is_dir() or not there.is_dir() or not os.access(out if out.exists() else there, os.W_OK):
         raise InputError(f"{out} cannot be a file", hint="name another place with --out")
 
 
@@ -223,6 +232,8 @@ def _report(data: dict[str, Any], names: tuple[str, ...], out: Path | None, outp
     if rare:
         more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
         say(f"left out for want of users on one side: {', '.join(rare[:_SHOWN])}{more}")
+    for each in data["notes"]:
+        say(each)
     if not data["validation_items"]:
         say("no item is given up for validation, so no threshold is chosen: F1 chosen has no value")
     if out is not None:

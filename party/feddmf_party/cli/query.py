@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,15 @@ import typer
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
 from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.folder import PartyFolder
+from feddmf_party.identity import IdentityFiles
 from feddmf_party.prediction import Attribute, Block, Predictor, read_users
-from feddmf_party.prediction_table import PREDICTION_COLUMNS, prediction_rows, write_predictions
+from feddmf_party.prediction_table import (
+    prediction_columns,
+    prediction_rows,
+    score_column,
+    write_predictions,
+)
 
 __all__ = ["app"]
 
@@ -46,6 +54,7 @@ def predict(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Score users (all of them by default) for one attribute or more."""
+    _check_out(out, folder)
     predictor = Predictor(finished_run(folder, run))
     chosen = [predictor.attribute(key, owner=owner) for key in dict.fromkeys(attribute)]
     named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
@@ -59,14 +68,15 @@ def predict(
             f"{wanted} rows are too many to show", hint="write them to a file with --out FILE.csv"
         )
     rows = [row for block in blocks for row in prediction_rows(block, chosen)]
+    columns = prediction_columns(predictor.score_kind)
     data = {
         "run": predictor.run,
         "score_kind": predictor.score_kind,
-        "predictions": [dict(zip(PREDICTION_COLUMNS, row, strict=True)) for row in rows],
+        "predictions": [dict(zip(columns, row, strict=True)) for row in rows],
     }
-    columns = (*PREDICTION_COLUMNS[:-1], predictor.score_kind)
+    shown = (*columns[:-1], predictor.score_kind)
     title = f"run {predictor.run}"
-    show(data, output, lambda: table(columns, rows, title=title, digits=_DIGITS))
+    show(data, output, lambda: table(shown, rows, title=title, digits=_DIGITS))
 
 
 @app.command("audience")
@@ -81,6 +91,7 @@ def audience(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Rank the users most likely to have an attribute."""
+    _check_out(out, folder)
     predictor = Predictor(finished_run(folder, run))
     chosen = predictor.attribute(attribute, owner=owner)
     block = predictor.audience(chosen, top)
@@ -88,10 +99,9 @@ def audience(
         _write(out, iter([block]), [chosen], predictor, output)
         return
     rows = [
-        (rank, user, probability)
-        for rank, (user, _, _, probability) in enumerate(prediction_rows(block, [chosen]), 1)
+        (rank, user, score) for rank, (user, _, _, score) in enumerate(prediction_rows(block, [chosen]), 1)
     ]
-    columns = ("rank", "user", PREDICTION_COLUMNS[-1])
+    columns = ("rank", "user", score_column(predictor.score_kind))
     data = {
         "run": predictor.run,
         "score_kind": predictor.score_kind,
@@ -103,6 +113,39 @@ def audience(
     show(data, output, lambda: table(shown, rows, title=title, digits=_DIGITS))
     if top > predictor.users:
         say(f"this party has {predictor.users} users in all")
+
+
+def _check_out(out: Path | None, folder: Path) -> None:
+    """Raise InputError where `out` is a file of the party in `folder`, or of one in a folder above `out`."""
+    if out is None:
+        return
+    # A link would be replaced and not followed: neither it nor what it points to may be the party's.
+    places = (_real(out), _real(out.parent) / out.name)
+    above = (PartyFolder(parent) for parent in out.absolute().parents)
+    for home in (PartyFolder(folder), *(each for each in above if os.access(each.settings_file, os.F_OK))):
+        own = tuple(_real(path) for path in _own_paths(home))
+        if any(place.is_relative_to(path) for place in places for path in own):
+            raise InputError(
+                f"{out} is one of the party's own files, or in one of its own folders",
+                hint="name another file with --out: predictions would be written over what is there",
+            )
+
+
+def _real(path: Path) -> Path:
+    # Path.resolve raises where links go round in a circle.
+    return Path(os.path.realpath(path))
+
+
+def _own_paths(home: PartyFolder) -> Iterator[Path]:
+    """Yield the files and folders of a party that no prediction may be written to."""
+    yield from (home.settings_file, home.policy_file, home.offer_file, home.ledger)
+    yield from (home.runs, home.catalogue, IdentityFiles(home.path).key.parent)
+    # A folder that a simulation left has runs alone.
+    if home.settings_file.is_file():
+        settings = home.settings()
+        yield settings.data.path
+        if settings.attributes is not None:
+            yield settings.attributes.path
 
 
 def _write(

@@ -23,12 +23,20 @@ def reproduce(
         Path, typer.Option("--out", help="Where RESULTS.md goes, and rows and plots under results/.")
     ] = Path("out/reproduce"),
     dataset: Annotated[
-        str, typer.Option("--dataset", help="The data set; the published one unless you say otherwise.")
+        str, typer.Option("--dataset", help="The data set; `ratings` takes MovieLens ones alone.")
     ] = "ml-latest-small",
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Folder that holds the data sets' folders.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="Repetitions, each with another split.")] = 3,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            help="Repetitions, each with another split; fcf makes some more.",
+            show_default="3, quick 1",
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A small version: it shows that the experiment runs, no more.")
     ] = False,
@@ -42,9 +50,12 @@ def reproduce(
     from feddmf_party.reproduce.files import document, perform
     from feddmf_party.reproduce.registry import EXPERIMENTS, chosen
 
-    options = Options(data_dir, dataset, tuple(range(1 if quick else seeds)), quick=quick, jobs=jobs)
-    sections = {}
-    for experiment in chosen(name):
+    repeated = tuple(range(seeds or (1 if quick else 3)))
+    options = Options(data_dir, dataset, repeated, quick=quick, jobs=jobs)
+    sections, experiments = {}, chosen(name)
+    # What is wrong with the place, or with rows that lie there, is found before the work.
+    write_text(out / "RESULTS.md", document(EXPERIMENTS, out))
+    for experiment in experiments:
         sections[experiment.name] = perform(experiment, options, out, say)
         # After each, so that what has been done survives a later one that fails.
         write_text(out / "RESULTS.md", document(EXPERIMENTS, out))

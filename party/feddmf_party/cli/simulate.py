@@ -46,6 +46,7 @@ def simulate(
     check_folders(settings, folders)
     plan = simulated_plan(settings, catalogue)
     notices = say_notices(plan, matched_rows(catalogue, plan))
+    found: list[str] = []
     sent = 0
     last: list[RoundRecord] = []
     with RoundProgress(exchanges(plan)) as progress:
@@ -56,12 +57,14 @@ def simulate(
             last[:] = [record]
             progress.add(run_figures(record.diagnostics), sent)
 
-        kept = simulate_folders(settings, catalogue, folders, out, on_round=on_round)
+        kept = simulate_folders(settings, catalogue, folders, out, on_round=on_round, on_notice=found.append)
+    for notice in found:
+        say(f"note: {notice}")
     data = {
         "folders": {name: str(folder.path) for name, folder in kept.items()},
         "bytes_sent": sent,
         "diagnostics": last[0].diagnostics,
-        "notices": notices,
+        "notices": [*notices, *found],
     }
     lines = "\n".join(f"{name}: {folder.path}" for name, folder in kept.items())
     show(data, output, lambda: lines)

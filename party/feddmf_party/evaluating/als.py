@@ -27,7 +27,8 @@ def run_centralised_als(federation: Federation, settings: RunSettings, on_round:
     sparse, als, threads = require(*ALS_PACKAGES, what="centralised_als")
     fcf = settings.fcf
     rows, columns, strength = federation.pooled_pairs()
-    ratings = np.ones(len(rows), dtype=np.float32) if fcf.confidence == "binary" else strength
+    cut = np.minimum(strength, fcf.max_value)
+    ratings = np.ones(len(rows), dtype=np.float32) if fcf.confidence == "binary" else cut
     shape = (federation.users, len(federation.items))
     table = sparse.csr_matrix((1 + fcf.alpha * ratings, (rows, columns)), shape=shape, dtype=np.float32)
     # The package warns unless its threads are the only ones.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -69,4 +69,22 @@ def _score(
             scores[:, places] = scorer.probabilities(scorer.project(users, owner), vectors)
         return scores
 
-    return Outcome.of(federation, score, rounds=rounds, bytes_sent=bytes_sent, scores_own=scores_own)
+    return Outcome.of(
+        federation,
+        score,
+        rounds=rounds,
+        bytes_sent=bytes_sent,
+        scores_own=scores_own,
+        notes=tuple(_without_support(federation, protocol, members)),
+    )
+
+
+def _without_support(federation: Federation, protocol: str, members: Mapping[str, Member]) -> Iterator[str]:
+    """Yield, for each party that has any, how many of its offered items have too few users to be fitted."""
+    for party, member in members.items():
+        below, offered = int(member.figures().get("below_support", 0)), len(federation.companies[party].own)
+        if below:
+            yield (
+                f"{protocol}: {below} of the {offered} items that {party} offers have fewer users there than "
+                f"{protocol}.min_support, and score all users alike"
+            )

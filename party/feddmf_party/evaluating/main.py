@@ -116,9 +116,12 @@ def run_evaluation(evaluation: Evaluation, on_step: OnStep = lambda *_: None) ->
     problems = [_problem_of(evaluation, seed) for seed in range(evaluation.seeds)]
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in evaluation.protocols}
     attributes: dict[str, list[Mapping[str, Figures]]] = {name: [] for name in evaluation.protocols}
+    notes: list[str] = []
     for seed, problem in enumerate(problems):
         for name in evaluation.protocols:
-            row, measured = _run(evaluation, problem, name, seed, on_step)
+            row, measured, said = _run(evaluation, problem, name, seed, on_step)
+            # Splits differ little in this, and once is enough.
+            notes += said if seed == 0 else ()
             rows[name].append(row)
             attributes[name].append(measured)
     summary: dict[str, Any] = {name: summarise(each) for name, each in rows.items()}
@@ -128,6 +131,12 @@ def run_evaluation(evaluation: Evaluation, on_step: OnStep = lambda *_: None) ->
     companies = problems[0].federation.companies.values()
     return {
         "dataset": evaluation.dataset.name,
+        "read": {
+            "users": len(evaluation.dataset.users),
+            "items": len(evaluation.dataset.items),
+            "pairs": len(evaluation.dataset.pairs),
+        },
+        "notes": notes,
         "parties": evaluation.split.parties,
         "seeds": evaluation.seeds,
         "negatives": evaluation.settings(evaluation.protocols[0], 0).training.negatives,
@@ -140,8 +149,8 @@ def run_evaluation(evaluation: Evaluation, on_step: OnStep = lambda *_: None) ->
 
 def _run(
     evaluation: Evaluation, problem: _Problem, name: str, seed: int, on_step: OnStep
-) -> tuple[dict[str, Any], Mapping[str, Figures]]:
-    """Return the row of one contender on one split, and its figures by attribute."""
+) -> tuple[dict[str, Any], Mapping[str, Figures], tuple[str, ...]]:
+    """Return the row of one contender on one split, its figures by attribute, and notes for people."""
     on_step(name, seed, "starts")
     load(name)  # before the clock starts
     began = time.perf_counter()
@@ -162,8 +171,9 @@ def _run(
     }
     on_step(name, seed, "")
     if evaluation.attributes is None or problem.attributed is None:
-        return row, {}
-    return row, measure_attributes(problem.federation, problem.attributed, evaluation.attributes, outcome)
+        return row, {}, outcome.notes
+    measured = measure_attributes(problem.federation, problem.attributed, evaluation.attributes, outcome)
+    return row, measured, outcome.notes
 
 
 def _problem_of(evaluation: Evaluation, seed: int) -> _Problem:

@@ -32,11 +32,15 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Each party's scores; the exchanges of a run; the bytes that parties sent up, publications included."""
+    """Each party's scores; the exchanges of a run; the bytes that parties sent up, publications included.
+
+    notes: what people must know to read the scores.
+    """
 
     scores: Mapping[str, Scores]
     rounds: int = 0
     bytes_sent: int = 0
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -47,6 +51,7 @@ class Outcome:
         rounds: int = 0,
         bytes_sent: int = 0,
         scores_own: bool = True,
+        notes: tuple[str, ...] = (),
     ) -> Outcome:
         """Ask `score` for each party's blocks, (company, keys) -> [users, keys]."""
         scores = {
@@ -58,4 +63,4 @@ class Outcome:
             )
             for party, company in federation.companies.items()
         }
-        return cls(scores, rounds, bytes_sent)
+        return cls(scores, rounds, bytes_sent, notes)

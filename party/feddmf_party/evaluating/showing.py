@@ -36,7 +36,9 @@ def tables(data: Mapping[str, Any], protocols: Sequence[str]) -> list[Table]:
     """Return the tables of an evaluation's `data`: quality, first ten, costs, and attributes if there are."""
     summary = data["summary"]
     title = (
-        f"{data['dataset']}, {data['parties']} parties: all cells of users x what exactly one other sells;\n"
+        f"{data['dataset']}: {data['read']['users']:,} users, {data['read']['items']:,} items, "
+        f"{data['read']['pairs']:,} pairs, dealt to {data['parties']} parties;\n"
+        "scored on all cells of a party's users x what exactly one other sells; "
         "mean over the parties"
     )
     seeds = int(data["seeds"])
@@ -47,17 +49,23 @@ def tables(data: Mapping[str, Any], protocols: Sequence[str]) -> list[Table]:
         _costs(summary, protocols),
     ]
     if "attributes" in summary:
-        made.append(_attributes(summary["attributes"]))
+        made.append(_attributes(summary["attributes"], protocols))
     return made
 
 
 def note(data: Mapping[str, Any]) -> str:
-    """Return what the thresholds and the rankings mean."""
+    """Return what the thresholds and the rankings mean, and what one baseline cannot do."""
+    als = (
+        "\ncentralised_als: its library takes items that a user's party does not sell as not wanted."
+        if "centralised_als" in data["summary"]
+        else ""
+    )
     return (
         f"F1 at .5: threshold .5; it depends on the {data['negatives']} negatives drawn per positive.\n"
         "F1 chosen: threshold chosen on validation items, never on test cells. "
         "F1 best: on the test cells, an oracle's.\n"
         "First ten: of all that is asked, for users with something to find; equal scores stand in item order."
+        + als
     )
 
 
@@ -98,11 +106,13 @@ def _costs(summary: Mapping[str, Any], protocols: Sequence[str]) -> Table:
     return table(columns, rows, title="\nwhat it took, all parties together, mean over seeds", digits=1)
 
 
-def _attributes(attributes: Mapping[str, Mapping[str, float]]) -> Table:
-    figures = ("roc_auc", "average_precision", "reference_roc_auc")
-    rows = [(name, *(each[figure] for figure in figures)) for name, each in attributes.items()]
+def _attributes(attributes: Mapping[str, Mapping[str, Any]], protocols: Sequence[str]) -> Table:
+    rows = []
+    for name, each in attributes.items():
+        by_protocol = each.get("by_protocol", {protocols[0]: each})
+        rows.append((name, each["reference_roc_auc"], *(by_protocol[one]["roc_auc"] for one in protocols)))
     title = (
-        "\nuser attributes that one party knows, predicted for the others' users, mean over seeds;\n"
+        "\nuser attributes that one party knows, predicted for the others' users: ROC-AUC, mean over seeds;\n"
         "the reference is a logistic regression on all users' matched items"
     )
-    return table(("attribute", "ROC-AUC", "AP", "reference ROC-AUC"), rows, title=title)
+    return table(("attribute", "reference", *protocols), rows, title=title)

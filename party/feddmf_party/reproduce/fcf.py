@@ -99,7 +99,7 @@ def _work(task: _Task, options: Options) -> Sequence[Row]:
     trial = Trial.of(data, parties=_PARTIES, seed=task.seed)
     settings = _settings(task, quick=options.quick)
     if task.part == "rounds":
-        return list(_by_round(task, trial, settings))
+        return list(_by_round(task, trial, settings, _rounds("als", quick=options.quick)))
     fit = _fit(task, trial, settings)
     figures = quality(trial, settings, fit.items)
     return list(task.rows(figures | {"bytes_sent": fit.bytes_sent}, fit.round))
@@ -115,8 +115,8 @@ def _fit(task: _Task, trial: Trial, settings: FCFSettings) -> Fit:
     return last
 
 
-def _by_round(task: _Task, trial: Trial, settings: FCFSettings) -> Iterator[Row]:
-    alone = central(trial, settings, seed=task.seed, iterations=_ROUNDS["als"])
+def _by_round(task: _Task, trial: Trial, settings: FCFSettings, iterations: int) -> Iterator[Row]:
+    alone = central(trial, settings, seed=task.seed, iterations=iterations)
     best = objective(trial, settings, alone.items)
     for fit in federated(trial, settings, seed=task.seed):
         figures = quality(trial, settings, fit.items)
@@ -141,8 +141,12 @@ def _lone(data: Interactions, seed: int) -> dict[str, float]:
 
 def _settings(task: _Task, *, quick: bool) -> FCFSettings:
     method = task.method if task.method in METHODS else "exact"
-    rounds = (_QUICK_ROUNDS if quick else _ROUNDS)[task.method]
+    rounds = _rounds(task.method, quick=quick)
     return FCFSettings(method=method, rounds=rounds, min_support=task.min_support)
+
+
+def _rounds(method: str, *, quick: bool) -> int:
+    return (_QUICK_ROUNDS if quick else _ROUNDS)[method]
 
 
 def _interactions(task: _Task, options: Options) -> Interactions:

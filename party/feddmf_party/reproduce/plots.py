@@ -53,6 +53,10 @@ def bars(
         means = [values[name][side].mean for name in names]
         errors = [0 if each[1] != each[1] else each[1] for each in (values[name][side] for name in names)]
         axis.barh(names, means, xerr=errors, color=colour, height=0.66, ecolor="#37352f")
+        for place, (mean, error) in enumerate(zip(means, errors, strict=True)):
+            known = mean == mean  # noqa: PLR0124  (nan where a model has no such cells)
+            text = f" {mean:.3f}" if known else " does not score these"
+            axis.text(mean + error if known else 0, place, text, va="center", fontsize=8)
         axis.set(title=title, xlabel=label)
         _plain(axis)
     save(figure, path)

@@ -156,10 +156,11 @@ def quality(trial: Trial, settings: FCFSettings, items: Floats) -> dict[str, flo
     scores[trial.train.rows(), trial.train.indices] = -np.inf
     top = TopK.of(trial.truth, scores, _K)
     precision, recall = top.precision(), top.recall()
+    found = precision + recall
     return {
         "precision_at_10": precision,
         "recall_at_10": recall,
-        "f1_at_10": 2 * precision * recall / (precision + recall),
+        "f1_at_10": 2 * precision * recall / found if found else 0.0,
         "map_at_10": top.mean_average_precision(),
         "rmse": float(np.sqrt(np.mean(error**2))),
         "objective": objective(trial, settings, items),

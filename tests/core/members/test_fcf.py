@@ -166,16 +166,48 @@ def test_one_busy_user_leaves_no_trace() -> None:
 
 
 def test_values_can_be_confidences() -> None:
-    """Values of 1 are the same as no values; greater ones weigh more, and raise the majoriser with them."""
-    binary, valued = make_run(alpha=0.5), make_run(alpha=0.5, confidence="values")
+    """Values of 1 are the same as no values, and greater ones weigh more."""
+    binary, valued = make_run("exact", alpha=0.5), make_run("exact", alpha=0.5, confidence="values")
     table = binary.tables["acme"]
     tripled = replace(table, values=table.values * 3)
     sent = [make_member(binary, table), make_member(valued, table), make_member(binary, tripled)]
     assert len({each.contribute("items", 0, None).sha256() for each in sent}) == 1
-    heavier = make_member(valued, tripled)
-    factor = 1 + 0.5 * 3
-    gram = heavier.contribute("items", 0, None)["gram"]
-    users = heavier.model_arrays()["user_factors"]
+    heavier = make_member(valued, tripled).contribute("items", 0, None)
+    threefold = make_member(make_run("exact", alpha=1.5), table).contribute("items", 0, None)
+    assert heavier.sha256() == threefold.sha256()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_count_up_to_the_largest_that_may(method: str) -> None:
+    """Greater ones are clipped before anything is computed: what leaves is the same to a bit."""
+    run = make_run(method, confidence="values", max_value=2.5)
+    table = run.tables["acme"]
+    values = 1 + np.arange(table.pairs, dtype=np.float32) % 4
+    sent = [
+        make_member(run, replace(table, values=each)).contribute("items", 0, None)
+        for each in (values, np.minimum(values, 2.5), np.where(values > 2.5, 1e30, values))
+    ]
+    assert len({each.sha256() for each in sent}) == 1
+    plain = make_member(run, table).contribute("items", 0, None)
+    assert plain.sha256() != sent[0].sha256()
+
+
+@pytest.mark.parametrize(
+    ("settings", "factor"),
+    [
+        ({"confidence": "binary"}, 1.5),
+        ({"confidence": "values"}, 6.0),
+        ({"confidence": "values", "max_value": 4.0}, 3.0),
+    ],
+)
+@pytest.mark.parametrize("value", [0.25, 1.0, 3.0, 50.0])
+def test_the_factor_of_the_gram_is_the_runs(settings: dict[str, Any], factor: float, value: float) -> None:
+    """It is 1 + alpha times the largest value that may be, whatever values there are."""
+    run = make_run(alpha=0.5, **settings)
+    table = run.tables["acme"]
+    member = make_member(run, replace(table, values=table.values * np.float32(value)))
+    gram = member.contribute("items", 0, None)["gram"]
+    users = member.model_arrays()["user_factors"]
     np.testing.assert_allclose(gram[0], factor * (users.T @ users)[np.triu_indices(3)], rtol=1e-12)
 
 

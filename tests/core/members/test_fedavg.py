@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from feddmf.errors import InputError
+from feddmf.interactions import Interactions
 from feddmf.members.fedavg import FedAvgMember
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
@@ -167,3 +169,12 @@ def test_own_items_are_trained_and_stay_at_home(party: str) -> None:
     payload = member.contribute("average", 0, None)
     assert (arrays(member)["items"][own] != before).any(axis=1).all()
     assert len(payload["vectors"]) == 20 < len(items.view.keys)
+
+
+def test_a_table_without_a_pair_is_refused() -> None:
+    """There is nothing to train on; the message names the party."""
+    items = RUN.items["acme"]
+    nothing = Interactions.from_pairs(np.empty(0, int), np.empty(0, int), shape=(5, len(items.view.keys)))
+    with pytest.raises(InputError, match="acme has no pair to train on") as caught:
+        FedAvgMember(items, nothing, items.exclusive)
+    assert "a table" in caught.value.hint

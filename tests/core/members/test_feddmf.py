@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from feddmf.errors import RunFailed
+from feddmf.errors import InputError, RunFailed
+from feddmf.interactions import Interactions
 from feddmf.members.feddmf import FedDMFMember
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
@@ -140,3 +141,12 @@ def test_a_restored_member_shows_the_same_loss() -> None:
     member.contribute("align", 1, reply_to())
     fresh.restore(member.snapshot())
     assert fresh.figures()["loss"] == member.figures()["loss"] > 0
+
+
+def test_a_table_without_a_pair_is_refused() -> None:
+    """There is nothing to train on; the message names the party."""
+    items = RUN.items["acme"]
+    nothing = Interactions.from_pairs(np.empty(0, int), np.empty(0, int), shape=(5, len(items.view.keys)))
+    with pytest.raises(InputError, match="acme has no pair to train on") as caught:
+        FedDMFMember(items, nothing, items.exclusive)
+    assert "a table" in caught.value.hint

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from feddmf.catalogue.table import Catalogue
+from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 from feddmf.members.base import Member
 from feddmf.members.registry import member_for
@@ -63,7 +64,7 @@ def test_a_party_that_offers_nothing_takes_part(run: SmallRun) -> None:
     simulate(run.plan, run.rows, members, on_round=lambda record: told.append(record.diagnostics))
     assert not members["acme"].contribute("contexts", 0, None)["contexts"].any()
     assert members["acme"].publications()["vectors"].shape == (0, 4)
-    assert members["acme"].figures() == {"loss": 0.0, "rank": 0}
+    assert members["acme"].figures() == {"loss": 0.0, "rank": 0, "below_support": 0}
     assert members["acme"].model_arrays()["users.bolt"].any()
     assert not members["bolt"].model_arrays()["users.acme"].any()
     assert told[1]["parties"]["acme"] == {"loss": 0.0}
@@ -80,6 +81,68 @@ def test_values_do_not_count(run: SmallRun) -> None:
     assert once.sha256() == again.sha256()
 
 
+def without(data: Interactions, lost: np.ndarray) -> Interactions:
+    """Return `data` without the pairs of some items, bool [items]."""
+    kept = ~lost[data.indices]
+    return Interactions.from_pairs(
+        data.rows()[kept], data.indices[kept], data.values[kept], shape=(data.users, data.items)
+    )
+
+
+@pytest.mark.parametrize("users", [50, 12])
+def test_items_of_few_users_leave_no_trace(users: int) -> None:
+    """Without the pairs of items below the support not one bit of what leaves is another.
+
+    With more users than items and with fewer.
+    """
+    transfer = {"rank": 4, "ridge": 2.0, "min_support": users // 4}
+    run = small_run(2, shared=24, own=8, users=users, each=7, protocol="transfer", transfer=transfer)
+    items, data = run.items["acme"], run.tables["acme"]
+    counts, matched, own = data.item_counts(), items.matched_codes, items.codes(items.exclusive)
+    few = counts < users // 4
+    for codes in (matched, own):
+        assert (few & (counts > 0))[codes].any()
+        assert not few[codes].all()
+    assert ((~few)[matched].sum() > users) == (users == 12)
+
+    def ends(table: Interactions) -> tuple[list[Payload], dict[str, float]]:
+        member = TransferMember(items, table, items.exclusive)
+        sent = [member.contribute(phase, 0, None) for phase in ("contexts", "close")]
+        return [*sent, member.publications()], dict(member.figures())
+
+    sent, figures = ends(data)
+    again, figures_again = ends(without(data, few))
+    assert [payload.sha256() for payload in sent] == [payload.sha256() for payload in again]
+    assert figures == figures_again
+    assert figures["below_support"] == few[own].sum()
+    contexts, _, published = sent
+    assert (contexts["contexts"].any(axis=1) == ~few[matched]).all()
+    assert (published["vectors"].any(axis=1) == ~few[own]).all()
+    # An item less that has enough users is seen.
+    other, _ = ends(without(data, np.arange(data.items) == matched[~few[matched]][0]))
+    assert other[0].sha256() != sent[0].sha256()
+
+
+def test_own_users_are_scored_by_items_that_few_of_them_have(run: SmallRun) -> None:
+    """What peers say of an item counts for the one user who has it: sums over users stay at home."""
+    items = run.items["acme"]
+    code = items.matched_codes[4]
+    data = Interactions.from_pairs(np.array([7]), np.array([code]), shape=(30, len(items.view.keys)))
+    member = TransferMember(items, data, items.exclusive)
+    assert not member.contribute("contexts", 0, None)["contexts"].any()
+    member.contribute("close", 0, Payload({"contexts": np.full((10, 4), 0.5, np.float32)}))
+    (sums,) = member.model_arrays().values()
+    assert sums.any(axis=1).nonzero()[0].tolist() == [7]
+
+
+def test_a_party_of_fewer_people_than_an_item_needs_is_refused(run: SmallRun) -> None:
+    """Its map would be of one or two people."""
+    data = Interactions.from_pairs(np.zeros(3, int), np.arange(3), shape=(2, 13))
+    with pytest.raises(InputError, match="acme has 2 users where an item must have 3") as caught:
+        TransferMember(run.items["acme"], data, run.items["acme"].exclusive)
+    assert "transfer.min_support" in caught.value.hint
+
+
 # bolt shares `a` with acme and `c` with cargo; acme and cargo share nothing.
 KEYS = {"a": "acme bolt", "c": "bolt cargo", "x": "acme", "z": "cargo", "y": "bolt"}
 PARTIES = ("acme", "bolt", "cargo")
@@ -89,7 +152,10 @@ def chained() -> SmallRun:
     """Return a run of three parties of which two share nothing; every user has every item."""
     columns = {p: {key: key for key, owners in KEYS.items() if p in owners} for p in PARTIES}
     catalogue = Catalogue(version=1, labels=dict.fromkeys(KEYS, ""), columns=columns)
-    plan = Plan(run="r-1", catalogue=catalogue.digest(), settings=run_settings(PARTIES, **SETTINGS))
+    settings = run_settings(
+        PARTIES, protocol="transfer", transfer={"rank": 4, "ridge": 2.0, "min_support": 1}
+    )
+    plan = Plan(run="r-1", catalogue=catalogue.digest(), settings=settings)
     items = {party: PartyItems(plan, catalogue.view(party)) for party in PARTIES}
     tables = {}
     for number, party in enumerate(PARTIES, 1):
@@ -100,7 +166,7 @@ def chained() -> SmallRun:
 
 
 def test_a_peer_with_which_nothing_is_shared_says_nothing() -> None:
-    """Its vectors reach nobody's users; one user is enough to take part."""
+    """Its vectors reach nobody's users; with a support of 1 one user is enough to take part."""
     run = chained()
     members = run.members()
     simulate(run.plan, run.rows, members)

@@ -39,8 +39,10 @@ def test_an_experiment_leaves_rows_plot_and_section(tmp_path: Path) -> None:
     """The section is made of the rows as they stand in the file, rounded."""
     said: list[str] = []
     text = perform(SQUARES, Options(seeds=(1, 2)), tmp_path, said.append)
-    assert (tmp_path / "results/squares.csv").read_text() == "seed,square\n1,0.333333\n2,1.333333\n"
-    assert text == "1:0.333333 2:1.333333\n"
+    assert (tmp_path / "results/squares.csv").read_text() == (
+        "version,data_set,seed,square\nfull,ml-latest-small,1,0.333333\nfull,ml-latest-small,2,1.333333\n"
+    )
+    assert text == "On ml-latest-small; 2 seeds.\n\n1:0.333333 2:1.333333\n"
     assert (tmp_path / "results/squares.png").read_bytes() == bytes(2)
     assert said == ["seed 1", "seed 2"]
 
@@ -60,7 +62,9 @@ def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
     """A file with other columns is named, and how to make it anew."""
     perform(SQUARES, Options(seeds=(3,)), tmp_path, lambda _: None)
     other = replace(SQUARES, columns=("seed", "cube"))
-    with pytest.raises(InputError, match=r"squares\.csv has the columns seed, square") as caught:
+    with pytest.raises(
+        InputError, match=r"squares\.csv has the columns version, data_set, seed, square"
+    ) as caught:
         read_rows(other, tmp_path / "results/squares.csv")
     assert "feddmf reproduce squares" in (caught.value.hint or "")
 
@@ -68,3 +72,11 @@ def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
 def test_the_page_has_what_has_been_run(tmp_path: Path) -> None:
     """Nothing is made up where an experiment has not been run."""
     assert "Squares" not in document([SQUARES], tmp_path)
+
+
+def test_a_quick_version_says_so(tmp_path: Path) -> None:
+    """In the section and in every row, so that it cannot be taken for the full one."""
+    options = Options(seeds=(1,), quick=True, dataset="online-retail")
+    text = perform(SQUARES, options, tmp_path, lambda _: None)
+    assert text.startswith("On online-retail; 1 seed.\n\n**The quick version:**")
+    assert "\nquick,online-retail,1," in (tmp_path / "results/squares.csv").read_text()

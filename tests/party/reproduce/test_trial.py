@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from feddmf.interactions import Interactions
 from feddmf.protocol_settings import FCFSettings
 from feddmf_party.datasets.generated import generate
 from feddmf_party.reproduce.trial import Trial, central, federated, objective, quality
@@ -63,3 +64,13 @@ def test_training_items_are_not_ranked() -> None:
     assert 0 < fitted["precision_at_10"] <= 1
     assert fitted["map_at_10"] > nothing["map_at_10"]
     assert fitted["rmse"] < nothing["rmse"]
+
+
+def test_where_nothing_is_hit_the_metrics_are_zero() -> None:
+    """Eleven items are left to rank, and the one that is held back comes last."""
+    train, held = (Interactions.from_pairs(np.array([0]), np.array([i]), shape=(1, 12)) for i in (0, 11))
+    items = np.ones((12, 1))
+    items[11] = -1
+    found = quality(Trial(train, held, {"p00": np.array([0])}), EXACT, items)
+    assert [found[f"{name}_at_10"] for name in ("precision", "recall", "f1", "map")] == [0, 0, 0, 0]
+    assert found["rmse"] > 1

@@ -1,4 +1,4 @@
-"""The party's rule on masked runs: with one seed it sends masked sums to one roster only."""
+"""The party's rule on protocols of sums: with one seed it contributes under one set of conditions only."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ import numpy as np
 import pytest
 
 from feddmf.errors import PolicyError
+from feddmf.interactions import Interactions
 from feddmf.payload import Axis, DType, Payload, PayloadSchema
 from feddmf.plan import Plan
 from feddmf.protocols.registry import protocol_for
 from feddmf_party.egress import EgressGate
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
-from feddmf_party.masking import check_masked_before
 from feddmf_party.participation import prepare
 from feddmf_party.policy import Policy
+from feddmf_party.repetition import check_not_repeated, conditions_of
 from support.federation import founded, quick_run
 from support.runs import small_run
 
 SMALL = small_run(3, shared=4, own=1, each=2)
+TABLE = SMALL.tables["acme"]
 THREE, TWO = ("acme", "bolt", "cargo"), ("acme", "bolt")
-KINDS = ("public_key", "masked_sum", "attribute_vector", "item_vectors", "shared_layers", "loss_scalar")
+KINDS = (
+    *("public_key", "masked_sum", "attribute_vector", "item_vectors", "shared_layers", "loss_scalar"),
+    *("quality_scalar", "item_gradient", "gram"),
+)
 POLICY = Policy(protocols=("feddmf", "fedavg", "fcf"), release_kinds=KINDS)
 
 
@@ -42,55 +47,83 @@ def zeros(schema: PayloadSchema) -> Payload:
 def took_part(ledger: Path, plan: Plan, *, phases: int = 2) -> None:
     """Write a party's part in a run into its ledger: the join, and a release in each of its first phases."""
     gate = EgressGate(plan, POLICY, LedgerFile(ledger))
-    gate.join()
+    gate.join(conditions_of(plan, TABLE))
     for phase in protocol_for(plan.settings.protocol).phases(plan)[:phases]:
         schema = phase.contribution
         gate.clear(phase.name, 0, zeros(schema), schema=schema, sizes={Axis.MATCHED_ITEMS: 4}, items=("a",))
 
 
-def check(ledger: Path, plan: Plan) -> None:
+def check(ledger: Path, plan: Plan, data: Interactions = TABLE) -> None:
     """Hold a plan against the ledger."""
-    check_masked_before(plan, LedgerFile(ledger).records())
+    check_not_repeated(plan, conditions_of(plan, data), LedgerFile(ledger).records())
 
 
-def test_a_join_says_protocol_seed_and_masks(tmp_path: Path) -> None:
+def with_one_more_user() -> Interactions:
+    """Return the table with a customer more."""
+    users, items = np.append(TABLE.rows(), TABLE.users), np.append(TABLE.indices, 0)
+    return Interactions.from_pairs(users, items, shape=(TABLE.users + 1, TABLE.items))
+
+
+def test_a_join_says_what_contributions_depend_on(tmp_path: Path) -> None:
     """What the rule needs later is on record before anything is sent."""
     ledger = tmp_path / "ledger.jsonl"
-    took_part(ledger, plan_of(THREE, seed=7), phases=0)
+    plan = plan_of(THREE, seed=7)
+    took_part(ledger, plan, phases=0)
     (record,) = LedgerFile(ledger).records()
-    kept = {name: record[name] for name in ("event", "protocol", "seed", "masks", "parties")}
-    assert kept == {
+    names = ("event", "protocol", "seed", "masks", "parties", "conditions")
+    assert {name: record[name] for name in names} == {
         "event": "join",
         "protocol": "fedavg",
         "seed": 7,
         "masks": True,
         "parties": ["acme", "bolt", "cargo"],
+        "conditions": conditions_of(plan, TABLE),
     }
 
 
-@pytest.mark.parametrize("rosters", [(THREE, TWO), (TWO, THREE)], ids=["one less", "one more"])
+OTHERS = {
+    "a party less": plan_of(TWO),
+    "another catalogue": plan_of(THREE).model_copy(update={"catalogue": "0" * 64}),
+    "another setting": plan_of(THREE, fedavg={"weighting": "samples"}),
+    "in the open, a party less": plan_of(TWO, masks=False),
+}
+
+
+@pytest.mark.parametrize("first", [THREE, TWO], ids=["three", "two"])
+@pytest.mark.parametrize("masks", [True, False], ids=["masked", "open"])
 def test_another_roster_with_the_same_seed_is_declined(
-    tmp_path: Path, rosters: tuple[tuple[str, ...], tuple[str, ...]]
+    tmp_path: Path, first: tuple[str, ...], *, masks: bool
 ) -> None:
-    """The difference of the totals would be the third party's contribution; the error says what to do."""
+    """The difference would be the third party's contribution, also where one of the runs was in the open."""
     ledger = tmp_path / "ledger.jsonl"
-    took_part(ledger, plan_of(rosters[0], "first-1"))
+    took_part(ledger, plan_of(first, "first-1", masks=masks))
     with pytest.raises(PolicyError, match=r"again-1 has the protocol and seed of run first-1") as caught:
-        check(ledger, plan_of(rosters[1]))
-    assert f"another roster ({', '.join(rosters[0])})" in caught.value.message
-    assert caught.value.hint == "submit it with another seed"
+        check(ledger, plan_of(TWO if first == THREE else THREE))
+    # The operator reads the message alone.
+    assert caught.value.message.endswith("; it takes another seed")
+    assert caught.value.hint == "ask the operator to submit it with another seed"
 
 
-def test_a_new_catalogue_is_no_way_around(tmp_path: Path) -> None:
-    """It may leave a party's own items, and so its contributions, as they were."""
+@pytest.mark.parametrize("plan", OTHERS.values(), ids=OTHERS)
+def test_other_conditions_with_the_same_seed_are_declined(tmp_path: Path, plan: Plan) -> None:
+    """Whatever a contribution depends on must be as it was."""
     ledger = tmp_path / "ledger.jsonl"
-    took_part(ledger, plan_of(THREE, "first-1").model_copy(update={"catalogue": "0" * 64}))
-    with pytest.raises(PolicyError):
-        check(ledger, plan_of(TWO))
+    took_part(ledger, plan_of(THREE, "first-1"))
+    with pytest.raises(PolicyError, match="other parties, catalogue, settings or tables"):
+        check(ledger, plan)
+
+
+@pytest.mark.parametrize("masks", [True, False], ids=["masked", "open"])
+def test_one_more_customer_with_the_same_seed_is_declined(tmp_path: Path, *, masks: bool) -> None:
+    """The difference of the two runs would be that customer's own gradient."""
+    ledger = tmp_path / "ledger.jsonl"
+    took_part(ledger, plan_of(THREE, "first-1", protocol="fcf", masks=masks))
+    with pytest.raises(PolicyError, match="down to a single customer"):
+        check(ledger, plan_of(THREE, protocol="fcf", masks=masks), with_one_more_user())
 
 
 def test_an_id_that_comes_twice_is_no_way_around(tmp_path: Path) -> None:
-    """Nor is a run of the same id with another seed in between, from which no masked sum was sent."""
+    """Nor is a run of the same id with another seed in between, to which nothing was sent."""
     ledger = tmp_path / "ledger.jsonl"
     took_part(ledger, plan_of(THREE, "first-1"))
     took_part(ledger, plan_of(THREE, "first-1", seed=1), phases=1)
@@ -105,27 +138,25 @@ def test_an_id_that_comes_twice_is_no_way_around(tmp_path: Path) -> None:
         plan_of(TWO, seed=1),
         plan_of(THREE),
         plan_of(("cargo", "bolt", "acme")),
+        plan_of(THREE, masks=False),
         plan_of(TWO, protocol="fcf"),
-        plan_of(TWO, masks=False),
+        plan_of(TWO, protocol="feddmf", masks=False),
     ],
-    ids=["another seed", "same roster", "same roster in another order", "another protocol", "in the open"],
+    ids=["another seed", "the same", "another order", "in the open", "another protocol", "no sums"],
 )
 def test_what_shows_nothing_is_joined(tmp_path: Path, plan: Plan) -> None:
-    """Another seed draws other numbers, the same roster gives the same totals, the open hides nothing."""
+    """Another seed draws other numbers, and the same conditions give the same contributions."""
     ledger = tmp_path / "ledger.jsonl"
     took_part(ledger, plan_of(THREE, "first-1"))
     check(ledger, plan)
 
 
-def test_a_run_in_which_no_masked_sum_was_sent_counts_for_nothing(tmp_path: Path) -> None:
-    """A party that is lost before the first sum leaves the seed as it is; so does a run in the open."""
+def test_a_run_to_which_nothing_was_sent_counts_for_nothing(tmp_path: Path) -> None:
+    """A party that is lost after its public key leaves the seed as it is."""
     ledger = tmp_path / "ledger.jsonl"
     took_part(ledger, plan_of(THREE, "first-1"), phases=1)
-    took_part(ledger, plan_of(THREE, "open-1", masks=False))
-    releases = [record for record in LedgerFile(ledger).records() if record["event"] == "release"]
-    assert [release["arrays"][0]["kind"] for release in releases] == [
-        *("public_key", "item_vectors", "loss_scalar"),
-    ]
+    (release,) = [record for record in LedgerFile(ledger).records() if record["event"] == "release"]
+    assert [array["kind"] for array in release["arrays"]] == ["public_key"]
     check(ledger, plan_of(TWO))
 
 
@@ -141,18 +172,15 @@ def test_ledgers_of_older_versions_can_be_read(tmp_path: Path) -> None:
 
 
 def test_such_a_run_is_declined_before_it_is_joined(tmp_path: Path) -> None:
-    """The node asks the ledger before it opens a table, and joins once the seed is another."""
+    """The node asks the ledger before it joins, and joins once the seed is another."""
     home = founded(tmp_path, SMALL).parties["acme"]
     kinds = ", ".join(f'"{kind}"' for kind in KINDS)
     (home / "policy.toml").write_text(f'protocols = ["fedavg"]\nrelease_kinds = [{kinds}]\n')
     folder = PartyFolder(home)
     took_part(folder.ledger, plan_of(THREE, "first-1"))
     before = folder.ledger.read_bytes()
-    table = home / "interactions.csv"
-    table.rename(home / "away.csv")
-    with pytest.raises(PolicyError, match="another roster"):
+    with pytest.raises(PolicyError, match="down to a single customer"):
         prepare(folder, "acme", plan_of(TWO).model_dump_json().encode(), "again-1")
     assert folder.ledger.read_bytes() == before
-    (home / "away.csv").rename(table)
     part = prepare(folder, "acme", plan_of(TWO, seed=1).model_dump_json().encode(), "again-1")
     assert [phase.name for phase in part.phases] == ["keys", "average", "close"]

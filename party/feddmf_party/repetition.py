@@ -1,0 +1,66 @@
+"""The party's own rule on protocols of sums: no two runs of one seed may be held against each other.
+
+With one seed such a protocol starts alike, so what a party contributes depends on its own tables and on who
+takes part. The difference of two runs then shows what has changed in between: a party that joined or left
+(its whole contribution, masked or not), items that it no longer sells, or the one customer who is new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from feddmf.errors import PolicyError
+from feddmf.interactions import Interactions
+from feddmf.plan import Plan
+from feddmf.runfile import MASKABLE
+
+__all__ = ["check_not_repeated", "conditions_of"]
+
+# What changes nothing of what a party contributes.
+_WITHOUT_EFFECT = {"name", "purpose", "parties", "masks", "waits", "enforcement"}
+
+
+def conditions_of(plan: Plan, data: Interactions) -> str:
+    """Return the SHA-256, in hex, of all that a party's contributions depend on; it stays in the ledger."""
+    settings = plan.settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
+    digest = hashlib.sha256(json.dumps([plan.roster, plan.catalogue, settings], sort_keys=True).encode())
+    for array in (data.indptr, data.indices, data.values):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def check_not_repeated(plan: Plan, conditions: str, records: Iterable[Mapping[str, Any]]) -> None:
+    """Raise PolicyError where `records` hold releases to a run of this protocol and seed, under others.
+
+    Where the `conditions` are the same the contributions are the same too, and show nothing new.
+    """
+    settings = plan.settings
+    if settings.protocol not in MASKABLE:
+        return
+    for run, (protocol, seed, before) in _contributed(records):
+        if (protocol, seed) == (settings.protocol, settings.seed) and before != conditions:
+            raise PolicyError(
+                f"run {plan.run} has the protocol and seed of run {run}, to which this party contributed "
+                "with other parties, catalogue, settings or tables: the difference would show what has "
+                "changed, down to a single customer; it takes another seed",
+                hint="ask the operator to submit it with another seed",
+            )
+
+
+def _contributed(records: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, tuple[str, int, str]]]:
+    """Yield run, protocol, seed and conditions of each release; joins of older versions say no conditions."""
+    joined: dict[str, tuple[str, int, str]] = {}
+    for record in records:
+        run = str(record.get("run"))
+        if record.get("event") == "join" and {"protocol", "seed", "conditions"} <= set(record):
+            joined[run] = (record["protocol"], record["seed"], record["conditions"])
+        elif record.get("event") == "release" and run in joined and not _is_key(record):
+            yield run, joined[run]
+
+
+def _is_key(record: Mapping[str, Any]) -> bool:
+    """Tell whether a release was a public key alone, which says nothing of any table."""
+    return all(array["kind"] == "public_key" for array in record["arrays"])
