@@ -45,9 +45,14 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it over `path`.
 
     On any error the temporary file and the folders that were made for it are removed, and `path` is
-    as it was. Raises LocalResourceError when the disk refuses.
+    as it was. Raises LocalResourceError when the disk refuses, and for a device or a pipe, which a rename
+    would do away with.
     """
     with explain_os_error(path), _folders_for(path):
+        if path.is_char_device() or path.is_block_device() or path.is_fifo() or path.is_socket():
+            raise LocalResourceError(
+                f"cannot write {path}: it is a device or a pipe", hint="name a file; --format json prints"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)

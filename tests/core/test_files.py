@@ -97,3 +97,13 @@ def test_a_file_that_is_not_there_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read list .*none: No such file") as caught:
         read_bytes(tmp_path / "none", what="list", hint="make one")
     assert caught.value.hint == "make one"
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """A rename over a pipe or a device would do away with it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(LocalResourceError, match="pipe: it is a device or a pipe"):
+        write_text(pipe, "x")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -96,12 +96,12 @@ def test_support_under_the_partys_own_is_declined() -> None:
     """As few users as the run allows must be as many as the policy asks for; other protocols do not count."""
     kinds = (*Policy().release_kinds, ReleaseKind.ITEM_GRADIENT, ReleaseKind.GRAM)
     policy = Policy(protocols=("fcf", "transfer"), release_kinds=(*kinds, ReleaseKind.CONTEXT_VECTORS))
-    few: dict[str, Any] = {"min_support": 4}
-    enough: dict[str, Any] = {"min_support": 5}
+    few: dict[str, Any] = {"min_support": 2}
+    enough: dict[str, Any] = {"min_support": 3}
     for protocol, other in (("fcf", "transfer"), ("transfer", "fcf")):
-        with pytest.raises(PolicyError, match="lets 4 users stand behind an item, under 5") as caught:
+        with pytest.raises(PolicyError, match="lets 2 users stand behind an item, under 3") as caught:
             check_protocol(protocol, policy=policy, **{protocol: few})
-        assert caught.value.hint == "decline it, or allow it in policy.toml: min_support = 4"
+        assert caught.value.hint == "decline it, or allow it in policy.toml: min_support = 2"
         check_protocol(protocol, policy=policy, **{protocol: enough, other: few})
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_no_policy_allows_is_to_be_changed(protocol: str) -> None:
     with pytest.raises(PolicyError, match=f"lets a single user stand behind an item, {what}") as caught:
         check_protocol(protocol, policy=policy, **few)
     assert caught.value.hint == "decline it: the run file must change"
-    with pytest.raises(PolicyError, match=rf"uses protocol .*{protocol}\.min_support = 5 or more") as caught:
+    with pytest.raises(PolicyError, match=rf"uses protocol .*{protocol}\.min_support = 3 or more") as caught:
         check_protocol(protocol, **few)
     before, lines = caught.value.hint.split("; allow the rest in policy.toml: ")
     assert before == "decline it: the run file must change"

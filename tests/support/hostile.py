@@ -37,7 +37,7 @@ __all__ = ["Bare", "ByHand", "Said", "bare", "cheat"]
 class _NoGate:
     """Clears everything."""
 
-    def join(self) -> None:
+    def join(self, conditions: str) -> None:
         """Record nothing."""
 
     def clear(self, phase: str, number: int, payload: Payload, *, schema: PayloadSchema, **_: Any) -> Cleared:
