@@ -14,9 +14,15 @@ from feddmf_party.reproduce.tables import Spread, markdown, spread, where
 
 __all__ = ["FIG5"]
 
-_COLUMNS = ("part", "contender", "margin", "beta", "negatives", "seed", "party", "side", *MEASURED)
+_COLUMNS = (
+    *("part", "contender", "margin", "beta", "negatives", "embedding", "seed", "party", "side"),
+    *MEASURED,
+)
 _MARGINS, _BETAS, _NEGATIVES = (0.2, 0.0), (100.0, 10.0), (1, 2, 4, 10)
 _SHOWN_NEGATIVES = 4
+_EMBEDDING = 32
+# Negatives and embedding that were tried beside the grid, with beta 10 and m 0.
+_WIDER = ((6, 32), (4, 16))
 _PUBLISHED = 0.96
 _QUICK: Mapping[str, Mapping[str, Any]] = {
     "training": {"epochs": 8, "batch_size": 256},
@@ -66,9 +72,18 @@ def _cells(options: Options) -> Iterator[Cell]:
         for name in _OTHERS:
             yield _cell(seed, sections, part="others", contender=name, negatives=_SHOWN_NEGATIVES)
         if not options.quick:
+            yield from _wider(seed)
             for name in ("centralised", "feddmf"):
                 labels = _labels(seed, part="paper", contender=name, negatives=1, margin=0.2, beta=100.0)
                 yield Cell(name, seed, labels, recipe="paper")
+
+
+def _wider(seed: int) -> Iterator[Cell]:
+    for (negatives, embedding), name in itertools.product(_WIDER, ("centralised", "feddmf")):
+        beta = 10.0 if name == "feddmf" else 0.0
+        shown = {"part": "wider", "negatives": negatives, "beta": beta, "embedding": embedding}
+        sections = {"model": {"embedding_dim": embedding}}
+        yield _cell(seed, sections, contender=name, **shown)
 
 
 def _cell(seed: int, sections: Mapping[str, Mapping[str, Any]], *, contender: str, **labels: Any) -> Cell:
@@ -82,7 +97,14 @@ def _cell(seed: int, sections: Mapping[str, Mapping[str, Any]], *, contender: st
 
 
 def _labels(
-    seed: int, *, contender: str, negatives: int, part: str = "grid", margin: float = 0.0, beta: float = 0.0
+    seed: int,
+    *,
+    contender: str,
+    negatives: int,
+    part: str = "grid",
+    margin: float = 0.0,
+    beta: float = 0.0,
+    embedding: int = _EMBEDDING,
 ) -> Labels:
     return {
         "part": part,
@@ -90,6 +112,7 @@ def _labels(
         "margin": margin,
         "beta": beta,
         "negatives": negatives,
+        "embedding": embedding,
         "seed": seed,
     }
 
@@ -116,7 +139,8 @@ def _sides(rows: Rows, name: str, metric: str) -> dict[str, Spread]:
 
 def _shown(rows: Rows, name: str) -> Rows:
     """Return the rows of a contender at the negatives that are shown; feddmf's at its better setting."""
-    found = where(rows, contender=name, negatives=str(_SHOWN_NEGATIVES))
+    part = "grid" if name in {"centralised", "feddmf"} else "others"
+    found = where(rows, part=part, contender=name, negatives=str(_SHOWN_NEGATIVES))
     return where(found, beta="10.0", margin="0.0") if name == "feddmf" else found
 
 
@@ -164,6 +188,15 @@ def _ratios(rows: Rows) -> dict[tuple[str, str, str], tuple[Spread, Spread]]:
                 _ratio(own, central, "f1_at_half"),
                 _ratio(own, central, "f1_best"),
             )
+    for drawn, embedding in _WIDER:
+        wider = where(rows, part="wider", negatives=str(drawn), embedding=str(embedding))
+        if wider:
+            own, central = where(wider, contender="feddmf"), where(wider, contender="centralised")
+            name = str(drawn) if embedding == _EMBEDDING else f"{drawn}, embedding {embedding}"
+            found["0.0", "10.0", name] = (
+                _ratio(own, central, "f1_at_half"),
+                _ratio(own, central, "f1_best"),
+            )
     return found
 
 
@@ -173,13 +206,14 @@ def _verdict(rows: Rows, ratios: Mapping[tuple[str, str, str], tuple[Spread, Spr
 
 
 def _best_ratio(ratios: Mapping[tuple[str, str, str], tuple[Spread, Spread]]) -> str:
-    best = max(ratios, key=lambda key: ratios[key][0].mean)
-    margin, beta, negatives = best
-    ratio = ratios[best][0]
-    return (
-        f"*FedDMF reaches 96 % of a single model:* the best ratio of F1 at .5 is {ratio} (m {margin}, "
-        f"beta {beta}, {negatives} negatives): {_held(ratio.mean >= _PUBLISHED)}."
-    )
+    """Hold both F1 to the published share: the paper's threshold is .5, and at the best one it cannot err."""
+    found = []
+    for which, words in enumerate(("F1 at .5", "F1 at each model's best threshold")):
+        best = max(ratios, key=lambda key: ratios[key][which].mean)
+        ratio, (margin, beta, rest) = ratios[best][which], best
+        held = _held(ratio.mean >= _PUBLISHED)
+        found.append(f"{words} is {ratio} (m {margin}, beta {beta}, negatives {rest}): {held}")
+    return f"*FedDMF reaches 96 % of a single model:* the best ratio of {'; that of '.join(found)}."
 
 
 def _with_the_papers_loss(ratios: Mapping[tuple[str, str, str], tuple[Spread, Spread]]) -> str:
