@@ -51,7 +51,10 @@ class RoundFigures:
 
 @dataclass(frozen=True, eq=False)
 class Participation:
-    """Everything of one run that was checked and loaded before joining it."""
+    """Everything of one run that was checked and loaded before joining it.
+
+    conditions: what the party's contributions depend on, for its own ledger.
+    """
 
     folder: PartyFolder
     plan: Plan
@@ -60,6 +63,7 @@ class Participation:
     offered: tuple[str, ...]
     member: Member
     gate: EgressGate
+    conditions: str
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -75,7 +79,7 @@ class Participation:
         self, client: FederationClient, worker: Worker, on_round: Callable[[RoundFigures], None]
     ) -> None:
         """Take part in every round."""
-        self.gate.join(conditions_of(self.plan, self.table.interactions))
+        self.gate.join(self.conditions)
         # What is there is of a run under this id that did not finish.
         RunFolder(self.folder.runs / self.plan.run).clear()
         exchange = _recording(self, _cleared_exchange(self, client), on_round)
@@ -133,9 +137,10 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
     policy = folder.policy()
     seat = take_seat(plan, view, folder, policy)
     conditions = conditions_of(plan, seat.table.interactions)
-    check_not_repeated(plan, conditions, LedgerFile(folder.ledger).records())
-    gate = EgressGate(plan, policy, LedgerFile(folder.ledger))
-    return Participation(folder, plan, seat.items, seat.table, seat.offered, seat.member, gate)
+    ledger = LedgerFile(folder.ledger)
+    check_not_repeated(plan, conditions, ledger.records())
+    gate = EgressGate(plan, policy, ledger)
+    return Participation(folder, plan, seat.items, seat.table, seat.offered, seat.member, gate, conditions)
 
 
 def _parse_plan(document: bytes, run: str, party: str) -> Plan:

@@ -14,6 +14,7 @@ from typing import Any
 
 from feddmf.errors import PolicyError
 from feddmf.interactions import Interactions
+from feddmf.payload import ReleaseKind
 from feddmf.plan import Plan
 from feddmf.runfile import MASKABLE
 
@@ -63,4 +64,4 @@ def _contributed(records: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, tu
 
 def _is_key(record: Mapping[str, Any]) -> bool:
     """Tell whether a release was a public key alone, which says nothing of any table."""
-    return all(array["kind"] == "public_key" for array in record["arrays"])
+    return all(array["kind"] == ReleaseKind.PUBLIC_KEY for array in record["arrays"])

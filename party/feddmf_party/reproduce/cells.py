@@ -21,7 +21,7 @@ from feddmf_party.evaluating.contenders import run_contender
 from feddmf_party.evaluating.federation import Federation
 from feddmf_party.evaluating.overrides import PROTOCOLS
 from feddmf_party.reproduce.experiment import Options, Row
-from feddmf_party.reproduce.work import share_out
+from feddmf_party.reproduce.work import work_off
 
 __all__ = ["MEASURED", "Cell", "Labels", "work_through"]
 
@@ -48,6 +48,11 @@ class Cell:
     sections: Sections = field(default_factory=dict)
     recipe: str = "default"
 
+    def __str__(self) -> str:
+        labels = {name: each for name, each in self.labels.items() if name not in {"contender", "seed"}}
+        shown = "  ".join(f"{name} {each}" for name, each in labels.items())
+        return f"{self.contender}  seed {self.seed}  {shown}"
+
     def settings(self) -> RunSettings:
         """Return the run's settings; that parties follow is not enforced, since weak runs count too."""
         return RunSettings.model_validate(
@@ -71,12 +76,7 @@ def work_through(cells: Sequence[Cell], options: Options, say: Callable[[str], N
     A row has the cell's labels, `party` (1, 2), `side` (train: cells of own items that it trained on; test:
     cells of the other's) and MEASURED.
     """
-    measure = partial(_measure, options=options)
-    for number, (cell, rows) in enumerate(
-        zip(cells, share_out(measure, cells, options.jobs), strict=True), 1
-    ):
-        say(f"{number}/{len(cells)}  {cell.contender}  seed {cell.seed}  {_shown(cell.labels)}")
-        yield from rows
+    return work_off(partial(_measure, options=options), cells, options.jobs, say)
 
 
 def _measure(cell: Cell, options: Options) -> Sequence[Row]:
@@ -117,7 +117,3 @@ def _smaller(data: Dataset) -> Dataset:
     pairs = data.pairs.where(np.isin(data.pairs.users, users) & np.isin(data.pairs.items, items))
     labels = MappingProxyType({key: data.item_labels[key] for key in np.unique(pairs.items).tolist()})
     return Dataset(data.name, data.title, data.licence, data.attribution, data.value_name, pairs, labels)
-
-
-def _shown(labels: Labels) -> str:
-    return "  ".join(f"{name} {value}" for name, value in labels.items() if name not in {"contender", "seed"})

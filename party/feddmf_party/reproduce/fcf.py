@@ -20,8 +20,8 @@ from feddmf_party.datasets.generated import LIKE_ML_100K, generate
 from feddmf_party.reproduce.experiment import Experiment, Options, Row
 from feddmf_party.reproduce.fcf_report import METHODS, PARTS, plot, section
 from feddmf_party.reproduce.lone_client import recover_items
-from feddmf_party.reproduce.trial import Fit, Trial, central, federated, objective, quality
-from feddmf_party.reproduce.work import share_out
+from feddmf_party.reproduce.trial import Fit, Trial, central, federated, item_keys, objective, quality
+from feddmf_party.reproduce.work import work_off
 
 __all__ = ["FCF"]
 
@@ -49,6 +49,9 @@ class _Task:
     min_support: int
     method: str
     share: float = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.part}  {self.data}  seed {self.seed}  {self.method}  share {self.share:g}"
 
     def rows(self, figures: dict[str, float], number: int) -> Iterator[Row]:
         """Yield a row a figure."""
@@ -83,13 +86,7 @@ def _tasks(options: Options) -> Iterator[_Task]:
 
 
 def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
-    tasks = tuple(_tasks(options))
-    work = partial(_work, options=options)
-    done = zip(tasks, share_out(work, tasks, options.jobs), strict=True)
-    for number, (task, rows) in enumerate(done, 1):
-        what = f"{task.part}  {task.data}  seed {task.seed}  {task.method}  share {task.share:g}"
-        say(f"{number}/{len(tasks)}  {what}")
-        yield from rows
+    return work_off(partial(_work, options=options), tuple(_tasks(options)), options.jobs, say)
 
 
 def _work(task: _Task, options: Options) -> Sequence[Row]:
@@ -127,7 +124,7 @@ def _by_round(task: _Task, trial: Trial, settings: FCFSettings, iterations: int)
 def _lone(data: Interactions, seed: int) -> dict[str, float]:
     """Return the share of users whose items are recovered whole from their own first gradient."""
     settings = FCFSettings(min_support=1)
-    items = keyed_normal([f"{number:06}" for number in range(data.items)], settings.rank, START_STD, seed)
+    items = keyed_normal(item_keys(data.items), settings.rank, START_STD, seed)
     whole = 0
     for user in range(data.users):
         has = data.indices[data.indptr[user] : data.indptr[user + 1]]

@@ -23,7 +23,7 @@ from feddmf.randomness import generator
 from feddmf.runfile import RunSettings
 from feddmf.starts import keyed_normal
 
-__all__ = ["Fit", "Trial", "central", "federated", "objective", "quality"]
+__all__ = ["Fit", "Trial", "central", "federated", "item_keys", "objective", "quality"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Trial:
     @property
     def keys(self) -> tuple[str, ...]:
         """The item keys, in the order of the item codes."""
-        return tuple(f"{number:06}" for number in range(self.train.items))
+        return item_keys(self.train.items)
 
     def table(self, party: str) -> Interactions:
         """Return the training pairs of one party, [its users, items]."""
@@ -114,8 +114,8 @@ def federated(
     share: how many of the parties contribute to a round, drawn anew each time; the total is scaled up to
     stand for all. part: how many of the items are exchanged and stepped in a round, drawn anew each time.
     """
-    plan = _plan(trial, settings, seed)
     catalogue = _catalogue(trial)
+    plan = _plan(trial, settings, seed, catalogue)
     rows = matched_rows(catalogue, plan)
     members = {
         party: FCFMember(PartyItems(plan, catalogue.view(party)), trial.table(party), ())
@@ -144,13 +144,13 @@ def objective(trial: Trial, settings: FCFSettings, items: Floats) -> float:
     """Return J over everybody's pairs for these item factors, with the users at their best."""
     observed = trial.observed(settings)
     users = least_squares(observed, items, settings.regularization)
-    squares = np.trace(gram(users)) + np.trace(gram(items))
-    return misfit(observed, users, items) + settings.regularization * float(squares)
+    return _objective(observed, users, items, settings.regularization)
 
 
 def quality(trial: Trial, settings: FCFSettings, items: Floats) -> dict[str, float]:
     """Return ranking metrics at 10 over all items but a user's training ones, and RMSE on held-back pairs."""
-    users = least_squares(trial.observed(settings), items, settings.regularization)
+    observed = trial.observed(settings)
+    users = least_squares(observed, items, settings.regularization)
     scores = users @ items.T
     error = 1 - scores[trial.held.rows(), trial.held.indices]
     scores[trial.train.rows(), trial.train.indices] = -np.inf
@@ -163,15 +163,25 @@ def quality(trial: Trial, settings: FCFSettings, items: Floats) -> dict[str, flo
         "f1_at_10": 2 * precision * recall / found if found else 0.0,
         "map_at_10": top.mean_average_precision(),
         "rmse": float(np.sqrt(np.mean(error**2))),
-        "objective": objective(trial, settings, items),
+        "objective": _objective(observed, users, items, settings.regularization),
     }
+
+
+def item_keys(count: int) -> tuple[str, ...]:
+    """Return the keys of `count` items, in the order of their codes."""
+    return tuple(f"{number:06}" for number in range(count))
+
+
+def _objective(observed: Observed, users: Floats, items: Floats, regularization: float) -> float:
+    squares = np.trace(gram(users)) + np.trace(gram(items))
+    return misfit(observed, users, items) + regularization * float(squares)
 
 
 def _part(data: Interactions, rows: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> Interactions:
     return Interactions.from_pairs(rows[kept], data.indices[kept], shape=(data.users, data.items))
 
 
-def _plan(trial: Trial, settings: FCFSettings, seed: int) -> Plan:
+def _plan(trial: Trial, settings: FCFSettings, seed: int, catalogue: Catalogue) -> Plan:
     run = RunSettings(
         name="trial",
         purpose="a published experiment",
@@ -180,7 +190,7 @@ def _plan(trial: Trial, settings: FCFSettings, seed: int) -> Plan:
         seed=seed,
         fcf=settings,
     )
-    return Plan(run="trial", catalogue=_catalogue(trial).digest(), settings=run)
+    return Plan(run="trial", catalogue=catalogue.digest(), settings=run)
 
 
 def _catalogue(trial: Trial) -> Catalogue:

@@ -7,14 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
-__all__ = ["share_out"]
+from feddmf_party.reproduce.experiment import Row
+
+__all__ = ["work_off"]
 
 Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 
-def share_out(function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
-    """Yield function(task) for each of `tasks`, in order; both must be importable where `jobs` is over 1."""
+def work_off(
+    function: Callable[[Task], Sequence[Row]], tasks: Sequence[Task], jobs: int, say: Callable[[str], None]
+) -> Iterator[Row]:
+    """Yield the rows of function(task) for each of `tasks`, in order, and say which is done.
+
+    Both must be importable where `jobs` is over 1; what is said of a task is its text.
+    """
+    for number, (task, rows) in enumerate(zip(tasks, _answers(function, tasks, jobs), strict=True), 1):
+        say(f"{number}/{len(tasks)}  {task}")
+        yield from rows
+
+
+def _answers(
+    function: Callable[[Task], Sequence[Row]], tasks: Sequence[Task], jobs: int
+) -> Iterator[Sequence[Row]]:
     if jobs == 1:
         yield from map(function, tasks)
         return
