@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Alignment", "align", "alignment_gradient", "mean_cosine", "unit_rows"]
+__all__ = ["Alignment", "align", "alignment_gradient", "mean_cosine", "tie", "unit_rows"]
 
 Floats = npt.NDArray[np.floating]
 Codes = npt.NDArray[np.int64]
@@ -65,8 +65,8 @@ def align(vectors: Mapping[str, Floats], rows: Mapping[str, Codes], n_items: int
     """Measure eq. 4 and compute every party's targets.
 
     vectors[party]: [rows of the party, dim]; rows[party]: for each of these the index, below
-    `n_items`, of the item in the list of all aligned items; some item must have two owners or more.
-    Parties are summed in sorted order.
+    `n_items`, of the item in the list of all aligned items. Parties are summed in sorted order. Where no item
+    has two owners there is no pair, and loss and cosine are 0.
     """
     units = {party: unit_rows(vectors[party]) for party in sorted(vectors)}
     owners = np.zeros(n_items, dtype=np.int64)
@@ -87,8 +87,9 @@ def _all_active(units: Mapping[str, Floats], rows: Mapping[str, Codes], owners: 
     sums = {p: float(np.einsum("ij,ij->", units[p], targets[p], dtype=np.float64)) for p in units}
     counts = _pairs_of_parties(rows, owners, units)
     pairs = sum(counts.values()) // 2
-    cosine = sum(sums.values()) / 2 / pairs
-    return Alignment(1 - cosine, cosine, pairs, _means(sums, counts), targets, targets)
+    cosine = sum(sums.values()) / 2 / pairs if pairs else 0.0
+    loss = 1 - cosine if pairs else 0.0
+    return Alignment(loss, cosine, pairs, _means(sums, counts), targets, targets)
 
 
 def _count_active(
@@ -112,9 +113,8 @@ def _count_active(
             sums[party] += float(cosines.sum(dtype=np.float64))
     counts = _pairs_of_parties(rows, owners, units)
     pairs = sum(counts.values()) // 2
-    return Alignment(
-        loss / pairs, sum(sums.values()) / 2 / pairs, pairs, _means(sums, counts), targets, pulls
-    )
+    each = max(pairs, 1)
+    return Alignment(loss / each, sum(sums.values()) / 2 / each, pairs, _means(sums, counts), targets, pulls)
 
 
 def _pairs_of_parties(rows: Mapping[str, Codes], owners: Codes, parties: Iterable[str]) -> dict[str, int]:
@@ -123,6 +123,20 @@ def _pairs_of_parties(rows: Mapping[str, Codes], owners: Codes, parties: Iterabl
 
 def _means(sums: Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
     return {party: total / counts[party] if counts[party] else math.nan for party, total in sums.items()}
+
+
+def tie(vectors: Mapping[str, Floats], rows: Mapping[str, Codes], n_items: int) -> dict[str, Floats]:
+    """Return for each party the mean over an item's owners of their vectors, [rows of the party, dim].
+
+    It is what eq. 4 comes to for large beta, and lengths come together with it. Arguments as for `align`.
+    """
+    first = next(iter(vectors.values()))
+    total, owners = np.zeros((n_items, first.shape[1])), np.zeros(n_items)
+    for party in sorted(vectors):
+        total[rows[party]] += vectors[party]
+        owners[rows[party]] += 1
+    means: Floats = (total / np.maximum(owners, 1)[:, None]).astype(first.dtype)
+    return {party: means[rows[party]] for party in vectors}
 
 
 def alignment_gradient(vectors: Any, targets: Any, *, single_peer: Any, margin: float, scale: float) -> Any:

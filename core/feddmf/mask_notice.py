@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from feddmf.plan import MatchedRows, Plan
+from feddmf.plan import Plan, StageRows
 
 __all__ = ["mask_notices"]
 
 _PAIR = 2
 
 
-def mask_notices(plan: Plan, rows: MatchedRows) -> tuple[str, ...]:
+def mask_notices(plan: Plan, rows: StageRows) -> tuple[str, ...]:
     """Return what the parties of a masked run must know; nothing where masks hide all, or are off.
 
     Everybody is told averages or sums; who knows that it has one partner in a sum subtracts its own part.
@@ -29,7 +29,7 @@ def mask_notices(plan: Plan, rows: MatchedRows) -> tuple[str, ...]:
     return tuple(_of_pairs(rows)) + tuple(_of_overlaps(rows))
 
 
-def _of_pairs(rows: MatchedRows) -> Iterator[str]:
+def _of_pairs(rows: StageRows) -> Iterator[str]:
     pairs = int(np.count_nonzero(rows.owners == _PAIR))
     if pairs:
         yield (
@@ -39,7 +39,7 @@ def _of_pairs(rows: MatchedRows) -> Iterator[str]:
         )
 
 
-def _of_overlaps(rows: MatchedRows) -> Iterator[str]:
+def _of_overlaps(rows: StageRows) -> Iterator[str]:
     sells = np.zeros((rows.n_aligned, len(rows.aligned)), dtype=np.bool_)
     for column, own in enumerate(rows.aligned.values()):
         sells[own, column] = True

@@ -52,12 +52,20 @@ class DType(enum.StrEnum):
 
 
 class Axis(enum.StrEnum):
-    """What the rows of an array are. There is no axis over users."""
+    """What the rows of an array are. There is no axis over users.
+
+    Of a first training with hidden items: PILOT_ITEMS are the matched items that the party does not hide from
+    itself, HIDDEN_ITEMS those that it does, REVEALED_ITEMS those that it sells and a peer hides.
+    """
 
     ONE = "one"
     MATCHED_ITEMS = "matched_items"
     ALIGNED_ITEMS = "aligned_items"
     OFFERED_ITEMS = "offered_items"
+    PILOT_ITEMS = "pilot_items"
+    PILOT_ALIGNED_ITEMS = "pilot_aligned_items"
+    HIDDEN_ITEMS = "hidden_items"
+    REVEALED_ITEMS = "revealed_items"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.catalogue.draws import split_probes
+from feddmf.catalogue.draws import hidden_at, split_probes
 from feddmf.catalogue.table import Catalogue
 from feddmf.catalogue.view import CatalogueView
 from feddmf.config import Settings
@@ -16,7 +16,7 @@ from feddmf.errors import CatalogueError
 from feddmf.payload import Axis
 from feddmf.runfile import RunSettings
 
-__all__ = ["MatchedRows", "PartyItems", "Plan", "matched_rows"]
+__all__ = ["MatchedRows", "PartyItems", "Plan", "StageRows", "matched_rows"]
 
 
 class Plan(Settings):
@@ -36,7 +36,8 @@ class Plan(Settings):
 class PartyItems:
     """One party's items in a run, as the party derives them from its own view.
 
-    Row orders of the wire: matched items are the aligned ones, then the probes, each sorted by key.
+    Row orders of the wire: matched items are the aligned ones, then the probes, each sorted by key. In a
+    first training (the pilot) the same without those that the party hides from itself.
     """
 
     plan: Plan
@@ -58,25 +59,63 @@ class PartyItems:
         return self.view.exclusive(self.plan.roster)
 
     @cached_property
+    def askable(self) -> tuple[str, ...]:
+        """Keys that at least one other member of the roster does not sell: all that the party may publish."""
+        return self.view.askable(self.plan.roster)
+
+    @cached_property
     def matched_codes(self) -> npt.NDArray[np.int64]:
         """Item codes of the matched keys, int64 [matched]."""
         return self.codes(self.matched)
 
     @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """Aligned keys that this party hides from itself in the pilot, sorted."""
+        return tuple(key for key in self.aligned if self._hidden_at(key) == self.view.party)
+
+    @cached_property
+    def revealed(self) -> tuple[str, ...]:
+        """Aligned keys that a peer hides from itself in the pilot, and is told of after it, sorted."""
+        return tuple(key for key in self.aligned if self._hidden_at(key) not in {None, self.view.party})
+
+    @cached_property
+    def pilot_aligned(self) -> tuple[str, ...]:
+        """Aligned keys that this party does not hide from itself."""
+        hidden = set(self.hidden)
+        return tuple(key for key in self.aligned if key not in hidden)
+
+    @cached_property
+    def pilot_matched(self) -> tuple[str, ...]:
+        """Matched keys that this party does not hide from itself: the rows of an upload of the pilot."""
+        return self.pilot_aligned + self._split[1]
+
+    @cached_property
     def peer_counts(self) -> npt.NDArray[np.int64]:
         """Number of other members that sell each aligned item, int64 [aligned]."""
-        roster = set(self.plan.roster)
-        return np.array([len(roster & set(self.view.by_key[key].peers)) for key in self.aligned], np.int64)
+        return np.array([len(self._peers(key)) for key in self.aligned], np.int64)
+
+    @cached_property
+    def pilot_peer_counts(self) -> npt.NDArray[np.int64]:
+        """Number of other members that sell each item and do not hide it, int64 [pilot_aligned]."""
+        peers = (self._peers(key) - {self._hidden_at(key)} for key in self.pilot_aligned)
+        return np.array([len(each) for each in peers], np.int64)
 
     def shared_rows(self, peer: str) -> npt.NDArray[np.int64]:
         """Return the rows of `matched` that `peer` sells too, int64; both sides list the same keys."""
-        rows = [row for row, key in enumerate(self.matched) if peer in self.view.by_key[key].peers]
+        return self.rows_shared_with(peer, self.matched)
+
+    def rows_shared_with(self, peer: str, keys: tuple[str, ...]) -> npt.NDArray[np.int64]:
+        """Return the rows of `keys` that `peer` sells too, int64."""
+        rows = [row for row, key in enumerate(keys) if peer in self.view.by_key[key].peers]
         return np.array(rows, dtype=np.int64)
+
+    def hidden_by(self, peer: str) -> tuple[str, ...]:
+        """Return the aligned keys of this party that `peer` hides from itself in the pilot, sorted."""
+        return tuple(key for key in self.revealed if self._hidden_at(key) == peer)
 
     def codes(self, keys: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the item codes of `keys`, int64 [keys]."""
-        index = {key: code for code, key in enumerate(self.view.keys)}
-        return np.array([index[key] for key in keys], dtype=np.int64)
+        return np.array([self._code[key] for key in keys], dtype=np.int64)
 
     def sizes(self, offered: int) -> dict[Axis, int]:
         """Return the number of rows of each axis."""
@@ -84,7 +123,22 @@ class PartyItems:
             Axis.MATCHED_ITEMS: len(self.matched),
             Axis.ALIGNED_ITEMS: len(self.aligned),
             Axis.OFFERED_ITEMS: offered,
+            Axis.PILOT_ITEMS: len(self.pilot_matched),
+            Axis.PILOT_ALIGNED_ITEMS: len(self.pilot_aligned),
+            Axis.HIDDEN_ITEMS: len(self.hidden),
+            Axis.REVEALED_ITEMS: len(self.revealed),
         }
+
+    @cached_property
+    def _code(self) -> dict[str, int]:
+        return {key: code for code, key in enumerate(self.view.keys)}
+
+    def _peers(self, key: str) -> set[str]:
+        return set(self.plan.roster) & set(self.view.by_key[key].peers)
+
+    def _hidden_at(self, key: str) -> str | None:
+        sellers = sorted(self._peers(key) | {self.view.party})
+        return hidden_at(key, sellers, digest=self.plan.catalogue, share=self.plan.settings.hidden_share)
 
     @cached_property
     def _split(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -106,52 +160,73 @@ class PartyItems:
 
 
 @dataclass(frozen=True, eq=False)
-class MatchedRows:
-    """Who shares which rows of a run, as the coordinator derives it from the whole catalogue.
+class StageRows:
+    """Who shares which rows of one training.
 
-    keys: all aligned keys, sorted; aligned[party], probes[party]: int64, for each row of the party's
-    upload its index in the list of all aligned (probe) keys; `n_aligned`, `n_probes` are the lengths of
-    those lists.
+    n_aligned, n_probes: lengths of the lists of all aligned and of all probe keys; aligned[party],
+    probes[party]: int64, for each row of the party's upload its index in that list.
     """
 
-    keys: tuple[str, ...]
+    n_aligned: int
     n_probes: int
     aligned: dict[str, npt.NDArray[np.int64]]
     probes: dict[str, npt.NDArray[np.int64]]
 
-    @property
-    def n_aligned(self) -> int:
-        """Number of keys that are aligned anywhere."""
-        return len(self.keys)
-
     @cached_property
     def owners(self) -> npt.NDArray[np.int64]:
         """Number of parties that sell each aligned item, int64 [n_aligned]."""
-        return np.bincount(np.concatenate(list(self.aligned.values())), minlength=len(self.keys))
+        return np.bincount(np.concatenate(list(self.aligned.values())), minlength=self.n_aligned)
+
+    def matched(self, party: str) -> npt.NDArray[np.int64]:
+        """Return for each row of an upload its index in the lists, the probes' after the aligned ones."""
+        return np.concatenate([self.aligned[party], self.probes[party] + self.n_aligned])
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedRows(StageRows):
+    """Who shares which rows of a run, as the coordinator derives it from the whole catalogue.
+
+    keys: all aligned keys, sorted; pilot: the rows of a first training; hidden[party], revealed[party]:
+    int64, for each row that the party hides, or tells a peer of, its index in `keys`.
+    """
+
+    keys: tuple[str, ...]
+    pilot: StageRows
+    hidden: dict[str, npt.NDArray[np.int64]]
+    revealed: dict[str, npt.NDArray[np.int64]]
 
     def sizes(self, party: str) -> dict[Axis, int]:
         """Return the number of rows of each axis that the run's rounds use."""
-        aligned = len(self.aligned[party])
-        return {Axis.MATCHED_ITEMS: aligned + len(self.probes[party]), Axis.ALIGNED_ITEMS: aligned}
+        return {
+            Axis.MATCHED_ITEMS: len(self.matched(party)),
+            Axis.ALIGNED_ITEMS: len(self.aligned[party]),
+            Axis.PILOT_ITEMS: len(self.pilot.matched(party)),
+            Axis.PILOT_ALIGNED_ITEMS: len(self.pilot.aligned[party]),
+            Axis.HIDDEN_ITEMS: len(self.hidden[party]),
+            Axis.REVEALED_ITEMS: len(self.revealed[party]),
+        }
 
 
 def matched_rows(catalogue: Catalogue, plan: Plan) -> MatchedRows:
     """Derive the shared rows of `plan`; CatalogueError where a party shares nothing with anybody."""
     roster = plan.roster
-    matched = {party: catalogue.view(party).matched(roster) for party in roster}
-    share = plan.settings.probe_share
-    all_keys = sorted(set().union(*matched.values()))
-    aligned, probes = split_probes(all_keys, digest=plan.catalogue, share=share)
-    for party in roster:
-        PartyItems(plan, catalogue.view(party)).aligned  # noqa: B018  (raises where nothing is aligned)
+    items = {party: PartyItems(plan, catalogue.view(party)) for party in roster}
+    all_keys = sorted(set().union(*(each.view.matched(roster) for each in items.values())))
+    aligned, probes = split_probes(all_keys, digest=plan.catalogue, share=plan.settings.probe_share)
+    of_probes = {party: _index(each.matched[len(each.aligned) :], probes) for party, each in items.items()}
+    pilot = {party: _index(each.pilot_aligned, aligned) for party, each in items.items()}
     return MatchedRows(
         keys=aligned,
+        n_aligned=len(aligned),
         n_probes=len(probes),
-        aligned={party: _index(matched[party], aligned) for party in roster},
-        probes={party: _index(matched[party], probes) for party in roster},
+        aligned={party: _index(each.aligned, aligned) for party, each in items.items()},
+        probes=of_probes,
+        pilot=StageRows(len(aligned), len(probes), pilot, of_probes),
+        hidden={party: _index(each.hidden, aligned) for party, each in items.items()},
+        revealed={party: _index(each.revealed, aligned) for party, each in items.items()},
     )
 
 
 def _index(keys: tuple[str, ...], among: tuple[str, ...]) -> npt.NDArray[np.int64]:
     position = {key: row for row, key in enumerate(among)}
-    return np.array([position[key] for key in keys if key in position], dtype=np.int64)
+    return np.array([position[key] for key in keys], dtype=np.int64)

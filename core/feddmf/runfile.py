@@ -25,14 +25,27 @@ __all__ = [
 
 PartyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
-# A recipe is a set of defaults; any key of the run file wins over it.
+# A recipe is a set of defaults; any key of the run file wins over it. What the classes below say is the
+# default recipe of feddmf: a history tower. The others have a free vector a user.
 RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "default": {},
+        "embedding": {
+            "model": {"tower": "id", "embedding_dim": 32, "dropout": 0.2},
+            "training": {"epochs": 20, "batch_size": 1024, "learning_rate": 6e-3},
+            "alignment": {"method": "cosine", "syncs_per_epoch": 5, "max_rounds": 100},
+        },
         "paper": {
-            "model": {"embedding_dim": 32, "hidden_dim": 64},
+            "model": {"tower": "id", "embedding_dim": 32, "hidden_dim": 64, "dropout": 0.2},
             "training": {"epochs": 30, "batch_size": 32, "learning_rate": 1e-3, "negatives": 1},
-            "alignment": {"beta": 100.0, "margin": 0.2, "probe_share": 0.0},
+            "alignment": {
+                "method": "cosine",
+                "beta": 100.0,
+                "margin": 0.2,
+                "probe_share": 0.0,
+                "syncs_per_epoch": 5,
+                "max_rounds": 100,
+            },
             "fedavg": {"syncs_per_epoch": 1},
         },
     }
@@ -40,27 +53,47 @@ RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 
 MASKABLE = ("fedavg", "fcf")
 
+FULL_RANK = 1024
+"""Columns of linear vectors with `linear_rank = "full"`: more than the data of most parties carries."""
+
 
 class ModelSettings(Settings):
     """Shape of the DeepMF model (FedDMF paper, section IV.B, figure 4)."""
 
-    embedding_dim: int = Field(default=32, ge=1, le=1024, description="Length of user and item vectors.")
-    hidden_dim: int = Field(
-        default=64, ge=1, le=4096, description="Width of the first fully connected layer."
+    tower: Literal["history", "id"] = Field(
+        default="history",
+        description="Where user vectors come from: the items that a user has, or a free vector each.",
     )
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
+    embedding_dim: int = Field(default=64, ge=1, le=1024, description="Length of user and item vectors.")
+    hidden_dim: int = Field(
+        default=64, ge=1, le=4096, description="Width of the first fully connected layer; tower id only."
+    )
+    dropout: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="Share dropped in training: of a user's items with tower history, else of hidden units.",
+    )
 
 
 class TrainingSettings(Settings):
     """How each party fits its model at home."""
 
-    epochs: int = Field(default=20, ge=1, le=10_000, description="Passes over the observed pairs.")
+    epochs: int = Field(default=50, ge=1, le=10_000, description="Passes over the users or observed pairs.")
     batch_size: int = Field(
-        default=1024, ge=1, le=1_000_000, description="Samples (user, item, label) a step."
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="What a step takes: users with tower history, samples (user, item, label) with id.",
     )
-    learning_rate: float = Field(default=6e-3, gt=0, le=1, description="Step size of Adam.")
+    learning_rate: float = Field(
+        default=1e-2, gt=0, le=1, description="Step size of Adam; with tower history it falls to a twentieth."
+    )
     negatives: int = Field(
-        default=6, ge=1, le=100, description="Unobserved pairs drawn for each observed one."
+        default=6,
+        ge=1,
+        le=100,
+        description="Unobserved pairs drawn for each observed one; tower id only, history takes all.",
     )
     threads: int = Field(default=1, ge=1, le=256, description="Threads of the trainer; part of bit-identity.")
 
@@ -68,12 +101,24 @@ class TrainingSettings(Settings):
 class AlignmentSettings(Settings):
     """The embedding similarity loss (FedDMF paper, eq. 4) and how often vectors are exchanged."""
 
+    method: Literal["tie", "cosine", "once"] = Field(
+        default="tie",
+        description="How matched vectors come together: replaced by their average (the limit of the loss for "
+        "large beta), pulled by the loss, or not at all: maps are exchanged once, after training.",
+    )
     beta: float = Field(default=10.0, ge=0, le=1e6, description="Weight of the loss.")
     margin: float = Field(
         default=0.0, ge=0, lt=2, description="Cosine distance below which a pair is left alone (m)."
     )
-    syncs_per_epoch: int = Field(default=5, ge=1, le=1_000_000, description="Exchanges an epoch.")
-    max_rounds: int = Field(default=100, ge=1, le=1_000_000, description="Cap on exchanges a run.")
+    syncs_per_epoch: int = Field(default=1, ge=1, le=1_000_000, description="Exchanges an epoch.")
+    max_rounds: int = Field(default=20, ge=1, le=1_000_000, description="Cap on exchanges a training.")
+    hidden_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.25,
+        description="Share of matched items that each party hides from a first training, to learn from "
+        "them how far the peers' vectors hold for its users; 0 for none. Tower history only.",
+    )
     probe_share: float = Field(
         default=0.05, ge=0, le=0.5, description="Share of matched items never aligned, to measure with."
     )
@@ -131,8 +176,12 @@ class RunSettings(Settings):
         default=False,
         description="Hide each contribution of fedavg and fcf in the sum; from peers only among three.",
     )
-    recipe: Literal["default", "paper"] = Field(
+    recipe: Literal["default", "embedding", "paper"] = Field(
         default="default", description="Defaults for the sections below."
+    )
+    linear_rank: Annotated[int, Field(ge=0, le=FULL_RANK)] | Literal["full"] = Field(
+        default=64,
+        description='Length of the linear vectors beside those of tower history: 0 for none, or "full".',
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="Root of every random draw of the run.")
     model: ModelSettings = ModelSettings()
@@ -149,15 +198,24 @@ class RunSettings(Settings):
     def _apply_recipe(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        recipe = RECIPES.get(str(values.get("recipe", "default")), {})
         merged = dict(values)
-        for section, defaults in recipe.items():
+        if isinstance(merged.get("alignment"), str):
+            merged["alignment"] = {"method": merged["alignment"]}
+        for section, defaults in _defaults(merged).items():
             given = values.get(section, {})
             if isinstance(given, Settings):
                 given = given.model_dump(exclude_unset=True)
             if isinstance(given, Mapping):
                 merged[section] = {**defaults, **given}
         return merged
+
+    @model_validator(mode="after")
+    def _tower_fits(self) -> RunSettings:
+        if self.protocol == "fedavg" and self.model.tower != "id":
+            raise ValueError("fedavg averages the layers of tower id, and a history tower has none")
+        if self.model.tower == "id" and self.alignment.method == "once":
+            raise ValueError('alignment.method = "once" needs model.tower = "history"')
+        return self
 
     @model_validator(mode="after")
     def _parties_differ(self) -> RunSettings:
@@ -180,9 +238,34 @@ class RunSettings(Settings):
         return min(self.training.epochs * cadence.syncs_per_epoch, cadence.max_rounds)
 
     @property
+    def has_history(self) -> bool:
+        """Whether user vectors come from the users' own items."""
+        return self.protocol == "feddmf" and self.model.tower == "history"
+
+    @property
+    def hidden_share(self) -> float:
+        """Share of matched items that each party hides from a first training; only histories can."""
+        return self.alignment.hidden_share if self.has_history else 0.0
+
+    @property
+    def linear_columns(self) -> int:
+        """Length of the linear vectors of a history recipe."""
+        return FULL_RANK if self.linear_rank == "full" else self.linear_rank
+
+    @property
     def probe_share(self) -> float:
         """Share of matched items that are never aligned; only feddmf has an alignment to measure."""
         return self.alignment.probe_share if self.protocol == "feddmf" else 0.0
+
+
+def _defaults(values: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the recipe of a run file that is not validated yet."""
+    recipe = str(values.get("recipe", "default"))
+    model = values.get("model", {})
+    tower = model.tower if isinstance(model, ModelSettings) else dict(model).get("tower")
+    if recipe == "default" and (values.get("protocol", "feddmf") != "feddmf" or tower == "id"):
+        recipe = "embedding"
+    return RECIPES.get(recipe, {})
 
 
 def load_run(path: Path) -> RunSettings:

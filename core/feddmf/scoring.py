@@ -10,7 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SCORE_KINDS", "DeepMFScorer", "FactorScorer", "LinearScorer", "Scorer", "scorer_for"]
+__all__ = [
+    "SCORE_KINDS",
+    "DeepMFScorer",
+    "FactorScorer",
+    "LinearScorer",
+    "Scorer",
+    "scorer_for",
+    "sigmoid",
+]
 
 # What the scores of each protocol's models are.
 SCORE_KINDS: Mapping[str, str] = MappingProxyType(
@@ -38,12 +46,8 @@ class Scorer(Protocol):
         """Return the length of vectors that `owner` publishes; None where the model cannot score these."""
         ...
 
-    def project(self, users: Codes, owner: str) -> Floats:
-        """Return what of user codes [n] meets the item vectors of `owner`, as [n, any]."""
-        ...
-
-    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
-        """Return scores in [0, 1], float32 [users, items], of projected users for vectors [items, dim]."""
+    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:
+        """Return scores in [0, 1], float32 [users, items]; vectors: [items, length], published by `owner`."""
         ...
 
 
@@ -53,6 +57,10 @@ def scorer_for(protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
         return FactorScorer(arrays["user_factors"])
     if protocol == "transfer":
         return LinearScorer.from_arrays(arrays)
+    if "user_vectors" in arrays:
+        from feddmf.history_scoring import HistoryScorer
+
+        return HistoryScorer.from_arrays(arrays)
     return DeepMFScorer.from_arrays(arrays)
 
 
@@ -88,23 +96,16 @@ class DeepMFScorer:
         """Return the length of item vectors, whoever publishes them."""
         return int(self.item_weight.shape[1])
 
-    def project(self, users: Codes, owner: str) -> Floats:  # noqa: ARG002  (all peers' vectors mean the same)
-        """Return the user half of the first layer for user codes [n], as [n, hidden]."""
-        projected: Floats = self.user_vectors[users] @ self.user_weight.T + self.bias
-        return projected
-
-    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
-        """Return probabilities [users, items] of projected users [users, hidden] for vectors [items, dim]."""
-        items = item_vectors @ self.item_weight.T  # [items, hidden]
+    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:  # noqa: ARG002
+        """Return probabilities [users, items] for vectors [items, dim], whoever published them."""
+        projected = self.user_vectors[users] @ self.user_weight.T + self.bias  # [users, hidden]
+        items = vectors @ self.item_weight.T  # [items, hidden]
         logits = np.empty((len(projected), len(items)), dtype=np.float32)
         step = max(1, _BLOCK_FLOATS // max(1, items.size))
         for start in range(0, len(projected), step):
             hidden = np.maximum(projected[start : start + step, None, :] + items, 0)  # [step, items, hidden]
             logits[start : start + step] = hidden @ self.out_weight + self.out_bias
-        with np.errstate(over="ignore"):  # exp of a very negative logit overflows to a probability of 0
-            np.exp(-logits, out=logits)
-        probabilities: npt.NDArray[np.float32] = np.reciprocal(logits + np.float32(1))
-        return probabilities
+        return sigmoid(logits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +123,9 @@ class FactorScorer:
         """Return the length of item factors, whoever publishes them."""
         return int(self.user_factors.shape[1])
 
-    def project(self, users: Codes, owner: str) -> Floats:  # noqa: ARG002  (all peers' factors mean the same)
-        """Return the factors of user codes [n], as [n, rank]."""
-        return self.user_factors[users]
-
-    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
+    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:  # noqa: ARG002
         """Return preferences [users, items] in [0, 1]; no probabilities in the strict sense."""
-        return _within_one(projected @ item_vectors.T)
+        return _within_one(self.user_factors[users] @ vectors.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +153,17 @@ class LinearScorer:
         """Return the length of the target vectors of `owner`; None where no item was shared with it."""
         return self.contexts[owner].shape[1] if owner in self.contexts else None
 
-    def project(self, users: Codes, owner: str) -> Floats:
-        """Return the summed context vectors of user codes [n] in the space of `owner`, as [n, rank]."""
-        return self.contexts[owner][users]
-
-    def probabilities(self, projected: Floats, item_vectors: Floats) -> npt.NDArray[np.float32]:
+    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:
         """Return linear scores [users, items] kept within [0, 1]; no probabilities in the strict sense."""
-        return _within_one(projected @ item_vectors.T)
+        return _within_one(self.contexts[owner][users] @ vectors.T)
+
+
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the probabilities of `logits`, in their place."""
+    with np.errstate(over="ignore"):  # exp of a very negative logit overflows to a probability of 0
+        np.exp(-logits, out=logits)
+    probabilities: npt.NDArray[np.float32] = np.reciprocal(logits + np.float32(1))
+    return probabilities
 
 
 def _within_one(scores: Floats) -> npt.NDArray[np.float32]:

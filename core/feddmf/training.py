@@ -15,6 +15,7 @@ from torch import Tensor
 from feddmf.alignment import alignment_gradient
 from feddmf.errors import RunFailed
 from feddmf.model import DeepMF
+from feddmf.optimiser_state import load_optimiser, save_optimiser
 from feddmf.randomness import counter_seed
 from feddmf.runfile import TrainingSettings
 from feddmf.sampling import Epoch, Samples
@@ -87,23 +88,11 @@ class Trainer:
 
     def snapshot(self) -> Mapping[str, npt.NDArray[Any]]:
         """Return model and optimiser state by name; steps are addressed by number and need none."""
-        state = dict(self.model.arrays())
-        for index, values in self.optimizer.state_dict()["state"].items():
-            state.update({f"adam.{index}.{name}": value for name, value in values.items()})
-        return {name: tensor.numpy().copy() for name, tensor in state.items()}
+        return save_optimiser(self.model, self.optimizer)
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from `snapshot`, bit for bit."""
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(torch.from_numpy(snapshot[name].copy()))
-        state = self.optimizer.state_dict()
-        state["state"] = {}
-        for name, array in snapshot.items():
-            if name.startswith("adam."):
-                _, index, field = name.split(".")
-                state["state"].setdefault(int(index), {})[field] = torch.from_numpy(array.copy())
-        self.optimizer.load_state_dict(state)
+        load_optimiser(self.model, self.optimizer, snapshot)
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         number, within = divmod(step, self.steps_per_epoch)

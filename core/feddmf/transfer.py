@@ -4,6 +4,10 @@ Source: reduced-rank ridge regression (Mukherjee and Zhu, 2011). With X [users, 
 offered] binary, W = (X^T X + r I)^-1 X^T E, and V the leading eigenvectors of E^T X W, the contexts are
 C = W V and the targets T = V: a user's scores are the sum of C over the matched items that the user has,
 times T^T.
+
+An offered item that is matched too, and that only parties without it ask for, is fitted without itself: with
+B the ridge on all inputs, its column of W is B_ij / (1 - B_jj), and 0 at itself (as Steck, 2019, does for all
+items at once). Where there are such items V are the leading eigenvectors of (X W)^T X W.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ __all__ = ["LinearMap", "fit_linear_map", "sum_contexts"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+
+# Places among the inputs, and among the outputs, of the items that are both.
+_Own = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 # Cells that are made dense at once: 32 MiB.
 _BLOCK_CELLS = 1 << 22
@@ -43,12 +50,17 @@ class LinearMap:
 
 @dataclass(frozen=True, eq=False)
 class _Ridge:
-    """A ridge regression, solved; E^T X W = factor^T image, and W = lift weights (weights without a lift)."""
+    """A ridge regression, solved: W = lift weights (weights without a lift), V are those of factor^T image.
 
+    E^T X W = cross^T image. With a lift, `itself` is what W has at an output that is an input and must not.
+    """
+
+    cross: Floats  # [small, outputs]
     factor: Floats  # [small, outputs]
     image: Floats  # [small, outputs]
     weights: Floats  # [small, outputs]
     lift: Floats | None  # [inputs, small]
+    itself: Floats  # [outputs]
     ones: int  # cells of E that are 1
 
 
@@ -59,22 +71,28 @@ def fit_linear_map(
 
     The system that is solved has as many unknowns as there are inputs or users, whichever is fewer. The
     largest entry of each target column is positive, so that no sign is left to chance. Without inputs
-    or outputs the map is zero.
+    or outputs the map is zero. An output that is an input too is fitted on the other inputs.
     """
     contexts, targets = np.zeros((len(inputs), rank)), np.zeros((len(outputs), rank))
     cells = data.users * len(outputs)
     if not cells:
         return LinearMap(contexts, targets, 0, 0.0)
+    _, *own = np.intersect1d(inputs, outputs, return_indices=True)
     solve = _by_inputs if len(inputs) <= data.users else _by_users
-    solved = solve(data, inputs, outputs, ridge)
+    solved = solve(data, inputs, outputs, ridge, (own[0], own[1]))
     values, vectors = _leading(solved.factor, solved.image, rank)
     effective = len(values)
     weights = solved.weights @ vectors
-    contexts[:, :effective] = weights if solved.lift is None else solved.lift @ weights
-    targets[:, :effective] = vectors
-    # |E - X C T^T|^2, by V^T E^T X W V = diag(values) = C^T (X^T X + r I) C.
-    error = solved.ones - values.sum() - ridge * np.square(contexts).sum()
-    return LinearMap(contexts, targets, effective, max(float(error) / cells, 0.0))
+    if solved.lift is not None:
+        weights = solved.lift @ weights
+        weights[own[0]] -= solved.itself[own[1], None] * vectors[own[1]]
+    contexts[:, :effective], targets[:, :effective] = weights, vectors
+    # |E - X C T^T|^2 = |E|^2 - 2 tr(V^T E^T X C) + |X C|^2.
+    if len(own[0]):
+        explained = 2 * np.vdot(solved.cross @ vectors, solved.image @ vectors) - values.sum()
+    else:
+        explained = values.sum() + ridge * np.square(contexts).sum()
+    return LinearMap(contexts, targets, effective, max(float(solved.ones - explained) / cells, 0.0))
 
 
 def sum_contexts(data: Interactions, items: Codes, contexts: npt.NDArray[np.floating]) -> Floats:
@@ -85,7 +103,7 @@ def sum_contexts(data: Interactions, items: Codes, contexts: npt.NDArray[np.floa
     return sums
 
 
-def _by_inputs(data: Interactions, inputs: Codes, outputs: Codes, ridge: float) -> _Ridge:
+def _by_inputs(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, own: _Own) -> _Ridge:
     """Solve (X^T X + r I) W = X^T E."""
     gram = ridge * np.eye(len(inputs))
     cross, ones = np.zeros((len(inputs), len(outputs))), 0
@@ -93,16 +111,26 @@ def _by_inputs(data: Interactions, inputs: Codes, outputs: Codes, ridge: float) 
         gram += x.T @ x
         cross += x.T @ e
         ones += int(e.sum())
-    weights = _solve(gram, cross)
-    return _Ridge(cross, weights, weights, None, ones)
+    weights, itself = _solve(gram, cross), np.zeros(len(outputs))
+    if not len(own[0]):
+        return _Ridge(cross, cross, weights, weights, None, itself, ones)
+    itself[own[1]] = weights[own]
+    weights = weights / (1 - itself)
+    weights[own] = 0.0
+    return _Ridge(cross, gram @ weights - ridge * weights, weights, weights, None, itself, ones)
 
 
-def _by_users(data: Interactions, inputs: Codes, outputs: Codes, ridge: float) -> _Ridge:
-    """Solve (X X^T + r I) A = E; then W = X^T A and X W = E - r A."""
+def _by_users(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, own: _Own) -> _Ridge:
+    """Solve (X X^T + r I) A = E; then W = X^T A but for `itself`, and X W = E - r A."""
     blocks = [block for _, block in _dense_blocks(data, inputs, outputs)]
     x, e = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    dual = _solve(x @ x.T + ridge * np.eye(data.users), e)
-    return _Ridge(e, e - ridge * dual, dual, x.T, int(e.sum()))
+    dual, itself = _solve(x @ x.T + ridge * np.eye(data.users), e), np.zeros(len(outputs))
+    if not len(own[0]):
+        return _Ridge(e, e, e - ridge * dual, dual, x.T, itself, int(e.sum()))
+    itself[own[1]] = np.einsum("uo,uo->o", e[:, own[1]], dual[:, own[1]])
+    dual = dual / (1 - itself)
+    fitted = e - ridge * dual
+    return _Ridge(e, fitted, fitted, dual, x.T, itself / (1 - itself), int(e.sum()))
 
 
 def _solve(system: Floats, right: Floats) -> Floats:

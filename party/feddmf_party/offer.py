@@ -1,4 +1,4 @@
-"""The offer file: the items of its own that a party lets its peers predict. Nothing else is published."""
+"""The offer file: the items that a party lets peers who lack them predict. Nothing else is published."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from feddmf.errors import CatalogueError
 from feddmf.files import write_text
 from feddmf.settings_file import literal
 
-__all__ = ["Offer", "check_offer", "read_offer", "write_offer"]
+__all__ = ["Offer", "check_offer", "offerable", "read_offer", "write_offer"]
 
 
 class Offer(Settings):
@@ -40,7 +40,8 @@ def write_offer(path: Path, items: Sequence[str]) -> None:
 
 
 def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> None:
-    """Raise CatalogueError naming the first of `items` that is not the party's own alone."""
+    """Raise CatalogueError naming the first of `items` that the party does not sell, or nobody can lack."""
+    may = set(offerable(view))
     for key in items:
         item = view.by_key.get(key)
         if item is None:
@@ -49,8 +50,18 @@ def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> Non
                 f"{where}: item {key!r} is not in {view.party}'s catalogue version {view.version}",
                 hint=f"did you mean {near[0]!r}?" if near else "list its items: feddmf catalog show",
             )
-        if item.peers:
+        if key not in may:
             raise CatalogueError(
-                f"{where}: item {key!r} is also sold by {', '.join(item.peers)}",
-                hint="only items that nobody else sells are offered; remove it",
+                f"{where}: item {key!r} is also sold by {', '.join(item.peers)}, and so by everybody with "
+                f"whom {view.party} shares items",
+                hint="nobody can ask for it; remove it",
             )
+
+
+def offerable(view: CatalogueView) -> tuple[str, ...]:
+    """Return the keys that somebody may lack, as far as the party can know.
+
+    Its view tells of the parties with which it shares an item; what all of these sell, nobody asks it for.
+    """
+    known = frozenset().union(*(item.peers for item in view.items))
+    return tuple(item.key for item in view.items if not item.peers or not known.issubset(item.peers))

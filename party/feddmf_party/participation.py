@@ -109,8 +109,8 @@ class Participation:
             items, payload = await client.publication(
                 self.plan.run, peer, schema, limit_s=self.publish_limit_s
             )
-            _check_published(peer, items, self.items)
-            kept.save_peer(peer, items, payload)
+            _check_published(peer, items)
+            kept.save_peer(peer, items, payload, own=self.items.view.by_key)
         kept.finish(
             {
                 "run": self.plan.run,
@@ -158,17 +158,22 @@ def _parse_plan(document: bytes, run: str, party: str) -> Plan:
     return plan
 
 
-def _check_published(peer: str, published: tuple[tuple[str, str], ...], own: PartyItems) -> None:
-    """Raise CatalogueError unless `peer` publishes items that can be its own alone, each once."""
+def _check_published(peer: str, published: tuple[tuple[str, str], ...]) -> None:
+    """Raise CatalogueError unless `peer` publishes items with a key each, each once."""
     keys = [key for key, _ in published]
-    strange = next((key for key in keys if key in own.view.by_key or not key), None)
     long = next((key for key, label in published if max(len(key), len(label)) > _LONGEST_NAME), None)
-    if strange is not None or long is not None or len(set(keys)) < len(keys):
+    wrong = (
+        "an item has no key"
+        if "" in keys
+        else f"item {long[:40]!r} has an overlong name"
+        if long is not None
+        else "an item is there twice"
+        if len(set(keys)) < len(keys)
+        else None
+    )
+    if wrong is not None:
         raise CatalogueError(
-            f"what {peer} has published does not hold: "
-            + (f"item {strange!r} is not its own alone" if strange is not None else "")
-            + (f"item {long[:40]!r} has an overlong name" if strange is None and long is not None else "")
-            + ("an item is there twice" if strange is None and long is None else ""),
+            f"what {peer} has published does not hold: {wrong}",
             hint="ask the operator, who should have refused it",
         )
 

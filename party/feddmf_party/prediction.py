@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.combining import combine, measured_skills, weigh
 from feddmf.errors import CatalogueError, DataError, InputError
 from feddmf.files import read_text
 from feddmf.scoring import SCORE_KINDS, Scorer, scorer_for
@@ -21,23 +23,41 @@ __all__ = ["Attribute", "Block", "Predictor", "read_users"]
 _BLOCK_CELLS = 1 << 20
 _RUN_AGAIN = "a file was changed or is of another run; take part in a run again"
 
+# A peer, and the row of what it published.
+_Place = tuple[PeerItems, int]
+# Owners, the places of the attributes that these have in common, and each owner's vectors, [places, dim].
+_Group = tuple[tuple[str, ...], list[int], list[npt.NDArray[np.floating]]]
+
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
-    """An attribute that can be asked for: who published it, under which label, with which vector."""
+    """An attribute that can be asked for: who published it, under which label, with which vectors.
+
+    owners: the peers whose scores make the answer, in order; vectors: what each of these published, [dim].
+    """
 
     key: str
     label: str
-    owner: str
-    vector: npt.NDArray[np.floating]
+    owners: tuple[str, ...]
+    vectors: tuple[npt.NDArray[np.floating], ...]
+
+    @property
+    def owner(self) -> str:
+        """The owners in one text."""
+        return ", ".join(self.owners)
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some users' scores, by the predictor's `score_kind`: user ids [users], float32 [users, attributes]."""
+    """Some users' scores, by the predictor's `score_kind`: user ids [users], float32 [users, attributes].
+
+    disagreement: weighted standard deviation between the owners' scores, float32 [users, attributes]; 0
+    where an attribute has one owner.
+    """
 
     users: npt.NDArray[np.object_]
     probabilities: npt.NDArray[np.float32]
+    disagreement: npt.NDArray[np.float32]
 
 
 class Predictor:
@@ -46,15 +66,19 @@ class Predictor:
     def __init__(self, folder: RunFolder) -> None:
         self.run = folder.path.name
         protocol = folder.protocol()
-        self._scorer = _load_scorer(folder, protocol)
+        arrays = _load_model(folder, protocol)
+        self._scorer = _make_scorer(folder, protocol, arrays)
         self.score_kind = SCORE_KINDS[protocol]
         self._user_ids = folder.load_user_ids()
         self._peers = folder.load_peers()
+        self._places = _places(self._peers)
         if self.users != self._scorer.users:
             raise InputError(
                 f"{folder.path} has {self.users} users and {self._scorer.users} user vectors", hint=_RUN_AGAIN
             )
-        lengths = {peer.party: self._scorer.vector_length(peer.party) for peer in self._peers}
+        parties = [peer.party for peer in self._peers]
+        self._weights = dict(zip(parties, weigh(measured_skills(arrays, parties)), strict=True))
+        lengths = {party: self._scorer.vector_length(party) for party in parties}
         self._strangers = {party for party, length in lengths.items() if length is None}
         for peer in self._peers:
             length = lengths[peer.party]
@@ -71,40 +95,33 @@ class Predictor:
         return len(self._user_ids)
 
     def attributes(self) -> tuple[Attribute, ...]:
-        """Return everything that peers published and the model can score, by peer and key."""
-        peers = (peer for peer in self._peers if peer.party not in self._strangers)
-        return tuple(_attribute(peer, row) for peer in peers for row in range(len(peer.keys)))
+        """Return everything that peers published and the model can score, by first owner and key."""
+        known = (self._known(places) for places in self._places.values())
+        return tuple(_attribute(places) for places in known if places)
 
     def attribute(self, key: str, *, owner: str | None = None) -> Attribute:
-        """Return one attribute; CatalogueError where nobody (or not `owner`) published it.
+        """Return one attribute, of all its owners or of the one named.
 
-        InputError where several did, or a peer whose items the model cannot score.
+        CatalogueError where nobody (or not `owner`) published it, InputError where only peers did whose
+        items the model cannot score.
         """
-        found = [
-            _attribute(peer, peer.keys.index(key))
-            for peer in self._peers
-            if key in peer.keys and owner in {None, peer.party}
-        ]
-        if len(found) == 1:
-            self._check_known(found[0].owner)
-            return found[0]
+        found = [place for place in self._places.get(key, ()) if owner in {None, place[0].party}]
+        known = self._known(found)
+        if known:
+            return _attribute(known)
         if found:
-            owners = ", ".join(attribute.owner for attribute in found)
-            raise InputError(f"attribute {key!r} has several owners: {owners}", hint="name one with --owner")
-        known = [other for peer in self._peers if owner in {None, peer.party} for other in peer.keys]
-        near = difflib.get_close_matches(key, known, n=1)
+            stranger = found[0][0].party
+            raise InputError(
+                f"this party shared no item with {stranger} in run {self.run}, "
+                f"so the run says nothing of what its users are to {stranger}'s attributes",
+                hint="publish a catalogue in which the two share items, or run another protocol",
+            )
+        others = [other for peer in self._peers if owner in {None, peer.party} for other in peer.keys]
+        near = difflib.get_close_matches(key, others, n=1)
         raise CatalogueError(
             f"{owner or 'no peer'} published {'no' if owner else 'an'} attribute {key!r} in run {self.run}",
             hint=f"did you mean {near[0]!r}?" if near else "list them: feddmf attributes list",
         )
-
-    def _check_known(self, owner: str) -> None:
-        if owner in self._strangers:
-            raise InputError(
-                f"this party shared no item with {owner} in run {self.run}, "
-                f"so the run says nothing of what its users are to {owner}'s attributes",
-                hint="publish a catalogue in which the two share items, or run another protocol",
-            )
 
     def predict(self, attributes: Sequence[Attribute], users: Sequence[str] | None = None) -> Iterator[Block]:
         """Yield scores block by block, for all users or the named ones, in their order.
@@ -114,23 +131,33 @@ class Predictor:
         if not attributes:
             raise InputError("no attribute is named", hint="list them: feddmf attributes list")
         codes = np.arange(self.users) if users is None else self._codes(users)
-        by_owner = _by_owner(attributes)
-        step = max(1, _BLOCK_CELLS // len(attributes))
+        groups = _by_owners(attributes)
+        step = max(1, _BLOCK_CELLS // sum(len(attribute.owners) for attribute in attributes))
         for start in range(0, len(codes), step):
             block = codes[start : start + step]
             probabilities = np.empty((len(block), len(attributes)), dtype=np.float32)
-            for owner, (places, vectors) in by_owner.items():
-                projected = self._scorer.project(block, owner)
-                probabilities[:, places] = self._scorer.probabilities(projected, vectors)
-            yield Block(self._user_ids[block], probabilities)
+            disagreement = np.zeros_like(probabilities)
+            for owners, places, vectors in groups:
+                scores = [self._scorer.score(block, *each) for each in zip(owners, vectors, strict=True)]
+                if len(owners) == 1:
+                    probabilities[:, places] = scores[0]
+                    continue
+                weights = np.array([self._weights[owner] for owner in owners])
+                probabilities[:, places], disagreement[:, places] = combine(np.stack(scores), weights)
+            yield Block(self._user_ids[block], probabilities, disagreement)
 
     def audience(self, attribute: Attribute, size: int) -> Block:
         """Return the `size` users most likely to have the attribute, best first; ties by user id."""
         blocks = list(self.predict([attribute]))
-        scores = np.concatenate([block.probabilities[:, 0] for block in blocks])
+        scores = np.concatenate([block.probabilities for block in blocks])  # [users, 1]
+        disagreement = np.concatenate([block.disagreement for block in blocks])
         # User ids are sorted, so a stable sort breaks ties by id.
-        order = np.argsort(-scores, kind="stable")[:size]
-        return Block(self._user_ids[order], scores[order, None])
+        order = np.argsort(-scores[:, 0], kind="stable")[:size]
+        return Block(self._user_ids[order], scores[order], disagreement[order])
+
+    def _known(self, places: Sequence[_Place]) -> list[_Place]:
+        """Return the places at peers whose items the model can score."""
+        return [place for place in places if place[0].party not in self._strangers]
 
     def _codes(self, users: Sequence[str]) -> npt.NDArray[np.int64]:
         index = {user: code for code, user in enumerate(self._user_ids)}
@@ -153,28 +180,51 @@ def read_users(path: Path) -> tuple[str, ...]:
     return users
 
 
-def _load_scorer(folder: RunFolder, protocol: str) -> Scorer:
+def _load_model(folder: RunFolder, protocol: str) -> dict[str, npt.NDArray[Any]]:
     if protocol not in SCORE_KINDS:
         raise InputError(
             f"the model in {folder.path} is of protocol {protocol!r}, which is not known here",
             hint="it was kept by another version; query it with that one",
         )
+    return folder.load_model()
+
+
+def _make_scorer(folder: RunFolder, protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
     try:
-        return scorer_for(protocol, folder.load_model())
+        return scorer_for(protocol, arrays)
     except KeyError as error:
         raise InputError(f"the model in {folder.path} has no array {error}", hint=_RUN_AGAIN) from error
 
 
-def _by_owner(attributes: Sequence[Attribute]) -> dict[str, tuple[list[int], npt.NDArray[np.floating]]]:
-    """Return for each owner the places of its attributes and their vectors, [places, dim]."""
-    places: dict[str, list[int]] = {}
+def _places(peers: Sequence[PeerItems]) -> dict[str, list[_Place]]:
+    """Return key -> where it stands at each peer that published it."""
+    places: dict[str, list[_Place]] = {}
+    for peer in peers:
+        for row, key in enumerate(peer.keys):
+            places.setdefault(key, []).append((peer, row))
+    return places
+
+
+def _by_owners(attributes: Sequence[Attribute]) -> list[_Group]:
+    """Return the attributes in groups of the same owners."""
+    places: dict[tuple[str, ...], list[int]] = {}
     for place, attribute in enumerate(attributes):
-        places.setdefault(attribute.owner, []).append(place)
-    return {
-        owner: (each, np.stack([attributes[place].vector for place in each]))
-        for owner, each in places.items()
-    }
+        places.setdefault(attribute.owners, []).append(place)
+    return [
+        (
+            owners,
+            each,
+            [np.stack(of) for of in zip(*(attributes[place].vectors for place in each), strict=True)],
+        )
+        for owners, each in places.items()
+    ]
 
 
-def _attribute(peer: PeerItems, row: int) -> Attribute:
-    return Attribute(peer.keys[row], peer.labels[row], peer.party, peer.vectors[row])
+def _attribute(places: Sequence[_Place]) -> Attribute:
+    first, row = places[0]
+    return Attribute(
+        key=first.keys[row],
+        label=first.labels[row],
+        owners=tuple(peer.party for peer, _ in places),
+        vectors=tuple(peer.vectors[at] for peer, at in places),
+    )

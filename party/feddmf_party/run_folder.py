@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,10 +74,15 @@ class RunFolder:
         ids: npt.NDArray[np.object_] = np.asarray(column.to_pylist(), dtype=object)
         return ids
 
-    def save_peer(self, party: str, items: Sequence[tuple[str, str]], payload: Payload) -> None:
-        """Write what a peer published."""
-        write_bytes(self.path / "peers" / f"{party}.safetensors", _dump(payload))
-        write_text(self.path / "peers" / f"{party}.json", json.dumps(list(items), ensure_ascii=False))
+    def save_peer(
+        self, party: str, items: Sequence[tuple[str, str]], payload: Payload, *, own: Container[str] = ()
+    ) -> None:
+        """Write what a peer published, (key, label) of each row, without keys that are the party's `own`."""
+        rows = [row for row, (key, _) in enumerate(items) if key not in own]
+        lacked = [items[row] for row in rows]
+        arrays = {name: array[rows] for name, array in payload.items()}
+        write_bytes(self.path / "peers" / f"{party}.safetensors", _dump(arrays))
+        write_text(self.path / "peers" / f"{party}.json", json.dumps(lacked, ensure_ascii=False))
 
     def load_peers(self) -> tuple[PeerItems, ...]:
         """Read what the peers published, by party."""

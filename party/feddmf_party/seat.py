@@ -34,7 +34,7 @@ def take_seat(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Poli
     items = PartyItems(plan, view)
     offer = read_offer(folder.offer_file).items
     check_offer(offer, view, where=str(folder.offer_file))
-    offered = tuple(sorted(set(offer) & set(items.exclusive)))
+    offered = tuple(sorted(set(offer) & set(items.askable)))
     check_plan(plan, items, policy, offered=len(offered))
     settings = folder.settings()
     local_ids = [item.local_id for item in view.items]

@@ -91,7 +91,7 @@ def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, path: Path) -> RunF
     for peer, other in seats.items():
         if peer != party:
             labels = [(key, other.items.view.by_key[key].label) for key in other.offered]
-            kept.save_peer(peer, labels, other.member.publications())
+            kept.save_peer(peer, labels, other.member.publications(), own=seat.items.view.by_key)
     kept.finish(
         {
             "run": plan.run,

@@ -109,14 +109,14 @@ def _feed(decoder: PayloadDecoder, part: PayloadPart | None) -> None:
 
 
 def _add_keys(keys: dict[str, None], more: list[str], session: Session, party: str) -> None:
-    """Add item keys; they can only become as many as the party has items of its own."""
+    """Add item keys; they can only become as many as the party has items that somebody lacks."""
     if not more:
         raise PayloadError("a part that names no item", hint=_HINT)
-    own = session.offerable(party)
+    offerable = session.offerable(party)
     for key in more:
         shown = legible(repr(key), 80)
-        if key not in own:
-            raise _offence(party, f"publishes {shown}, which is not an item of its own alone")
+        if key not in offerable:
+            raise _offence(party, f"publishes {shown}, which is not an item of its own that another lacks")
         if key in keys:
             raise _offence(party, f"publishes item {shown} twice")
         keys[key] = None

@@ -57,13 +57,15 @@ class Library:
             accept(connection, version, party, digest, now=datetime.now(UTC))
 
     def announce(self, party: str, version: int, keys: tuple[str, ...]) -> None:
-        """Keep what `party` offers; CatalogueError where an item is not its own alone."""
+        """Keep what `party` offers; CatalogueError where an item is not its own, or everybody sells it."""
         catalogue = self._catalogue(version)
-        own = catalogue.exclusive(party)
-        stranger = next((key for key in keys if key not in own), None)
-        if stranger is not None:
+        askable = catalogue.askable(party)
+        useless = next((key for key in keys if key not in askable), None)
+        if useless is not None:
+            sells = useless in catalogue.columns.get(party, {})
             raise CatalogueError(
-                f"{party} offers {legible(stranger, 80)!r}, which is not an item of its own alone",
+                f"{party} offers {legible(useless, 80)!r}, which "
+                + ("every party sells: nobody can ask for it" if sells else "is not an item of its own"),
                 hint="mend the offer: feddmf attributes offer",
             )
         with self._database.begin() as connection:

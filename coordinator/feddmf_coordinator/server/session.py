@@ -55,7 +55,7 @@ class Session:
         self._accepted: set[str] = set()
         self._published: dict[str, str] = {}
         self._offerable = {
-            party: frozenset(catalogue.view(party).exclusive(plan.roster)) for party in plan.roster
+            party: frozenset(catalogue.view(party).askable(plan.roster)) for party in plan.roster
         }
         self._rounds_done = 0
         self._round_began = self._stop_looked = clock()
@@ -79,7 +79,7 @@ class Session:
         return self._rows.sizes(party)
 
     def offerable(self, party: str) -> frozenset[str]:
-        """Return the keys that `party` alone sells in this run, which is all that it may publish."""
+        """Return the keys of `party` that another member lacks, which is all that it may publish."""
         return self._offerable[party]
 
     def touch(self, party: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["is_drawn", "split_probes"]
+__all__ = ["hidden_at", "is_drawn", "split_probes"]
 
 _SCALE = 2**64
+# Of what several parties sell, no more than this is hidden anywhere in a first training.
+_MOST_HIDDEN = 0.5
 
 
 def is_drawn(key: str, *, digest: str, purpose: str, share: float) -> bool:
@@ -16,8 +18,20 @@ def is_drawn(key: str, *, digest: str, purpose: str, share: float) -> bool:
     Each key is decided by itself, from SHA-256(digest, purpose, key), because no party knows the
     matched items of the others; so the size of a draw is binomial around the share.
     """
-    hashed = hashlib.sha256(f"{digest}\x1f{purpose}\x1f{key}".encode()).digest()
-    return int.from_bytes(hashed[:8], "big") < share * _SCALE
+    return _place(key, digest, purpose) < share * _SCALE
+
+
+def hidden_at(key: str, sellers: Sequence[str], *, digest: str, share: float) -> str | None:
+    """Return which one of `sellers` (all that sell `key` in the run, sorted) hides it at first, if any does.
+
+    Each hides about `share` of what it sells with others, and no key is hidden by two, so that whoever hides
+    one can be told of it by all the others. Where many sell a key the share of each is less.
+    """
+    each = min(share, _MOST_HIDDEN / len(sellers))
+    if not each:
+        return None
+    number = int(_place(key, digest, "hidden") / (each * _SCALE))
+    return sellers[number] if number < len(sellers) else None
 
 
 def split_probes(
@@ -30,3 +44,8 @@ def split_probes(
         drawn = is_drawn(key, digest=digest, purpose="probe", share=share)
         (probes if drawn else aligned).append(key)
     return tuple(aligned), tuple(probes)
+
+
+def _place(key: str, digest: str, purpose: str) -> int:
+    hashed = hashlib.sha256(f"{digest}\x1f{purpose}\x1f{key}".encode()).digest()
+    return int.from_bytes(hashed[:8], "big")

@@ -49,10 +49,11 @@ class Catalogue:
         """Return those of `among` that have the item."""
         return tuple(party for party in among if key in self.columns.get(party, {}))
 
-    def exclusive(self, party: str) -> frozenset[str]:
-        """Return the keys that `party` alone has; none for a party without a column."""
-        others = (self.columns[other] for other in self.parties if other != party)
-        return frozenset(self.columns.get(party, {})).difference(*others)
+    def askable(self, party: str) -> frozenset[str]:
+        """Return the keys of `party` that at least one other lacks; none for a party without a column."""
+        others = [self.columns[other].keys() for other in self.parties if other != party]
+        sold_by_all = frozenset.intersection(*map(frozenset, others)) if others else frozenset()
+        return frozenset(self.columns.get(party, {})) - sold_by_all
 
     def view(self, party: str) -> CatalogueView:
         """Return what `party` may see: its own column and, of the others, which keys match."""

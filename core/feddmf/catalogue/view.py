@@ -73,6 +73,11 @@ class CatalogueView(Settings):
         """Return the keys that nobody else in `roster` sells."""
         return tuple(item.key for item in self.items if not any(peer in roster for peer in item.peers))
 
+    def askable(self, roster: Collection[str]) -> tuple[str, ...]:
+        """Return the keys that at least one other member of `roster` does not sell, and so may ask for."""
+        others = frozenset(roster) - {self.party}
+        return tuple(item.key for item in self.items if not others.issubset(item.peers))
+
 
 def encode_view(view: CatalogueView) -> bytes:
     """Return the canonical bytes of a view: what is hashed, and what travels."""

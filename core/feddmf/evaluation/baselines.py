@@ -13,7 +13,9 @@ def random_scores(shape: tuple[int, int], generator: np.random.Generator) -> npt
     return generator.random(shape)
 
 
-def popularity(counts: npt.NDArray[np.integer], owner_users: int, users: int) -> npt.NDArray[np.float64]:
+def popularity(
+    counts: npt.NDArray[np.integer | np.floating], owner_users: int, users: int
+) -> npt.NDArray[np.float64]:
     """Return the share of the owner's users who have each item, the same for each of `users`.
 
     counts: the owner's users behind each item, [items]; returns float64 [users, items], a read-only view of
@@ -27,7 +29,9 @@ def popularity(counts: npt.NDArray[np.integer], owner_users: int, users: int) ->
 
 
 def popularity_x_activity(
-    counts: npt.NDArray[np.integer], owner_users: int, activity: npt.NDArray[np.integer | np.floating]
+    counts: npt.NDArray[np.integer | np.floating],
+    owner_users: int,
+    activity: npt.NDArray[np.integer | np.floating],
 ) -> npt.NDArray[np.float64]:
     """Return the popularity scaled by each user's activity over the mean activity, clipped to [0, 1].
 

@@ -9,13 +9,26 @@ from feddmf.members.base import Member
 from feddmf.members.masked import MaskedMember
 from feddmf.plan import PartyItems
 from feddmf.protocols.registry import protocol_for
+from feddmf.user_attributes import UserAttributes
 
 __all__ = ["member_for"]
 
 
-def member_for(items: PartyItems, data: Interactions, offered: Sequence[str]) -> Member:
-    """Return the party's half of the plan's protocol (plans are validated against these names)."""
+def member_for(
+    items: PartyItems,
+    data: Interactions,
+    offered: Sequence[str],
+    attributes: UserAttributes | None = None,
+) -> Member:
+    """Return the party's half of the plan's protocol (plans are validated against these names).
+
+    attributes: which items are user attributes; without a history tower they are items like all others.
+    """
     settings = items.plan.settings
+    if settings.has_history:
+        from feddmf.members.history import HistoryMember
+
+        return HistoryMember(items, data, offered, attributes)
     member = _open_member(settings.protocol, items, data, offered)
     if not settings.masks:
         return member

@@ -1,24 +1,57 @@
 """FedDMF at the coordinator: it receives matched vectors, measures eq. 4, and replies with targets.
 
-Phases: `align` exchanges vectors for targets; `close` takes the final vectors and decides whether
-anything may be published. Source: FedDMF paper, eq. 4 and 5.
+Phases of a tower of user ids: `align` exchanges vectors for targets; `close` takes the final vectors and
+decides whether anything may be published. A history tower has context vectors beside the item vectors, and
+more phases: `pilot`, as `align` with hidden items out of it; `reveal`, in which each party is told what its
+peers would have published of the items that it hid; `linear`, which exchanges the linear maps.
+Source: FedDMF paper, eq. 4 and 5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from feddmf.alignment import Alignment, align
+from feddmf.alignment import Alignment, align, tie
 from feddmf.errors import RunFailed
 from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
-from feddmf.plan import MatchedRows, Plan
+from feddmf.plan import MatchedRows, Plan, StageRows
 from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
-from feddmf.protocols.following import Following
+from feddmf.protocols.following import Following, Told
+from feddmf.protocols.marked import Marked, draw_mark
+from feddmf.protocols.pulled import Pulled
+from feddmf.protocols.relaying import side_by_side
+from feddmf.protocols.tables import TABLES, stacked, stacked_rows, unstacked
 
-__all__ = ["FedDMF", "FedDMFState"]
+Floats = npt.NDArray[np.floating]
+
+__all__ = [
+    "ALIGN",
+    "CLOSE",
+    "LINEAR",
+    "PILOT",
+    "QUALITY_COLUMNS",
+    "REVEAL",
+    "FedDMF",
+    "FedDMFState",
+    "published_columns",
+]
+
+PILOT = "pilot"
+REVEAL = "reveal"
+ALIGN = "align"
+LINEAR = "linear"
+CLOSE = "close"
+
+# What is said of a tower, and not of an item.
+_WHOLE = frozenset({"constant"})
+
+QUALITY_COLUMNS = 3
+"""What is said of an offer: 1 for a user attribute or 0, its ROC-AUC, the standard error of that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,51 +63,88 @@ class FedDMFState:
     following: Following
 
 
+def published_columns(plan: Plan) -> int:
+    """Return the length of a published vector: with a history an intercept and a linear target follow."""
+    settings = plan.settings
+    return settings.model.embedding_dim + (1 + settings.linear_columns if settings.has_history else 0)
+
+
 class FedDMF:
     """Deep matrix factorizations whose matched item vectors are pulled together by their cosine."""
 
     capabilities = Capabilities(name="feddmf")
 
     def phases(self, plan: Plan) -> tuple[Phase, ...]:
-        """Return the align and close phases."""
-        dim = plan.settings.model.embedding_dim
-        up = PayloadSchema(
-            (
-                ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, Axis.MATCHED_ITEMS, dim),
-                ArraySpec("loss", ReleaseKind.LOSS_SCALAR, Axis.ONE, 1),
-            )
-        )
-        down = PayloadSchema(
-            (
-                ArraySpec("targets", ReleaseKind.ITEM_VECTORS, Axis.ALIGNED_ITEMS, dim),
-                ArraySpec("pairs", ReleaseKind.QUALITY_SCALAR, Axis.ONE, 1, DType.UINT64),
-            )
-        )
-        return (Phase("align", plan.settings.rounds, up, down), Phase("close", 1, up))
+        """Return the phases in order."""
+        settings = plan.settings
+        pairwise = settings.alignment.method != "once"
+        final = _tables(plan, Axis.MATCHED_ITEMS)
+        phases: list[Phase] = []
+        if settings.hidden_share:
+            if pairwise:
+                up, down = _tables(plan, Axis.PILOT_ITEMS), _targets(plan, Axis.PILOT_ALIGNED_ITEMS)
+                phases.append(Phase(PILOT, settings.rounds, up, down))
+            phases.append(_reveal(plan))
+        if pairwise:
+            phases.append(Phase(ALIGN, settings.rounds, final, _targets(plan, Axis.ALIGNED_ITEMS)))
+        maps = _maps(plan, Axis.MATCHED_ITEMS, 1)
+        if settings.has_history and maps:
+            peers = len(plan.roster) - 1
+            theirs = _maps(plan, Axis.MATCHED_ITEMS, peers)
+            phases.append(Phase(LINEAR, 1, PayloadSchema(maps), PayloadSchema(theirs)))
+        return (*phases, Phase(CLOSE, 1, final))
 
     def publication(self, plan: Plan) -> PayloadSchema:
-        """Return the schema of the offered items' vectors."""
-        dim = plan.settings.model.embedding_dim
-        return PayloadSchema((ArraySpec("vectors", ReleaseKind.ATTRIBUTE_VECTOR, Axis.OFFERED_ITEMS, dim),))
+        """Return the schema of the offered items' vectors, with a history of what is said of each beside."""
+        kind, axis = ReleaseKind.ATTRIBUTE_VECTOR, Axis.OFFERED_ITEMS
+        vectors = ArraySpec("vectors", kind, axis, published_columns(plan))
+        if not plan.settings.has_history:
+            return PayloadSchema((vectors,))
+        quality = ArraySpec("quality", ReleaseKind.QUALITY_SCALAR, axis, QUALITY_COLUMNS)
+        return PayloadSchema((vectors, quality))
 
     def init(self, plan: Plan, rows: MatchedRows) -> FedDMFState:
         """Return the state before the first round."""
         return FedDMFState(plan, rows, Following(plan.settings.enforcement))
 
     def combine(
-        self,
-        state: FedDMFState,
-        phase: str,
-        number: int,  # noqa: ARG002  (every round is alike)
-        contributions: Mapping[str, Payload],
+        self, state: FedDMFState, phase: str, number: int, contributions: Mapping[str, Payload]
     ) -> Outcome:
-        """Measure the alignment; reply with targets, or at the close decide whether the run holds."""
-        settings = state.plan.settings
-        rows = state.rows
-        vectors = {p: payload["vectors"][: len(rows.aligned[p])] for p, payload in contributions.items()}
-        measured = align(vectors, rows.aligned, rows.n_aligned, settings.alignment.margin)
-        following, verdicts = state.following.observe(vectors, measured.pulls)
-        probe = self._probe(state, contributions)
+        """Measure the alignment and reply with targets, hand on what peers are told, or decide at the end."""
+        if phase == REVEAL:
+            return _told(state, contributions)
+        if phase == LINEAR:
+            rows = {party: state.rows.matched(party) for party in contributions}
+            replies = side_by_side(contributions, rows, whole=_WHOLE)
+            return Outcome(state, replies, {})
+        if phase == ALIGN and number == 0:
+            # Another training, from the start.
+            state = replace(state, following=Following(state.plan.settings.enforcement))
+        return self._aligned(state, phase, number, contributions)
+
+    def on_dropout(self, state: FedDMFState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
+        """Abort: a party's vectors cannot be replaced by anybody else's."""
+        return Dropout.ABORT
+
+    def _aligned(
+        self, state: FedDMFState, phase: str, number: int, contributions: Mapping[str, Payload]
+    ) -> Outcome:
+        settings, stage = state.plan.settings, state.rows.pilot if phase == PILOT else state.rows
+        tables = tuple(name for name in TABLES if name in next(iter(contributions.values())))
+        vectors = {p: stacked(payload, tables, stage.aligned[p]) for p, payload in contributions.items()}
+        rows = {p: stacked_rows(stage.aligned[p], tables, stage.n_aligned) for p in contributions}
+        n_rows = stage.n_aligned * len(tables)
+        measured = align(vectors, rows, n_rows, settings.alignment.margin)
+        told: Mapping[str, Told]
+        if settings.alignment.method == "tie":
+            means = tie(vectors, rows, n_rows)
+            told = {
+                p: _marked(vectors[p], mean, settings.seed, p, phase, number) for p, mean in means.items()
+            }
+        else:
+            told = {p: Pulled(vectors[p], pull) for p, pull in measured.pulls.items()}
+        following, verdicts = state.following.observe(vectors, told)
+        probe = _probe(stage, contributions)
         diagnostics = {
             "cosine": measured.cosine,
             "loss_emb": settings.alignment.beta * measured.loss,
@@ -88,47 +158,142 @@ class FedDMF:
                 for party, payload in contributions.items()
             },
         }
-        if settings.enforcement.not_following == "fail" and settings.alignment.beta > 0:
+        enforced = settings.enforcement.not_following == "fail" and settings.alignment.method != "once"
+        if enforced and settings.alignment.beta > 0:
             following.enforce()
-            if phase == "close":
+            if phase == CLOSE:
                 following.enforce_at_the_end()
         state = replace(state, following=following)
-        if phase == "close":
-            self._check_probe(probe, settings.enforcement.probe_floor)
+        if phase == CLOSE:
+            if settings.alignment.method != "once":
+                _check_probe(probe, settings.enforcement.probe_floor)
             return Outcome(state, {}, diagnostics, done=True)
-        return Outcome(state, self._replies(measured), diagnostics)
-
-    def on_dropout(self, state: FedDMFState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
-        """Abort: a party's vectors cannot be replaced by anybody else's."""
-        return Dropout.ABORT
-
-    def _replies(self, measured: Alignment) -> dict[str, Payload]:
-        pairs = np.array([[measured.pairs]], dtype=np.uint64)
-        return {
-            party: Payload({"targets": targets, "pairs": pairs})
-            for party, targets in measured.targets.items()
+        targets = {
+            p: each.means + each.mark if isinstance(each, Marked) else measured.targets[p]
+            for p, each in told.items()
         }
+        pairs = np.array([[measured.pairs]], dtype=np.uint64)
+        replies = {p: Payload({**unstacked(each, tables), "pairs": pairs}) for p, each in targets.items()}
+        return Outcome(state, replies, diagnostics)
 
-    def _probe(self, state: FedDMFState, contributions: Mapping[str, Payload]) -> Alignment | None:
-        rows = state.rows
-        if not rows.n_probes:
-            return None
-        vectors = {p: payload["vectors"][len(rows.aligned[p]) :] for p, payload in contributions.items()}
-        return align(vectors, rows.probes, rows.n_probes, 0.0)
 
-    def _check_probe(self, probe: Alignment | None, floor: float) -> None:
-        """Fail a run whose probe cosine is under the floor, by more than chance alone would explain.
+def _marked(vectors: Floats, means: Floats, seed: int, *address: str | int) -> Marked:
+    return Marked(vectors, means, draw_mark(means, seed, *address))
 
-        The cosine of two random directions in d dimensions has variance 1/d, so the mean over a handful
-        of probe pairs says little; the floor is lowered by two of its standard errors.
-        """
-        if probe is None or not probe.pairs:
-            return
-        dim = next(iter(probe.targets.values())).shape[1]
-        error = (probe.pairs * dim) ** -0.5
-        if probe.cosine < floor - 2 * error:
-            raise RunFailed(
-                f"the cosine of the {probe.pairs} probe pairs ended at {probe.cosine:.3f}, under the floor "
-                f"of {floor:g}: the parties' vectors do not mean the same, and nothing is published",
-                hint="train longer, raise alignment.beta or syncs_per_epoch, or share more items",
+
+def _tables(plan: Plan, axis: Axis) -> PayloadSchema:
+    """Return the schema of an upload: the tables of matched vectors and the loss."""
+    loss = ArraySpec("loss", ReleaseKind.LOSS_SCALAR, Axis.ONE, 1)
+    return PayloadSchema((*_table_specs(plan, axis), loss))
+
+
+def _targets(plan: Plan, axis: Axis) -> PayloadSchema:
+    """Return the schema of a reply: a target for each row of the tables, and the number of pairs."""
+    pairs = ArraySpec("pairs", ReleaseKind.QUALITY_SCALAR, Axis.ONE, 1, DType.UINT64)
+    return PayloadSchema((*_table_specs(plan, axis), pairs))
+
+
+def _table_specs(plan: Plan, axis: Axis) -> tuple[ArraySpec, ...]:
+    dim = plan.settings.model.embedding_dim
+    vectors = ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, axis, dim)
+    if not plan.settings.has_history:
+        return (vectors,)
+    return (ArraySpec("contexts", ReleaseKind.CONTEXT_VECTORS, axis, dim), vectors)
+
+
+def _maps(plan: Plan, axis: Axis, blocks: int) -> tuple[ArraySpec, ...]:
+    """Return the specs of maps from the items of a user to its place in an owner's space, `blocks` of them.
+
+    The linear one, and where no tables are aligned the tower's with its constant.
+    """
+    settings, kind = plan.settings, ReleaseKind.CONTEXT_VECTORS
+    specs = []
+    if settings.linear_columns:
+        specs.append(_blocks(ArraySpec("linear", kind, axis, settings.linear_columns), blocks))
+    if settings.alignment.method == "once":
+        dim = settings.model.embedding_dim
+        specs.append(_blocks(ArraySpec("contexts", kind, axis, dim), blocks))
+        constant = ArraySpec("constant", ReleaseKind.SHARED_LAYERS, Axis.ONE, dim)
+        specs.append(_blocks(constant, blocks))
+    return tuple(specs)
+
+
+def _reveal(plan: Plan) -> Phase:
+    """Return the phase in which a party is told what its peers say of what it hid.
+
+    Up: the published form of the items that peers hid, and the maps that go with it, one block of columns
+    a peer. Down: a block of columns a peer.
+    """
+    peers, columns = len(plan.roster) - 1, published_columns(plan)
+    told = ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, Axis.REVEALED_ITEMS, columns)
+    theirs = _blocks(ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, Axis.HIDDEN_ITEMS, columns), peers)
+    maps = _maps(plan, Axis.PILOT_ITEMS, peers)
+    return Phase(REVEAL, 1, PayloadSchema((told, *maps)), PayloadSchema((theirs, *maps)))
+
+
+def _blocks(spec: ArraySpec, blocks: int) -> ArraySpec:
+    """Return the spec of `blocks` arrays side by side."""
+    return replace(spec, columns=spec.columns * blocks, max_row_norm=spec.max_row_norm * blocks)
+
+
+def _told(state: FedDMFState, contributions: Mapping[str, Payload]) -> Outcome:
+    """Hand each party what its peers say of the items that it hid, and the maps that they made for it."""
+    rows, parties = state.rows, tuple(contributions)
+    vectors = side_by_side(
+        {party: Payload({"vectors": payload["vectors"]}) for party, payload in contributions.items()},
+        rows.revealed,
+        at=rows.hidden,
+    )
+    maps: dict[str, dict[str, Any]] = {}
+    for party in parties:
+        meant = {
+            peer: Payload(
+                {
+                    name: _block(array, _place(party, peer, parties), len(parties) - 1)
+                    for name, array in payload.items()
+                    if name != "vectors"
+                }
             )
+            for peer, payload in contributions.items()
+        }
+        of_pilot = {each: rows.pilot.matched(each) for each in parties}
+        maps[party] = dict(side_by_side(meant, of_pilot, only=party, whole=_WHOLE)[party])
+    replies = {party: Payload({**vectors[party], **maps[party]}) for party in parties}
+    return Outcome(state, replies, {})
+
+
+def _place(party: str, peer: str, parties: tuple[str, ...]) -> int:
+    """Return the place of `party` among the peers of `peer`, sorted; its own is never looked at."""
+    others = [each for each in parties if each != peer]
+    return others.index(party) if party in others else 0
+
+
+def _block(array: Any, place: int, blocks: int) -> Any:
+    width = array.shape[1] // blocks
+    return array[:, place * width : (place + 1) * width]
+
+
+def _probe(stage: StageRows, contributions: Mapping[str, Payload]) -> Alignment | None:
+    """Measure the item vectors of the probes, which nothing pulls together."""
+    if not stage.n_probes:
+        return None
+    vectors = {p: payload["vectors"][len(stage.aligned[p]) :] for p, payload in contributions.items()}
+    return align(vectors, stage.probes, stage.n_probes, 0.0)
+
+
+def _check_probe(probe: Alignment | None, floor: float) -> None:
+    """Fail a run whose probe cosine is under the floor, by more than chance alone would explain.
+
+    The cosine of two random directions in d dimensions has variance 1/d, so the mean over a handful
+    of probe pairs says little; the floor is lowered by two of its standard errors.
+    """
+    if probe is None or not probe.pairs:
+        return
+    dim = next(iter(probe.targets.values())).shape[1]
+    error = (probe.pairs * dim) ** -0.5
+    if probe.cosine < floor - 2 * error:
+        raise RunFailed(
+            f"the cosine of the {probe.pairs} probe pairs ended at {probe.cosine:.3f}, under the floor "
+            f"of {floor:g}: the parties' vectors do not mean the same, and nothing is published",
+            hint="train longer, raise alignment.beta or syncs_per_epoch, or share more items",
+        )

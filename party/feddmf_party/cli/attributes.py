@@ -13,7 +13,7 @@ from feddmf.files import read_text
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.cli.options import FolderOption, RunOption, call_coordinator, finished_run, party_name
 from feddmf_party.folder import PartyFolder
-from feddmf_party.offer import check_offer, write_offer
+from feddmf_party.offer import check_offer, offerable, write_offer
 from feddmf_party.prediction import Predictor
 
 __all__ = ["app"]
@@ -30,9 +30,12 @@ def offer(
     all_exclusive: Annotated[
         bool, typer.Option("--all-exclusive", help="Offer every item that nobody else sells.")
     ] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Offer every item that at least one other party may lack.")
+    ] = False,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Say which of this party's own items peers may learn to predict; replaces the offer file."""
+    """Say which of this party's items peers who lack them may learn to predict; replaces the offer file."""
     where = PartyFolder(folder)
     view = AcceptedViews(where.catalogue, party_name(where)).get().view
     chosen = list(keys or ())
@@ -43,11 +46,19 @@ def offer(
         if not exclusive:
             raise InputError(
                 f"each item of {view.party} is sold by somebody else too",
-                hint="only exclusive items can be offered; see feddmf catalog coverage",
+                hint="offer what some of them lack: feddmf attributes offer --all",
             )
         chosen += exclusive
+    if all_:
+        lacked = offerable(view)
+        if not lacked:
+            raise InputError(
+                f"each item of {view.party} is sold by all with whom it shares any",
+                hint="nobody can ask for them; see feddmf catalog coverage",
+            )
+        chosen += lacked
     if not chosen:
-        raise InputError("no item is named", hint="give keys, --file or --all-exclusive")
+        raise InputError("no item is named", hint="give keys, --file, --all-exclusive or --all")
     check_offer(chosen, view, where="feddmf attributes offer" if file is None else str(file))
     write_offer(where.offer_file, chosen)
     data = {"offered": sorted(set(chosen)), "file": str(where.offer_file)}
@@ -75,16 +86,18 @@ def list_(
             raise InputError(
                 "--offers is about the next run, --run about a past one", hint="give one of them"
             )
-        found = [(key, label, peer) for peer, key, label in call_coordinator(where, lambda c: c.offers())]
+        own = _own_keys(where)
+        offered = call_coordinator(where, lambda c: c.offers())
+        found = [(key, label, (peer,)) for peer, key, label in offered if key not in own]
         source = None
     else:
         predictor = Predictor(finished_run(folder, run))
-        found = [(each.key, each.label, each.owner) for each in predictor.attributes()]
+        found = [(each.key, each.label, each.owners) for each in predictor.attributes()]
         source = predictor.run
     columns = ("key", "label", "owner")
-    rows = [row for row in found if owner in {None, row[2]}]
+    rows = [(key, label, ", ".join(by)) for key, label, by in found if owner is None or owner in by]
     if owner is not None and not rows:
-        others = ", ".join(sorted({row[2] for row in found})) or "nobody"
+        others = ", ".join(sorted({peer for _, _, by in found for peer in by})) or "nobody"
         raise InputError(f"{owner} offers nothing here", hint=f"who does: {others}")
     data = {"run": source, "attributes": [dict(zip(columns, row, strict=True)) for row in rows]}
     title = (
@@ -95,6 +108,12 @@ def list_(
     show(data, output, lambda: table(columns, rows[:top], title=title))
     if len(rows) > top and output is OutputFormat.TEXT:
         say(f"{len(rows) - top} more; show them with --top {len(rows)}")
+
+
+def _own_keys(where: PartyFolder) -> frozenset[str]:
+    """Return what the party sells by the catalogue that it accepted last, if any: it asks nobody for it."""
+    views = AcceptedViews(where.catalogue, party_name(where))
+    return frozenset(views.get().view.by_key) if views.versions() else frozenset()
 
 
 def _read_keys(file: Path) -> list[str]:

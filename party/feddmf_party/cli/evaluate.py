@@ -122,7 +122,7 @@ def evaluate(
     Baselines: independent, centralised, centralised_als, random, popularity,
     popularity_x_activity.
 
-    Each is scored on all cells of users x what exactly one other party sells.
+    Each is scored on all cells of users x what it does not sell and others do.
     """
     # Only this command needs what trains and measures.
     from feddmf_party.evaluating.attributes import read_attributes

@@ -10,7 +10,7 @@ from feddmf.cli.notices import say_notices
 from feddmf.cli.output import describe, say
 from feddmf.cli.progress import RoundProgress
 from feddmf.errors import FedDMFError
-from feddmf.plan import MatchedRows, PartyItems
+from feddmf.plan import PartyItems, StageRows
 from feddmf_party.folder import PartyFolder
 from feddmf_party.node import Node, NodeEvents, work_until_signal
 from feddmf_party.participation import Participation, RoundFigures
@@ -71,12 +71,12 @@ class _Reporter:
             self._progress = None
 
 
-def _own_rows(items: PartyItems) -> MatchedRows:
+def _own_rows(items: PartyItems) -> StageRows:
     """Return who shares which of a party's own items, which is all that it knows of who shares what."""
     peers = (party for party in items.plan.roster if party != items.view.party)
     sold = {peer: items.shared_rows(peer) for peer in peers}
     sold[items.view.party] = np.arange(len(items.matched))
-    return MatchedRows(items.matched, 0, sold, {})
+    return StageRows(len(items.matched), 0, sold, {})
 
 
 def run_node(folder: PartyFolder, *, once: bool, wait_s: float | None) -> None:

@@ -28,7 +28,7 @@ class PartySplit:
     """One party's side; ids sorted, str arrays.
 
     users: [users]; items: all that it sells, [items]; own: those that it alone sells, [own]; asked: those
-    that exactly one other party sells and it does not, [asked]; train: pairs of its users and its items;
+    that one other party or more sell and it does not, [asked]; train: pairs of its users and its items;
     truth: pairs of its users and the asked items, which no party sees.
 
     validation: the peers' items that were drawn to choose thresholds on, [validation], none of them among
@@ -162,7 +162,7 @@ class _Table:
         has, sellers = self.sells[number], self.sells.sum(axis=0)
         validation = np.zeros(len(self.items), dtype=np.bool_)
         validation[self.drawn] = True
-        published = ~has & (sellers == 1)
+        others = ~has & (sellers > 0)
         for what, there in (("user", (self.user_party == number).any()), ("item", has.any())):
             if not there:
                 raise InputError(
@@ -174,9 +174,9 @@ class _Table:
             users=self.users[self.user_party == number],
             items=self.items[has],
             own=self.items[has & (sellers == 1)],
-            asked=self.items[published & ~validation],
+            asked=self.items[others & ~validation],
             train=self.pairs.where(ours & has[item_codes]),
-            truth=self.pairs.where(ours & (published & ~validation)[item_codes]),
-            validation=self.items[published & validation],
-            validation_truth=self.pairs.where(ours & (published & validation)[item_codes]),
+            truth=self.pairs.where(ours & (others & ~validation)[item_codes]),
+            validation=self.items[others & validation],
+            validation_truth=self.pairs.where(ours & (others & validation)[item_codes]),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.evaluation import popularity, popularity_x_activity, random_scores
+from feddmf.evaluation import popularity_x_activity, random_scores
 from feddmf.randomness import generator
 from feddmf.runfile import RunSettings
 from feddmf_party.datasets.dataset import codes
@@ -33,7 +33,7 @@ def run_popularity(
     settings: RunSettings,  # noqa: ARG001
     on_round: OnRound,  # noqa: ARG001
 ) -> Outcome:
-    """Score each item by the share of its owner's users who have it."""
+    """Score each item by the share of its owners' users who have it."""
 
     def score(company: Company, keys: Strings) -> Floats:
         return np.broadcast_to(_shares(federation, keys), (len(company.users), len(keys)))
@@ -49,20 +49,16 @@ def run_popularity_x_activity(
     """Score as `run_popularity`, scaled by the number of items that a user has at home."""
 
     def score(company: Company, keys: Strings) -> Floats:
-        scores = np.empty((len(company.users), len(keys)))
-        for owner, places in federation.by_owner(keys).items():
-            peer = federation.companies[owner]
-            counts = peer.counts(keys[places])
-            scores[:, places] = popularity_x_activity(counts, len(peer.users), company.data.user_counts())
-        return scores
+        return popularity_x_activity(_shares(federation, keys), 1, company.data.user_counts())
 
     return Outcome.of(federation, score)
 
 
 def _shares(federation: Federation, keys: Strings) -> Floats:
-    """Return the share of the owner's users who have each item, [keys]."""
-    shares = np.empty(len(keys))
+    """Return the share of all its owners' users who have each item, [keys]."""
+    having, users = np.zeros(len(keys)), np.zeros(len(keys))
     for owner, places in federation.by_owner(keys).items():
         peer = federation.companies[owner]
-        shares[places] = popularity(peer.counts(keys[places]), len(peer.users), 1)[0]
-    return shares
+        having[places] += peer.counts(keys[places])
+        users[places] += len(peer.users)
+    return having / users

@@ -15,6 +15,7 @@ from feddmf.training import Trainer
 from feddmf_party.datasets.dataset import codes
 from feddmf_party.evaluating.federation import Company, Federation
 from feddmf_party.evaluating.outcome import Floats, OnRound, Outcome
+from feddmf_party.evaluating.pooling import pool_owners
 
 __all__ = ["run_centralised", "run_independent"]
 
@@ -44,8 +45,8 @@ def run_centralised(federation: Federation, settings: RunSettings, on_round: OnR
     scorer = DeepMFScorer.from_arrays(arrays)
 
     def score(company: Company, keys: npt.NDArray[np.str_]) -> Floats:
-        projected = scorer.project(federation.pooled_users(company), company.party)
-        return scorer.probabilities(projected, arrays["items"][codes(keys, federation.items)])
+        vectors = arrays["items"][codes(keys, federation.items)]
+        return scorer.score(federation.pooled_users(company), company.party, vectors)
 
     return Outcome.of(federation, score)
 
@@ -65,15 +66,16 @@ def run_independent(federation: Federation, settings: RunSettings, on_round: OnR
 
     def score(company: Company, keys: npt.NDArray[np.str_]) -> Floats:
         scorer = scorers[company.party]
-        projected = scorer.project(np.arange(len(company.users)), company.party)
-        vectors = np.empty((len(keys), settings.model.embedding_dim), dtype=np.float32)
-        for owner, places in federation.by_owner(keys).items():
-            rows = codes(keys[places], federation.companies[owner].keys)
-            vectors[places] = arrays[owner]["items"][rows]
-        return scorer.probabilities(projected, vectors)
+        users = np.arange(len(company.users))
+
+        def score_by(owner: str, theirs: npt.NDArray[np.str_]) -> Floats:
+            rows = codes(theirs, federation.companies[owner].keys)
+            return scorer.score(users, owner, arrays[owner]["items"][rows])
+
+        return pool_owners(federation, company, keys, score_by)
 
     row_bytes = settings.model.embedding_dim * np.dtype(np.float32).itemsize
-    published = sum(len(company.own) for company in federation.companies.values())
+    published = sum(len(company.askable) for company in federation.companies.values())
     return Outcome.of(federation, score, bytes_sent=published * row_bytes)
 
 

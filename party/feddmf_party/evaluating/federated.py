@@ -1,24 +1,29 @@
-"""A protocol as a contender: the members of a run in one process, offering all that they alone sell."""
+"""A protocol as a contender: the members of a run in one process, offering all that somebody lacks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.combining import measured_skills, weigh
 from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems, Plan, matched_rows
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import RunSettings
-from feddmf.scoring import scorer_for
+from feddmf.scoring import Scorer, scorer_for
 from feddmf.simulation import simulate
 from feddmf_party.evaluating.federation import Company, Federation
 from feddmf_party.evaluating.outcome import Floats, OnRound, Outcome
+from feddmf_party.evaluating.pooling import pool_owners
 
 __all__ = ["run_federated"]
+
+Strings = npt.NDArray[np.str_]
 
 _RUN = "evaluated"
 
@@ -32,7 +37,7 @@ def run_federated(federation: Federation, settings: RunSettings, on_round: OnRou
     items = {party: PartyItems(plan, federation.catalogue.view(party)) for party in plan.roster}
     rows = matched_rows(federation.catalogue, plan)
     members = {
-        party: member_for(items[party], federation.companies[party].data, items[party].exclusive)
+        party: member_for(items[party], federation.companies[party].data, items[party].askable)
         for party in plan.roster
     }
     records: list[RoundRecord] = []
@@ -56,18 +61,22 @@ def _score(
     rounds: int,
     bytes_sent: int,
 ) -> Outcome:
-    scorers = {party: scorer_for(protocol, member.model_arrays()) for party, member in members.items()}
+    arrays = {party: member.model_arrays() for party, member in members.items()}
+    scorers = {party: scorer_for(protocol, each) for party, each in arrays.items()}
+    weights = {party: _weights(each, scorers[party], federation.parties) for party, each in arrays.items()}
     # A linear transfer has no space for what a party itself publishes.
     scores_own = all(scorer.vector_length(party) is not None for party, scorer in scorers.items())
 
-    def score(company: Company, keys: npt.NDArray[np.str_]) -> Floats:
+    def score(company: Company, keys: Strings) -> Floats:
         scorer, users = scorers[company.party], np.arange(len(company.users))
-        scores = np.empty((len(users), len(keys)), dtype=np.float32)
-        for owner, places in federation.by_owner(keys).items():
-            offered = np.searchsorted(federation.companies[owner].own, keys[places])
-            vectors = published[owner]["vectors"][offered]
-            scores[:, places] = scorer.probabilities(scorer.project(users, owner), vectors)
-        return scores
+
+        def score_by(owner: str, theirs: Strings) -> Floats:
+            if scorer.vector_length(owner) is None:
+                return np.zeros((len(users), len(theirs)), dtype=np.float32)
+            offered = np.searchsorted(federation.companies[owner].askable, theirs)
+            return scorer.score(users, owner, published[owner]["vectors"][offered])
+
+        return pool_owners(federation, company, keys, score_by, weights[company.party])
 
     return Outcome.of(
         federation,
@@ -79,10 +88,22 @@ def _score(
     )
 
 
+def _weights(
+    arrays: Mapping[str, npt.NDArray[Any]], scorer: Scorer, parties: Sequence[str]
+) -> Mapping[str, float]:
+    """Return what each party counts where several sell an item; one whose items cannot be scored, nothing."""
+    known = [party for party in parties if scorer.vector_length(party) is not None]
+    found = dict(zip(known, weigh(measured_skills(arrays, known)).tolist(), strict=True))
+    return {party: found.get(party, 0.0) for party in parties}
+
+
 def _without_support(federation: Federation, protocol: str, members: Mapping[str, Member]) -> Iterator[str]:
     """Yield, for each party that has any, how many of its offered items have too few users to be fitted."""
     for party, member in members.items():
-        below, offered = int(member.figures().get("below_support", 0)), len(federation.companies[party].own)
+        below, offered = (
+            int(member.figures().get("below_support", 0)),
+            len(federation.companies[party].askable),
+        )
         if below:
             yield (
                 f"{protocol}: {below} of the {offered} items that {party} offers have fewer users there than "

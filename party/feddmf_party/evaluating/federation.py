@@ -31,10 +31,10 @@ _MOST_CELLS = 200_000_000
 class Company:
     """One party: users with an interaction at home, str [users]; keys: what it sells, sorted, str [items].
 
-    data: its interactions, [users, items]; own: what it alone sells; asked, validation: what it is scored
-    for, as `PartySplit` has them; attributes: what only the attribute owner sells and all others are asked,
-    and which counts in no other metric. truth: bool [users, asked]; validation_truth: bool
-    [users, validation].
+    data: its interactions, [users, items]; own: what it alone sells; askable: what it sells and another party
+    lacks, sorted; asked, validation: what it is scored for, as `PartySplit` has them; attributes: what only
+    the attribute owner sells and all others are asked, and which counts in no other metric. truth: bool
+    [users, asked]; validation_truth: bool [users, validation].
     """
 
     party: str
@@ -42,6 +42,7 @@ class Company:
     keys: Strings
     data: Interactions
     own: Strings
+    askable: Strings
     asked: Strings
     validation: Strings
     attributes: Strings
@@ -65,7 +66,7 @@ class Federation:
     """All parties in the order of the split, and the catalogue that they would have accepted.
 
     items: all keys, sorted, str [items]; matched: those that two parties or more sell, str [matched];
-    owners: key -> the party that alone sells it.
+    owners: key -> the parties that sell it, in the order of the split.
     """
 
     seed: int
@@ -73,7 +74,7 @@ class Federation:
     matched: Strings
     companies: Mapping[str, Company]
     catalogue: Catalogue
-    owners: Mapping[str, str]
+    owners: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, split: Split, labels: Mapping[str, str], attributes: Strings | None = None) -> Federation:
@@ -83,7 +84,12 @@ class Federation:
         where a party has none that is not, or so many cells to score that memory would not hold them.
         """
         extra = np.array([], dtype=np.str_) if attributes is None else attributes
-        companies = {party: _company(party, side, extra) for party, side in split.parties.items()}
+        owners = _owners(split)
+        lacked = np.array([key for key, sold in owners.items() if len(sold) < len(split.parties)], np.str_)
+        companies = {
+            party: _company(party, side, np.intersect1d(side.items, lacked), extra)
+            for party, side in split.parties.items()
+        }
         items = np.unique(np.concatenate([company.keys for company in companies.values()]))
         local = local_ids(split)
         columns = {party: dict(ids) for party, ids in local.items()}
@@ -95,7 +101,7 @@ class Federation:
             matched=split.matched,
             companies=MappingProxyType(companies),
             catalogue=Catalogue(version=1, labels=names, columns=columns),
-            owners={key: party for party, each in companies.items() for key in each.own.tolist()},
+            owners=MappingProxyType(owners),
         )
 
     @property
@@ -127,12 +133,24 @@ class Federation:
         return np.concatenate(users), np.concatenate(items), np.concatenate(values)
 
     def by_owner(self, keys: Strings) -> Mapping[str, npt.NDArray[np.intp]]:
-        """Return owner -> places in `keys` of the items that it alone sells; only owners of some."""
-        owners = np.array([self.owners[key] for key in keys.tolist()], dtype=np.str_)
-        return {owner: np.flatnonzero(owners == owner) for owner in self.parties if (owners == owner).any()}
+        """Return owner -> places in `keys` of the items that it sells; only owners of some."""
+        places: dict[str, list[int]] = {party: [] for party in self.parties}
+        for place, key in enumerate(keys.tolist()):
+            for owner in self.owners[key]:
+                places[owner].append(place)
+        return {owner: np.array(each, dtype=np.intp) for owner, each in places.items() if each}
 
 
-def _company(party: str, side: PartySplit, attributes: Strings) -> Company:
+def _owners(split: Split) -> dict[str, tuple[str, ...]]:
+    """Return key -> the parties that sell it."""
+    owners: dict[str, tuple[str, ...]] = {}
+    for party, side in split.parties.items():
+        for key in side.items.tolist():
+            owners[key] = (*owners.get(key, ()), party)
+    return owners
+
+
+def _company(party: str, side: PartySplit, askable: Strings, attributes: Strings) -> Company:
     users = np.unique(side.train.users)
     if not len(users):
         raise InputError(
@@ -160,6 +178,7 @@ def _company(party: str, side: PartySplit, attributes: Strings) -> Company:
             shape=(len(users), len(side.items)),
         ),
         own=side.own,
+        askable=askable,
         asked=asked,
         validation=side.validation,
         attributes=side.asked[extra],

@@ -38,7 +38,7 @@ def tables(data: Mapping[str, Any], protocols: Sequence[str]) -> list[Table]:
     title = (
         f"{data['dataset']}: {data['read']['users']:,} users, {data['read']['items']:,} items, "
         f"{data['read']['pairs']:,} pairs, dealt to {data['parties']} parties;\n"
-        "scored on all cells of a party's users x what exactly one other sells; "
+        "scored on all cells of a party's users x what it does not sell and others do; "
         "mean over the parties"
     )
     seeds = int(data["seeds"])

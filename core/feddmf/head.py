@@ -1,0 +1,127 @@
+"""The head: probabilities from a peer's two scores of a cell, what is known of the item, and of the user.
+
+A party has the truth of the items that it hid from its own inputs during the pilot, and fits a head for each
+peer on these cells (`feddmf.head_fitting`). The head never leaves the party. Numpy only, so that queries load
+no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["FEATURES", "Head", "cell_features"]
+
+FEATURES = ("tower", "linear", "popularity", "activity")
+"""What a head knows of a cell: logit of the user's tower and the peer's vector; the peer's linear score; ln of
+the item's mean linear score over the party's users, at least 1e-4; ln(1 + items that the user has)."""
+
+Floats = npt.NDArray[np.float32]
+
+# Standardised features are held within these: far out, a head has seen too little to follow.
+_LOWEST, _HIGHEST = np.float32(-6), np.float32(12)
+# Activations of a block stay within a core's cache.
+_BLOCK_CELLS = 1 << 11
+# Beyond these logits float32 probabilities differ from 0 and 1 by nothing that matters, and exp is finite.
+_LOGIT_EDGE = np.float32(30)
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The mean probability of small networks, each a logistic regression plus two layers of SiLU.
+
+    For a cell with features f: z = clip((f - centre) / scale); a network's logit is
+    linear_weight . z + out_bias + out_weight . silu(second_weight silu(first_weight z + first_bias) + second_bias).
+    A width of 0 leaves the logistic regression alone.
+    """
+
+    threshold: float
+    """Above it a probability is called positive: best F1 on out-of-fold hidden cells."""
+    centre: Floats  # [features]
+    scale: Floats  # [features]
+    linear_weight: Floats  # [networks, features]
+    first_weight: Floats  # [networks, width, features]
+    first_bias: Floats  # [networks, width]
+    second_weight: Floats  # [networks, width, width]
+    second_bias: Floats  # [networks, width]
+    out_weight: Floats  # [networks, width]
+    out_bias: Floats  # [networks]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Head:
+        """Take what `arrays` gave; KeyError names a missing array."""
+        named = {name: np.asarray(arrays[name], dtype=np.float32) for name in _ARRAYS}
+        return cls(threshold=float(arrays["threshold"][0]), **named)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that the head is, as plain arrays."""
+        return {"threshold": np.array([self.threshold])} | {name: getattr(self, name) for name in _ARRAYS}
+
+    def probabilities(self, features: npt.NDArray[np.floating]) -> Floats:
+        """Return the probability of each cell, float32 [cells] in [0, 1], for features [cells, FEATURES].
+
+        Raises ValueError where a feature is not a number, or their count is another.
+        """
+        if features.ndim != 2 or features.shape[1] != len(self.centre):  # noqa: PLR2004  (cells, features)
+            raise ValueError(f"features are {features.shape}, not [cells, {len(self.centre)}]")
+        found = np.zeros(len(features), dtype=np.float32)
+        for start in range(0, len(features), _BLOCK_CELLS):
+            block = slice(start, start + _BLOCK_CELLS)
+            found[block] = self._block(self.standardised(features[block]))
+        if np.isnan(found).any():
+            raise ValueError("a feature is not a number")
+        return found
+
+    def standardised(self, features: npt.NDArray[np.floating]) -> Floats:
+        """Return what the networks see of features [cells, FEATURES], float32 of the same shape."""
+        scaled = (features.astype(np.float32) - self.centre) / self.scale
+        clipped: Floats = np.clip(scaled, _LOWEST, _HIGHEST)
+        return clipped
+
+    def _block(self, seen: Floats) -> Floats:
+        networks = len(self.out_bias)
+        mean = np.zeros(len(seen), dtype=np.float32)
+        for network in range(networks):
+            logits = seen @ self.linear_weight[network] + self.out_bias[network]
+            hidden = _silu(seen @ self.first_weight[network].T + self.first_bias[network])  # [cells, width]
+            hidden = _silu(hidden @ self.second_weight[network].T + self.second_bias[network])
+            logits += hidden @ self.out_weight[network]
+            mean += 1 / (1 + np.exp(-np.clip(logits, -_LOGIT_EDGE, _LOGIT_EDGE)))
+        return mean / np.float32(networks)
+
+
+_ARRAYS = tuple(name for name in Head.__dataclass_fields__ if name != "threshold")
+
+
+def cell_features(
+    tower: npt.NDArray[np.floating],
+    linear: npt.NDArray[np.floating],
+    popularity: npt.NDArray[np.floating],
+    activity: npt.NDArray[np.floating],
+) -> Floats:
+    """Return the FEATURES of all cells, float32 [users * items, FEATURES], users first.
+
+    tower, linear: [users, items]; popularity: [items]; activity: [users]. ValueError where shapes differ.
+    """
+    users, items = tower.shape
+    if linear.shape != tower.shape or popularity.shape != (items,) or activity.shape != (users,):
+        shapes = (tower.shape, linear.shape, popularity.shape, activity.shape)
+        raise ValueError(f"tower, linear, popularity, activity are {shapes}")
+    features = np.empty((users, items, len(FEATURES)), dtype=np.float32)
+    features[..., 0], features[..., 1] = tower, linear
+    features[..., 2], features[..., 3] = popularity, activity[:, None]
+    return features.reshape(users * items, len(FEATURES))
+
+
+def _silu(values: Floats) -> Floats:
+    """Return x sigmoid(x) in place, by way of tanh, which overflows nowhere."""
+    half = values * np.float32(0.5)
+    np.tanh(half, out=half)
+    half += 1
+    values *= half
+    values *= np.float32(0.5)
+    return values

@@ -1,0 +1,90 @@
+"""Scores of a model with a history tower: a head's probabilities, peer by peer; numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.head import Head
+from feddmf.placed import Placed
+from feddmf.scoring import sigmoid
+
+__all__ = ["HistoryScorer"]
+
+Codes = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryScorer:
+    """Users of a party with the heads that it fitted on hidden items.
+
+    own: [users, dim], vectors of the party's own tower; placed: by peer, in whose spaces; heads: by peer,
+    none where hidden items were too few; activity: [users].
+    """
+
+    own: Floats
+    activity: Floats
+    placed: Mapping[str, Placed]
+    heads: Mapping[str, Head]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> HistoryScorer:
+        """Take what a member with histories keeps; KeyError names a missing array."""
+        own = arrays["user_vectors"]
+        peers = [name.removeprefix("linear.") for name in arrays if name.startswith("linear.")]
+        measured = [
+            name.split(".")[1] for name in arrays if name.startswith("head.") and name.endswith(".centre")
+        ]
+        return cls(
+            own=own,
+            activity=arrays["activity"],
+            placed={
+                peer: Placed(arrays.get(f"user_vectors.{peer}", own), arrays[f"linear.{peer}"])
+                for peer in peers
+            },
+            heads={peer: Head.from_arrays(_with_prefix(f"head.{peer}.", arrays)) for peer in measured},
+        )
+
+    @property
+    def users(self) -> int:
+        """Number of users that can be scored."""
+        return len(self.own)
+
+    def vector_length(self, owner: str) -> int | None:
+        """Return the length of what `owner` publishes of an item; None where no item is shared with it."""
+        placed = self.placed.get(owner)
+        return None if placed is None else placed.vectors.shape[1] + 1 + placed.sums.shape[1]
+
+    def head(self, owner: str) -> Head | None:
+        """Return the head that was fitted for `owner`, None where there was too little to fit one on."""
+        return self.heads.get(owner)
+
+    def score(self, users: Codes, owner: str, vectors: Floats) -> Floats:
+        """Return probabilities [users, items] by the owner's head.
+
+        Without a head they are those of the linear part and the activity alone, in a sensible order and not
+        calibrated.
+        """
+        placed, head = self.placed[owner], self.heads.get(owner)
+        features = placed.features(users, vectors, self.activity)
+        shape = (len(users), len(vectors))
+        if head is None:
+            # Logit of the estimated share, moved by taste and activity.
+            tower, _, popularity, activity = features.T
+            return sigmoid((tower + popularity + activity - self.activity.mean()).reshape(shape))
+        return head.probabilities(features).reshape(shape)
+
+    def score_user_attributes(self, users: Codes, owner: str, vectors: Floats) -> Floats:
+        """Return probabilities [users, attributes] of user attributes: `vectors` hold weights, intercepts."""
+        placed = self.placed[owner]
+        dim = placed.vectors.shape[1]
+        return sigmoid(placed.logits(users, vectors) + vectors[:, dim])
+
+
+def _with_prefix(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {name.removeprefix(prefix): each for name, each in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,71 @@
+"""What a party learns from the items that it hid from itself: a head and evidence for each peer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.head_fitting import fit_head
+from feddmf.interactions import Interactions
+from feddmf.members.peer_maps import Placed
+from feddmf.randomness import generator
+
+__all__ = ["learn_from_hidden"]
+
+# Evidence of more cells than this is of a sample of the users.
+_MOST_CELLS = 2_000_000
+
+
+def learn_from_hidden(
+    placed: Placed,
+    published: npt.NDArray[np.float32],
+    codes: npt.NDArray[np.int64],
+    data: Interactions,
+    activity: npt.NDArray[np.float32],
+    *,
+    peer: str,
+    seed: int,
+    threads: int,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays `head.PEER.*` and `hidden.PEER.*` of what `peer` says of the items `codes` [hidden].
+
+    published: [hidden, columns]; data: the party's whole table, with the truth of these items; activity:
+    [users], without them. `hidden.PEER.scores` are those of heads that were fitted on other items. Where
+    there is too little to fit a head on, only the hidden items' codes are there.
+    """
+    found: dict[str, npt.NDArray[Any]] = {f"hidden.{peer}.items": codes}
+    users = _sample(data.users, len(codes), generator(seed, "hidden users", peer))
+    truth = _truth(data, codes)[users]
+    columns = np.tile(np.arange(len(codes)), len(users))
+    features = placed.features(users, published, activity)
+    fitted = fit_head(features, truth.ravel(), columns, seed=seed, address=peer, threads=threads)
+    if fitted is None:
+        return found
+    found[f"hidden.{peer}.users"] = users
+    found[f"hidden.{peer}.scores"] = fitted.out_of_fold.reshape(truth.shape)
+    found[f"hidden.{peer}.truth"] = truth.astype(np.uint8)
+    return found | _prefixed(f"head.{peer}.", fitted.head.arrays())
+
+
+def _sample(users: int, items: int, draws: np.random.Generator) -> npt.NDArray[np.int64]:
+    most = max(1, _MOST_CELLS // max(items, 1))
+    if users <= most:
+        return np.arange(users)
+    return np.sort(draws.choice(users, most, replace=False))
+
+
+def _truth(data: Interactions, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return who has which of the items `codes`, bool [users, codes]."""
+    place = np.full(data.items, -1)
+    place[codes] = np.arange(len(codes))
+    columns = place[data.indices]
+    truth = np.zeros((data.users, len(codes)), dtype=np.bool_)
+    truth[data.rows()[columns >= 0], columns[columns >= 0]] = True
+    return truth
+
+
+def _prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {prefix + name: array for name, array in arrays.items()}

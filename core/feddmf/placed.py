@@ -1,0 +1,57 @@
+"""A party's users in the spaces of one peer's published vectors, and what a head is told of a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.head import cell_features
+
+__all__ = ["Placed"]
+
+Codes = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
+
+# Of an item that nobody's linear score speaks for.
+_LEAST_SHARE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """The party's users as one peer's items meet them.
+
+    vectors: [users, dim], of a tower; sums: [users, columns], of the linear contexts of their items.
+    """
+
+    vectors: Floats
+    sums: Floats
+
+    @cached_property
+    def _mean_sum(self) -> Floats:
+        mean: Floats = self.sums.mean(axis=0)
+        return mean
+
+    def logits(self, users: Codes, published: Floats) -> Floats:
+        """Return the scalar products of user codes and item vectors, [users, items]."""
+        dim = self.vectors.shape[1]
+        return self.vectors[users] @ published[:, :dim].T
+
+    def features(self, users: Codes, published: Floats, activity: Floats) -> Floats:
+        """Return what a head takes, [users * items, features]; published: [items, dim + 1 + columns].
+
+        users: the user codes that are asked for; activity: [users of the party].
+        """
+        targets = published[:, self.vectors.shape[1] + 1 :]
+        return cell_features(
+            self.logits(users, published),
+            self.sums[users] @ targets.T,
+            self._popularity(targets),
+            activity[users],
+        )
+
+    def _popularity(self, targets: Floats) -> Floats:
+        """Return ln of the mean linear score over all users, [items]: the estimated share that has each."""
+        return np.log(np.maximum(targets @ self._mean_sum, _LEAST_SHARE))
