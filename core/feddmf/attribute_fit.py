@@ -56,21 +56,16 @@ class Users:
         cls,
         user_vectors: npt.NDArray[np.floating],
         activity: npt.NDArray[np.floating],
-        data: Interactions,
-        shared: npt.NDArray[np.integer],
+        shared: Interactions,
     ) -> Users:
-        """Take all users of `data` as they are; see `fit_attribute_vectors` for the shapes."""
-        place = np.full(data.items, -1, dtype=np.int64)
-        place[shared] = np.arange(len(shared))
-        columns = place[data.indices]
-        kept = columns >= 0
+        """Take all users as they are; see `fit_attribute_vectors` for the shapes."""
         sparse, _ = _learners()
         items = sparse.csr_matrix(
-            (np.ones(int(kept.sum())), (data.rows()[kept], columns[kept])), shape=(data.users, len(shared))
+            (np.ones(shared.pairs), shared.indices, shared.indptr), shape=(shared.users, shared.items)
         )
         dense = np.column_stack([user_vectors, activity]).astype(np.float64)
         zeros, ones = np.zeros(dense.shape[1]), np.full(dense.shape[1], _SPREAD)
-        return cls(dense, zeros, ones, items, np.ones(len(shared), dtype=np.bool_))
+        return cls(dense, zeros, ones, items, np.ones(shared.items, dtype=np.bool_))
 
     def where(self, rows: npt.NDArray[Any], *, min_users: int | None) -> Users:
         """Return the users at `rows`, standardised, with items that `min_users` of them have (None: none)."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from feddmf.attribute_fit import AttributeFit, Users, fit_attribute
 from feddmf.interactions import Interactions
 from feddmf.randomness import generator
-from feddmf.user_attributes import UserAttributes, too_few
+from feddmf.user_attributes import FEWEST_USERS, too_few
 
 __all__ = ["AttributeVectors", "fit_attribute_vectors"]
 
@@ -66,36 +66,35 @@ class AttributeVectors:
 def fit_attribute_vectors(
     user_vectors: Floats,
     activity: Floats,
-    data: Interactions,
-    shared: npt.NDArray[np.integer],
-    attributes: UserAttributes,
+    shared: Interactions,
+    labels: Bools,
+    known: Bools,
     *,
     seed: int,
+    min_users: int = FEWEST_USERS,
     columns: int = 0,
 ) -> AttributeVectors:
-    """Fit each attribute that enough users have and enough lack, on users with an item and a value.
+    """Fit each attribute that `min_users` users have and as many lack, on users with an item and a value.
 
-    user_vectors: float32 [users, dim]; activity: ln(n_u + 1), [users], n_u without user attributes; data: the
-    owner's table, user attributes included; shared: int64 [shared], codes of the items that peers sell too.
-    columns: context columns that may be used, one for each attribute, complements together; attributes beyond
-    them are told from vector and activity alone, the rarest first. An item that fewer than
-    `attributes.min_users` of those users have counts for nothing. Raises InputError where scikit-learn is
-    missing.
+    user_vectors: float32 [users, dim]; activity: ln(n_u + 1), [users], n_u without user attributes; shared:
+    who has which of the items that peers sell too; labels, known: bool [users, k]. columns: context columns
+    that may be used, one for each attribute, complements together; attributes beyond them are told from
+    vector and activity alone, the rarest first. An item that fewer than `min_users` of those users have counts
+    for nothing. Raises InputError where scikit-learn is missing.
     """
-    labels, min_users = attributes.labels(data), attributes.min_users
-    usable = attributes.known & (activity > 0)[:, None]
+    usable = known & (activity > 0)[:, None]
     skipped = too_few(labels, usable, min_users)
     twins = _twins(labels, usable, skipped)
     with_items = _most_users(labels, usable, twins, columns)
     fits: dict[int, AttributeFit] = {}
     if twins:  # without an attribute to fit nobody needs what fits
-        users = Users.of(user_vectors, activity, data, shared)
+        users = Users.of(user_vectors, activity, shared)
         for at in dict.fromkeys(twins.values()):
             rows = np.flatnonzero(usable[:, at])
             those = users.where(rows, min_users=min_users if at in with_items else None)
             fits[at] = fit_attribute(those, labels[rows, at], generator(seed, "attribute", at))
     shape = (labels.shape[1], user_vectors.shape[1])
-    return _gathered(fits, twins, with_items, skipped, shape=shape, shared=len(shared))
+    return _gathered(fits, twins, with_items, skipped, shape=shape, shared=shared.items)
 
 
 def _twins(labels: Bools, usable: Bools, skipped: Mapping[int, str]) -> Mapping[int, int]:

@@ -58,7 +58,7 @@ class HistoryScorer:
     def vector_length(self, owner: str) -> int | None:
         """Return the length of what `owner` publishes of an item; None where no item is shared with it."""
         placed = self.placed.get(owner)
-        return None if placed is None else placed.vectors.shape[1] + 1 + placed.sums.shape[1]
+        return None if placed is None else placed.vectors.shape[1] + 2 + placed.sums.shape[1]
 
     def head(self, owner: str) -> Head | None:
         """Return the head that was fitted for `owner`, None where there was too little to fit one on."""
@@ -81,9 +81,7 @@ class HistoryScorer:
 
     def score_user_attributes(self, users: Codes, owner: str, vectors: Floats) -> Floats:
         """Return probabilities [users, attributes] of user attributes: `vectors` hold weights, intercepts."""
-        placed = self.placed[owner]
-        dim = placed.vectors.shape[1]
-        return sigmoid(placed.logits(users, vectors) + vectors[:, dim])
+        return sigmoid(self.placed[owner].attribute_logits(users, vectors, self.activity))
 
 
 def _with_prefix(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -45,6 +45,15 @@ class Interactions:
         """Return the number of items of each user, int64 [users]."""
         return np.diff(self.indptr)
 
+    def columns(self, codes: npt.NDArray[np.integer]) -> Interactions:
+        """Return the same users with the items `codes` alone, which are 0, 1, ... in the order given."""
+        place = np.full(self.items, -1, dtype=np.int64)
+        place[codes] = np.arange(len(codes))
+        found = place[self.indices]
+        kept = found >= 0
+        shape = (self.users, len(codes))
+        return Interactions.from_pairs(self.rows()[kept], found[kept], self.values[kept], shape=shape)
+
     @classmethod
     def from_pairs(
         cls,

@@ -39,18 +39,27 @@ class Placed:
         dim = self.vectors.shape[1]
         return self.vectors[users] @ published[:, :dim].T
 
+    def attribute_logits(self, users: Codes, published: Floats, activity: Floats) -> Floats:
+        """Return the logits of user attributes, [users, attributes], published as rows like those of items."""
+        intercept, slope = published[:, self.vectors.shape[1] : self.vectors.shape[1] + 2].T
+        linear = self.sums[users] @ self._targets(published).T
+        return self.logits(users, published) + intercept + activity[users, None] * slope + linear
+
     def features(self, users: Codes, published: Floats, activity: Floats) -> Floats:
-        """Return what a head takes, [users * items, features]; published: [items, dim + 1 + columns].
+        """Return what a head takes, [users * items, features]; published: [items, dim + 2 + columns].
 
         users: the user codes that are asked for; activity: [users of the party].
         """
-        targets = published[:, self.vectors.shape[1] + 1 :]
+        targets = self._targets(published)
         return cell_features(
             self.logits(users, published),
             self.sums[users] @ targets.T,
             self._popularity(targets),
             activity[users],
         )
+
+    def _targets(self, published: Floats) -> Floats:
+        return published[:, self.vectors.shape[1] + 2 :]
 
     def _popularity(self, targets: Floats) -> Floats:
         """Return ln of the mean linear score over all users, [items]: the estimated share that has each."""

@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 from feddmf.interactions import Interactions
 
-__all__ = ["FEWEST_USERS", "UserAttributes", "column_of", "dense_labels", "too_few", "without_items"]
+__all__ = [
+    "FEWEST_USERS",
+    "UserAttributes",
+    "column_of",
+    "dense_labels",
+    "select_items",
+    "too_few",
+    "without_items",
+]
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
@@ -81,6 +89,16 @@ def without_items(data: Interactions, codes: npt.NDArray[np.integer]) -> Interac
     kept = ~gone[data.indices]
     indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept, dtype=np.int64)])[data.indptr]
     return Interactions(indptr, data.indices[kept], data.values[kept], data.items)
+
+
+def select_items(data: Interactions, codes: npt.NDArray[np.integer]) -> Interactions:
+    """Return the pairs of item `codes` [n], in any order, as a table whose items are their places there."""
+    place = np.full(data.items, -1, dtype=np.int64)
+    place[codes] = np.arange(len(codes))
+    found = place[data.indices]
+    kept = found >= 0
+    pairs = data.rows()[kept], found[kept]
+    return Interactions.from_pairs(*pairs, data.values[kept], shape=(data.users, len(codes)))
 
 
 def too_few(labels: Bools, known: Bools, min_users: int) -> Mapping[int, str]:

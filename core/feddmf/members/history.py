@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,8 @@ from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 from feddmf.members.base import Arrays
 from feddmf.members.hidden_items import learn_from_hidden
-from feddmf.members.linear_maps import ItemMap, LinearMaps
+from feddmf.members.linear_maps import LinearMaps
+from feddmf.members.offering import Offer
 from feddmf.members.peer_maps import PeerMaps
 from feddmf.members.stage import Stage
 from feddmf.payload import Payload
@@ -90,7 +91,7 @@ class HistoryMember:
         if phase == REVEAL:
             return self._reveal()
         if phase == LINEAR:
-            linear = {"linear": self._final_map.contexts} if self._settings.linear_columns else {}
+            linear = {"linear": self._final.contexts} if self._settings.linear_columns else {}
             return Payload(linear | self._tower_map())
         return self._stage.upload()
 
@@ -98,11 +99,11 @@ class HistoryMember:
         """Return the published form of the offered items and user attributes, and what is said of each."""
         vectors = np.zeros((len(self._offered), published_columns(self._items.plan)), dtype=np.float32)
         quality = np.zeros((len(self._offered), QUALITY_COLUMNS), dtype=np.float32)
-        products = np.flatnonzero(self._is_product[self._offered])
-        targets = self._final_map.targets
-        vectors[products] = self._published(self._offered[products], targets)
-        for row, vector, said in self._fitted_attributes():
-            vectors[row, : len(vector)], quality[row] = vector, said
+        is_product = self._is_product[self._offered]
+        vectors[is_product] = self._published(self._offered_products, self._final.items.targets)
+        if self._final.attributes is not None:
+            vectors[~is_product] = self._final.attributes.rows(self._settings.linear_columns)
+            quality[~is_product] = self._final.quality
         return Payload({"vectors": vectors, "quality": quality})
 
     def figures(self) -> Mapping[str, float]:
@@ -143,6 +144,7 @@ class HistoryMember:
 
     def restore(self, snapshot: Arrays) -> None:
         """Go on from `snapshot`."""
+        self.__dict__.pop("_final", None)
         self._stage = self._begin(PILOT if snapshot["is_pilot"] else ALIGN)
         self._stage.restore(_with_prefix(_STAGE, snapshot))
         self._taught = _with_prefix(_TAUGHT, snapshot)
@@ -214,9 +216,38 @@ class HistoryMember:
         return Payload(told | tower)
 
     @cached_property
-    def _final_map(self) -> ItemMap:
-        """The linear map from all matched items to what is offered; it depends on the table alone."""
-        return self._maps.fit(self._items.matched_codes, self._offered_products)
+    def _final(self) -> Offer:
+        """What the party offers, fitted once all training is done."""
+        labelled = self._labelled()
+        if labelled is None:
+            return Offer(self._maps.fit(self._items.matched_codes, self._offered_products), None)
+        # It needs a library that takes a second to load.
+        from feddmf.attribute_vectors import fit_attribute_vectors
+
+        labels, known = labelled
+        supported = without_items(self._data, np.flatnonzero(~self._maps.supported))
+        spare = min(labels.shape[1], self._settings.linear_columns // 2)
+        fitted = fit_attribute_vectors(
+            self._stage.users[0],
+            _activity(self._data),
+            supported.columns(self._items.matched_codes),
+            labels,
+            known,
+            seed=self._settings.seed,
+            min_users=self._settings.transfer.min_support,
+            columns=spare,
+        )
+        products = self._maps.fit(self._items.matched_codes, self._offered_products, spare=spare)
+        return Offer(products, fitted)
+
+    def _labelled(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]] | None:
+        """Return who has which offered user attribute and who is known to have it or not, [users, offered]."""
+        codes = self._offered[~self._is_product[self._offered]]
+        if self._attributes is None or not len(codes):
+            return None
+        place = {code: column for column, code in enumerate(self._attributes.codes.tolist())}
+        asked = [place[code] for code in codes.tolist()]
+        return self._attributes.labels(self._table)[:, asked], self._attributes.known[:, asked]
 
     def _tower_map(self) -> dict[str, Floats]:
         """Return what takes a peer's users into this tower, where towers are not aligned."""
@@ -226,9 +257,9 @@ class HistoryMember:
         return {"contexts": self._stage.rows("contexts", self._stage.codes), "constant": constant[None]}
 
     def _published(self, codes: Codes, targets: Floats) -> Floats:
-        """Return rows as they are published: item vectors, an intercept of 0, linear targets."""
-        intercept = np.zeros((len(codes), 1), dtype=np.float32)
-        return np.concatenate([self._stage.rows("vectors", codes), intercept, targets], axis=1)
+        """Return rows as items are published: item vectors, no intercept or weight, linear targets."""
+        of_attributes = np.zeros((len(codes), 2), dtype=np.float32)
+        return np.concatenate([self._stage.rows("vectors", codes), of_attributes, targets], axis=1)
 
     def _peer_maps(self, received: Mapping[str, Floats], stage: Stage) -> dict[str, PeerMaps]:
         """Return the peers' maps by the items that both sell; a peer that shares none is left out."""
@@ -248,28 +279,6 @@ class HistoryMember:
                 blocks["constant"][0] if "constant" in blocks else None,
             )
         return found
-
-    def _fitted_attributes(self) -> Iterator[tuple[int, Floats, Floats]]:
-        """Yield the row of each offered user attribute, its weights and intercept, and what is said of it."""
-        if self._attributes is None:
-            return
-        # It needs a library that takes a second to load.
-        from feddmf.attribute_vectors import fit_attribute_vectors
-
-        row_of = {int(code): row for row, code in enumerate(self._offered)}
-        asked = [place for place, code in enumerate(self._attributes.codes.tolist()) if code in row_of]
-        fitted = fit_attribute_vectors(
-            self._stage.users[0],
-            self._attributes.labels(self._table)[:, asked],
-            self._attributes.known[:, asked],
-            seed=self._settings.seed,
-            min_users=self._settings.transfer.min_support,
-        )
-        for place, attribute in enumerate(asked):
-            row = row_of[int(self._attributes.codes[attribute])]
-            vector = np.append(fitted.weights[place], fitted.intercepts[place]).astype(np.float32)
-            said = [1.0, fitted.roc_auc[place], fitted.standard_error[place]]
-            yield row, vector, np.array(said, dtype=np.float32)
 
 
 def _activity(data: Interactions) -> Floats:

@@ -38,8 +38,8 @@ class LinearMaps:
         least = settings.transfer.min_support
         self.supported = supported_items(data, least, party=party, section="transfer")
 
-    def fit(self, inputs: Codes, outputs: Codes) -> ItemMap:
-        """Return the map from item codes `inputs` to item codes `outputs`."""
+    def fit(self, inputs: Codes, outputs: Codes, *, spare: int = 0) -> ItemMap:
+        """Return the map from item codes `inputs` to item codes `outputs`; its last `spare` columns are zero."""
         known, asked = self.supported[inputs], self.supported[outputs]
         # Items with too few users go before anything is computed: nothing that leaves depends on them.
         fitted = fit_linear_map(
@@ -47,9 +47,10 @@ class LinearMaps:
             inputs[known],
             outputs[asked],
             ridge=self._settings.transfer.ridge,
-            rank=self._columns,
+            rank=self._columns - spare,
         )
         contexts = np.zeros((len(inputs), self._columns), dtype=np.float32)
         targets = np.zeros((len(outputs), self._columns), dtype=np.float32)
-        contexts[known], targets[asked] = fitted.contexts, fitted.targets
+        used = self._columns - spare
+        contexts[known, :used], targets[asked, :used] = fitted.contexts, fitted.targets
         return ItemMap(contexts, targets)

@@ -64,9 +64,13 @@ class FedDMFState:
 
 
 def published_columns(plan: Plan) -> int:
-    """Return the length of a published vector: with a history an intercept and a linear target follow."""
+    """Return the length of a published vector.
+
+    With a history tower the item vector is followed by what a user attribute has beside: an intercept and a
+    weight of the user's activity; and by the linear target.
+    """
     settings = plan.settings
-    return settings.model.embedding_dim + (1 + settings.linear_columns if settings.has_history else 0)
+    return settings.model.embedding_dim + (2 + settings.linear_columns if settings.has_history else 0)
 
 
 class FedDMF:
