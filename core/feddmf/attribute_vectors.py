@@ -79,8 +79,8 @@ def fit_attribute_vectors(
     user_vectors: float32 [users, dim]; activity: ln(n_u + 1), [users], n_u without user attributes; shared:
     who has which of the items that peers sell too; labels, known: bool [users, k]. columns: context columns
     that may be used, one for each attribute, complements together; attributes beyond them are told from
-    vector and activity alone, the rarest first. An item that fewer than `min_users` of those users have counts
-    for nothing. Raises InputError where scikit-learn is missing.
+    vector and activity alone, the rarest first. An item that fewer than `min_users` of those users have
+    counts for nothing. Raises InputError where scikit-learn is missing.
     """
     usable = known & (activity > 0)[:, None]
     skipped = too_few(labels, usable, min_users)

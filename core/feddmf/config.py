@@ -53,18 +53,25 @@ def parse_settings(values: object, model: type[Model], *, where: str) -> Model:
 def describe_error(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
     """Return (what is wrong with which key, what to do) for the first of pydantic's complaints."""
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"]) or "(whole file)"
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(sorted(known))}"
-        return f"unknown key {path}", hint
+        return f"unknown key {'.'.join(map(str, first['loc']))}", hint
+    path = _path(model, first["loc"]) or "(whole file)"
     if first["type"] == "missing":
         return f"missing key {path}", f"add {path}"
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(first["input"], str | int | float | bool):
         return f"key {path} = {first['input']!r}: {message}", f"mend {path}"
     return f"key {path}: {message}", f"mend {path}"
+
+
+def _path(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """Return the key at `place` as people write it, without the kind that pydantic adds to a key of several."""
+    if len(place) > 1 and isinstance(place[-1], str) and not _known_keys(model, place[:-1]):
+        place = place[:-1]
+    return ".".join(map(str, place))
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -17,15 +17,15 @@ import numpy.typing as npt
 __all__ = ["FEATURES", "Head", "cell_features"]
 
 FEATURES = ("tower", "linear", "popularity", "activity")
-"""What a head knows of a cell: logit of the user's tower and the peer's vector; the peer's linear score; ln of
-the item's mean linear score over the party's users, at least 1e-4; ln(1 + items that the user has)."""
+"""What a head knows of a cell: the user's tower times the peer's vector; the peer's linear score; ln of the
+item's mean linear score over the party's users, held at 1e-4 or more; ln(1 + items that the user has)."""
 
 Floats = npt.NDArray[np.float32]
 
 # Standardised features are held within these: far out, a head has seen too little to follow.
 _LOWEST, _HIGHEST = np.float32(-6), np.float32(12)
 # Activations of a block stay within a core's cache.
-_BLOCK_CELLS = 1 << 14
+_BLOCK_CELLS = 1 << 12
 # Beyond these logits float32 probabilities differ from 0 and 1 by nothing that matters, and exp is finite.
 _LOGIT_EDGE = np.float32(30)
 
@@ -34,14 +34,14 @@ _LOGIT_EDGE = np.float32(30)
 class Head:
     """The mean probability of small networks, each a logistic regression plus two layers of rectified units.
 
-    For a cell with features f: z = clip((f - centre) / scale); the logit of a network is
+    For a cell with features f: z = clip((f - centre) * factor); the logit of a network is
     w . z + b + v . relu(W2 relu(W1 z + b1) + b2). A width of 0 leaves the logistic regression alone.
     """
 
     threshold: float
     """Above it a probability is called positive: best F1 on out-of-fold hidden cells."""
     centre: Floats  # [features]
-    scale: Floats  # [features]
+    factor: Floats  # [features], 0 where a feature says nothing
     linear_weight: Floats  # w [networks, features]
     out_bias: Floats  # b [networks]
     first_weight: Floats  # W1 [networks, width, features]
@@ -78,7 +78,7 @@ class Head:
 
     def standardised(self, features: npt.NDArray[np.floating]) -> Floats:
         """Return what the networks see of features [cells, FEATURES], float32 of the same shape."""
-        scaled = (features.astype(np.float32) - self.centre) / self.scale
+        scaled = (features.astype(np.float32) - self.centre) * self.factor
         clipped: Floats = np.clip(scaled, _LOWEST, _HIGHEST)
         return clipped
 

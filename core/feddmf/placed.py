@@ -40,7 +40,7 @@ class Placed:
         return self.vectors[users] @ published[:, :dim].T
 
     def attribute_logits(self, users: Codes, published: Floats, activity: Floats) -> Floats:
-        """Return the logits of user attributes, [users, attributes], published as rows like those of items."""
+        """Return logits [users, attributes] of user attributes, published in rows like those of items."""
         intercept, slope = published[:, self.vectors.shape[1] : self.vectors.shape[1] + 2].T
         linear = self.sums[users] @ self._targets(published).T
         return self.logits(users, published) + intercept + activity[users, None] * slope + linear

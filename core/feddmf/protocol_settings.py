@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -63,7 +63,11 @@ class TransferSettings(Settings):
     """One-shot linear transfer: ridge from matched to offered items, truncated to a low rank."""
 
     rank: int = Field(default=64, ge=1, le=1024, description="Length of context and target vectors.")
-    ridge: float = Field(default=70.0, gt=0, le=1e9, description="Weight of the squared coefficients.")
+    ridge: Annotated[float, Field(gt=0, le=1e9)] | Literal["auto"] = Field(
+        default="auto",
+        description='Weight of the squared coefficients; "auto": each party chooses its own, by the error on '
+        "those of its users who are left out.",
+    )
     min_support: int = Field(
         default=3,
         ge=1,

@@ -213,7 +213,7 @@ class RunSettings(Settings):
     def _tower_fits(self) -> RunSettings:
         if self.protocol == "fedavg" and self.model.tower != "id":
             raise ValueError("fedavg averages the layers of tower id, and a history tower has none")
-        if self.model.tower == "id" and self.alignment.method == "once":
+        if self.protocol == "feddmf" and self.model.tower == "id" and self.alignment.method == "once":
             raise ValueError('alignment.method = "once" needs model.tower = "history"')
         return self
 

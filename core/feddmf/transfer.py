@@ -12,14 +12,16 @@ items at once). Where there are such items V are the leading eigenvectors of (X 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.dense_blocks import dense_blocks
 from feddmf.errors import RunFailed
 from feddmf.interactions import Interactions
+from feddmf.ridge import choose_ridge
 
 __all__ = ["LinearMap", "fit_linear_map", "sum_contexts"]
 
@@ -29,9 +31,6 @@ Codes = npt.NDArray[np.int64]
 # Places among the inputs, and among the outputs, of the items that are both.
 _Own = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
-# Cells that are made dense at once: 32 MiB.
-_BLOCK_CELLS = 1 << 22
-
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
@@ -39,13 +38,14 @@ class LinearMap:
 
     contexts: [inputs, rank]; targets: [outputs, rank], with orthonormal columns; columns behind the first
     `effective` ones, which is all that the data carries, are zero. loss: mean squared error over the
-    users and outputs that it was fitted on.
+    users and outputs that it was fitted on. ridge: the weight that it was fitted with.
     """
 
     contexts: Floats
     targets: Floats
     effective: int
     loss: float
+    ridge: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,21 +65,23 @@ class _Ridge:
 
 
 def fit_linear_map(
-    data: Interactions, inputs: Codes, outputs: Codes, *, ridge: float, rank: int
+    data: Interactions, inputs: Codes, outputs: Codes, *, ridge: float | Literal["auto"], rank: int
 ) -> LinearMap:
     """Fit item codes `outputs` from item codes `inputs` on all users of `data`; values do not count.
 
     The system that is solved has as many unknowns as there are inputs or users, whichever is fewer. The
     largest entry of each target column is positive, so that no sign is left to chance. Without inputs
-    or outputs the map is zero. An output that is an input too is fitted on the other inputs.
+    or outputs the map is zero. An output that is an input too is fitted on the other inputs. With ridge
+    "auto" the weight is that of `feddmf.ridge.choose_ridge`.
     """
+    weight = choose_ridge(data, inputs, outputs) if ridge == "auto" else ridge
     contexts, targets = np.zeros((len(inputs), rank)), np.zeros((len(outputs), rank))
     cells = data.users * len(outputs)
     if not cells:
-        return LinearMap(contexts, targets, 0, 0.0)
+        return LinearMap(contexts, targets, 0, 0.0, weight)
     _, *own = np.intersect1d(inputs, outputs, return_indices=True)
     solve = _by_inputs if len(inputs) <= data.users else _by_users
-    solved = solve(data, inputs, outputs, ridge, (own[0], own[1]))
+    solved = solve(data, inputs, outputs, weight, (own[0], own[1]))
     values, vectors = _leading(solved.factor, solved.image, rank)
     effective = len(values)
     weights = solved.weights @ vectors
@@ -91,14 +93,15 @@ def fit_linear_map(
     if len(own[0]):
         explained = 2 * np.vdot(solved.cross @ vectors, solved.image @ vectors) - values.sum()
     else:
-        explained = values.sum() + ridge * np.square(contexts).sum()
-    return LinearMap(contexts, targets, effective, max(float(solved.ones - explained) / cells, 0.0))
+        explained = values.sum() + weight * np.square(contexts).sum()
+    loss = max(float(solved.ones - explained) / cells, 0.0)
+    return LinearMap(contexts, targets, effective, loss, weight)
 
 
 def sum_contexts(data: Interactions, items: Codes, contexts: npt.NDArray[np.floating]) -> Floats:
     """Return for each user the sum of `contexts` [items, rank] over those of item codes `items` it has."""
     sums = np.zeros((data.users, contexts.shape[1]))
-    for first, (block,) in _dense_blocks(data, items):
+    for first, (block,) in dense_blocks(data, items):
         sums[first : first + len(block)] = block @ contexts
     return sums
 
@@ -107,7 +110,7 @@ def _by_inputs(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, 
     """Solve (X^T X + r I) W = X^T E."""
     gram = ridge * np.eye(len(inputs))
     cross, ones = np.zeros((len(inputs), len(outputs))), 0
-    for _, (x, e) in _dense_blocks(data, inputs, outputs):
+    for _, (x, e) in dense_blocks(data, inputs, outputs):
         gram += x.T @ x
         cross += x.T @ e
         ones += int(e.sum())
@@ -122,7 +125,7 @@ def _by_inputs(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, 
 
 def _by_users(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, own: _Own) -> _Ridge:
     """Solve (X X^T + r I) A = E; then W = X^T A but for `itself`, and X W = E - r A."""
-    blocks = [block for _, block in _dense_blocks(data, inputs, outputs)]
+    blocks = [block for _, block in dense_blocks(data, inputs, outputs)]
     x, e = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     dual, itself = _solve(x @ x.T + ridge * np.eye(data.users), e), np.zeros(len(outputs))
     if not len(own[0]):
@@ -163,24 +166,3 @@ def _leading(factor: Floats, image: Floats, rank: int) -> tuple[Floats, Floats]:
     vectors = vectors if basis is None else basis @ vectors
     largest = np.abs(vectors).argmax(axis=0)
     return values, vectors * np.sign(vectors[largest, np.arange(carried)])
-
-
-def _dense_blocks(data: Interactions, *columns: Codes) -> Iterator[tuple[int, tuple[Floats, ...]]]:
-    """Yield the first user of each block, and who of it has which of each list of item codes, 0 or 1."""
-    places = []
-    for codes in columns:
-        place = np.full(data.items, -1, dtype=np.int64)
-        place[codes] = np.arange(len(codes))
-        places.append(place)
-    step = max(1, _BLOCK_CELLS // max(1, *(len(codes) for codes in columns)))
-    for first in range(0, data.users, step):
-        last = min(first + step, data.users)
-        pairs = slice(data.indptr[first], data.indptr[last])
-        rows = np.repeat(np.arange(last - first), np.diff(data.indptr[first : last + 1]))
-        blocks = []
-        for codes, place in zip(columns, places, strict=True):
-            found = place[data.indices[pairs]]
-            block = np.zeros((last - first, len(codes)))
-            block[rows[found >= 0], found[found >= 0]] = 1.0
-            blocks.append(block)
-        yield first, tuple(blocks)

@@ -16,7 +16,6 @@ __all__ = [
     "UserAttributes",
     "column_of",
     "dense_labels",
-    "select_items",
     "too_few",
     "without_items",
 ]

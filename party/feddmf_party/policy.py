@@ -33,7 +33,13 @@ class Policy(Settings):
         default=("feddmf",), description="Protocols that this party takes part in."
     )
     release_kinds: tuple[ReleaseKind, ...] = Field(
-        default=(ReleaseKind.ITEM_VECTORS, ReleaseKind.ATTRIBUTE_VECTOR, ReleaseKind.LOSS_SCALAR),
+        default=(
+            ReleaseKind.ITEM_VECTORS,
+            ReleaseKind.CONTEXT_VECTORS,
+            ReleaseKind.ATTRIBUTE_VECTOR,
+            ReleaseKind.LOSS_SCALAR,
+            ReleaseKind.QUALITY_SCALAR,
+        ),
         description="Kinds of arrays that may leave. Item counts are sales figures.",
     )
     max_rounds: int = Field(default=1_000, ge=1, description="Most exchanges in one run.")
@@ -50,7 +56,8 @@ class Policy(Settings):
     min_support: int = Field(
         default=3,
         ge=_LEAST_SUPPORT,
-        description="Least users behind what fcf and transfer send of an item: a run may ask for more.",
+        description="Least users behind what fcf, transfer and the linear vectors of feddmf send of an item: "
+        "a run may ask for more.",
     )
     min_users: int = Field(
         default=5, ge=2, description="Least users of this company in a run, whatever its protocol."
@@ -80,7 +87,10 @@ def check_plan(plan: Plan, items: PartyItems, policy: Policy, *, offered: int) -
 
 def asked_support(settings: RunSettings) -> int | None:
     """Return how many users of a party an item must have in a run; None where its protocol does not ask."""
-    return {"fcf": settings.fcf.min_support, "transfer": settings.transfer.min_support}.get(settings.protocol)
+    if settings.protocol == "fcf":
+        return settings.fcf.min_support
+    linear = settings.protocol == "transfer" or (settings.has_history and settings.linear_columns > 0)
+    return settings.transfer.min_support if linear else None
 
 
 def _objections(plan: Plan, items: PartyItems, policy: Policy, offered: int) -> Iterator[_Objection]:
@@ -116,7 +126,7 @@ def _against_support(settings: RunSettings, policy: Policy) -> Iterator[_Objecti
         yield _Objection(reason, f"min_support = {support}")
         return
     # The operator reads the reason alone.
-    key = f"{settings.protocol}.min_support"
+    key = f"{'fcf' if settings.protocol == 'fcf' else 'transfer'}.min_support"
     yield _Objection(
         f"lets a single user stand behind an item, which no policy allows (the run file must say {key} = "
         f"{least} or more)"

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feddmf import transfer
+from feddmf import dense_blocks
 from feddmf.errors import RunFailed
 from feddmf.interactions import Interactions
+from feddmf.ridge import choose_ridge
 from feddmf.transfer import fit_linear_map, sum_contexts
 
 
@@ -147,8 +148,20 @@ def test_blocks_of_users_change_nothing(monkeypatch: pytest.MonkeyPatch, users: 
     inputs, outputs = np.arange(9), 9 + np.arange(5)
     whole = fit_linear_map(data, inputs, outputs, ridge=1.0, rank=3)
     sums = sum_contexts(data, inputs, whole.contexts)
-    monkeypatch.setattr(transfer, "_BLOCK_CELLS", 20)
+    monkeypatch.setattr(dense_blocks, "_BLOCK_CELLS", 20)
     blocks = fit_linear_map(data, inputs, outputs, ridge=1.0, rank=3)
     np.testing.assert_allclose(blocks.contexts, whole.contexts, atol=1e-12)
     np.testing.assert_allclose(blocks.targets, whole.targets, atol=1e-12)
     np.testing.assert_allclose(sum_contexts(data, inputs, whole.contexts), sums, atol=1e-12)
+
+
+def test_a_ridge_is_chosen_where_none_is_given() -> None:
+    """The map is the one of the weight that leaving users out finds, and says so."""
+    _, _, data = tastes(5, 40, 9, 5)
+    inputs, outputs = np.arange(9), 9 + np.arange(5)
+    chosen = choose_ridge(data, inputs, outputs)
+    found = fit_linear_map(data, inputs, outputs, ridge="auto", rank=3)
+    given = fit_linear_map(data, inputs, outputs, ridge=chosen, rank=3)
+    assert found.ridge == given.ridge == chosen
+    np.testing.assert_array_equal(found.contexts, given.contexts)
+    assert found.loss == given.loss

@@ -30,7 +30,7 @@ from feddmf.protocols.feddmf import (
     FedDMF,
     published_columns,
 )
-from feddmf.user_attributes import UserAttributes, without_items
+from feddmf.user_attributes import FEWEST_USERS, UserAttributes, without_items
 
 __all__ = ["HistoryMember"]
 
@@ -103,7 +103,7 @@ class HistoryMember:
         vectors[is_product] = self._published(self._offered_products, self._final.items.targets)
         if self._final.attributes is not None:
             vectors[~is_product] = self._final.attributes.rows(self._settings.linear_columns)
-            quality[~is_product] = self._final.quality
+            quality[~is_product] = self._final.attributes.quality()
         return Payload({"vectors": vectors, "quality": quality})
 
     def figures(self) -> Mapping[str, float]:
@@ -226,7 +226,6 @@ class HistoryMember:
 
         labels, known = labelled
         supported = without_items(self._data, np.flatnonzero(~self._maps.supported))
-        spare = min(labels.shape[1], self._settings.linear_columns // 2)
         fitted = fit_attribute_vectors(
             self._stage.users[0],
             _activity(self._data),
@@ -234,14 +233,15 @@ class HistoryMember:
             labels,
             known,
             seed=self._settings.seed,
-            min_users=self._settings.transfer.min_support,
-            columns=spare,
+            min_users=max(FEWEST_USERS, self._settings.transfer.min_support),
+            # Half of the columns at most: the others are for items.
+            columns=min(labels.shape[1], self._settings.linear_columns // 2),
         )
-        products = self._maps.fit(self._items.matched_codes, self._offered_products, spare=spare)
+        products = self._maps.fit(self._items.matched_codes, self._offered_products, spare=fitted.used)
         return Offer(products, fitted)
 
     def _labelled(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]] | None:
-        """Return who has which offered user attribute and who is known to have it or not, [users, offered]."""
+        """Return who has which offered user attribute, and of whom that is known, [users, offered] each."""
         codes = self._offered[~self._is_product[self._offered]]
         if self._attributes is None or not len(codes):
             return None

@@ -39,7 +39,7 @@ class LinearMaps:
         self.supported = supported_items(data, least, party=party, section="transfer")
 
     def fit(self, inputs: Codes, outputs: Codes, *, spare: int = 0) -> ItemMap:
-        """Return the map from item codes `inputs` to item codes `outputs`; its last `spare` columns are zero."""
+        """Return the map from item codes `inputs` to `outputs`; its last `spare` columns are zero."""
         known, asked = self.supported[inputs], self.supported[outputs]
         # Items with too few users go before anything is computed: nothing that leaves depends on them.
         fitted = fit_linear_map(

@@ -18,7 +18,7 @@ __all__ = ["Offer"]
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """items: the map from matched to offered items; attributes: vectors of the offered user attributes, if any."""
+    """items: the map from matched to offered items; attributes: the offered user attributes, if any."""
 
     items: ItemMap
     attributes: AttributeVectors | None
@@ -32,14 +32,3 @@ class Offer:
         contexts = self.items.contexts.copy()
         contexts[:, contexts.shape[1] - own.shape[1] :] = own
         return contexts
-
-    @property
-    def quality(self) -> npt.NDArray[np.float32]:
-        """What is said of each user attribute: that it is one, its ROC-AUC, its standard error."""
-        assert self.attributes is not None  # noqa: S101  (asked only where there are some)
-        said = (
-            np.ones(len(self.attributes.roc_auc)),
-            self.attributes.roc_auc,
-            self.attributes.standard_error,
-        )
-        return np.stack(said, axis=1).astype(np.float32)

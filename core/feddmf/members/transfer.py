@@ -38,7 +38,7 @@ class TransferMember:
         self._targets = np.zeros((len(offered), rank), dtype=np.float32)
         # Of the peers, side by side in sorted order.
         self._received = np.zeros((matched, rank * len(self._peers)), dtype=np.float32)
-        self._loss, self._effective = 0.0, 0
+        self._loss, self._effective, self._ridge = 0.0, 0, 0.0
 
     def contribute(self, phase: str, number: int, reply: Payload | None) -> Payload:  # noqa: ARG002  (one each)
         """Fit and return the context vectors [matched, rank], or keep the peers' and return the loss."""
@@ -54,9 +54,10 @@ class TransferMember:
         return Payload({"vectors": self._targets})
 
     def figures(self) -> Mapping[str, float]:
-        """Return the fit's loss, the rank that its data carries, and how many offered items it leaves out."""
+        """Return the fit's loss and ridge, the rank that its data carries, and how many offered it leaves out."""
         below = int(np.count_nonzero(~self._supported[self._offered]))
-        return {"loss": self._loss, "rank": self._effective, "below_support": below}
+        fit = {"loss": self._loss, "ridge": self._ridge, "rank": self._effective}
+        return {**fit, "below_support": below}
 
     def model_arrays(self) -> Arrays:
         """Return `users.PEER`, float32 [users, rank]: the peer's contexts summed over what each user has.
@@ -78,6 +79,7 @@ class TransferMember:
             "received": self._received,
             "loss": np.array(self._loss),
             "effective": np.array(self._effective),
+            "ridge": np.array(self._ridge),
         }
 
     def restore(self, snapshot: Arrays) -> None:
@@ -85,6 +87,7 @@ class TransferMember:
         self._contexts, self._targets = snapshot["contexts"], snapshot["targets"]
         self._received = snapshot["received"]
         self._loss, self._effective = float(snapshot["loss"]), int(snapshot["effective"])
+        self._ridge = float(snapshot["ridge"])
 
     def _fit(self) -> None:
         settings = self._items.plan.settings.transfer
@@ -99,7 +102,7 @@ class TransferMember:
         )
         self._contexts = _spread(fitted.contexts, inputs)
         self._targets = _spread(fitted.targets, outputs)
-        self._loss, self._effective = fitted.loss, fitted.effective
+        self._loss, self._effective, self._ridge = fitted.loss, fitted.effective, fitted.ridge
 
     def _summed(self, peer: str, contexts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         # The party believes nothing: only rows that both sell count, whatever the others hold. The sums stay

@@ -58,7 +58,9 @@ def settings_for(
     if name in PROTOCOLS:
         given = {**overrides, "protocol": name}
     else:
-        given = {key: value for key, value in overrides.items() if key != "masks"}
+        # Without a protocol there is nothing to hide or to exchange, and users have free vectors.
+        given = {key: value for key, value in overrides.items() if key not in {"masks", "alignment"}}
+        given["model"] = {**given.get("model", {}), "tower": "id"}
     return parse_settings({**base, **given}, RunSettings, where="--set")
 
 

@@ -46,7 +46,7 @@ class Cell:
     labels: Labels = field(default_factory=dict)
     shares: Shares = field(default_factory=dict)
     sections: Sections = field(default_factory=dict)
-    recipe: str = "default"
+    recipe: str = "embedding"
 
     def __str__(self) -> str:
         labels = {name: each for name, each in self.labels.items() if name not in {"contender", "seed"}}

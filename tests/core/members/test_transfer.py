@@ -16,7 +16,8 @@ from feddmf.members.transfer import TransferMember
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems, Plan, matched_rows
 from feddmf.protocols.registry import protocol_for
-from feddmf.scoring import LinearScorer, scorer_for
+from feddmf.ridge import choose_ridge
+from feddmf.scoring import scorer_for
 from feddmf.simulation import simulate
 from support.runs import SmallRun, run_settings, small_run
 
@@ -45,9 +46,7 @@ def test_scores_are_those_of_the_peers_ridge(run: SmallRun) -> None:
     x, e = cells[:, items.matched_codes], cells[:, items.codes(items.exclusive)]
     coefficients = np.linalg.solve(x.T @ x + 2.0 * np.eye(10), x.T @ e)
     expected = dense(run, "acme")[:, run.items["acme"].matched_codes] @ coefficients
-    scorer = scorer_for("transfer", members["acme"].model_arrays())
-    assert isinstance(scorer, LinearScorer)
-    found = scorer.project(np.arange(30), "bolt") @ members["bolt"].publications()["vectors"].T
+    found = members["acme"].model_arrays()["users.bolt"] @ members["bolt"].publications()["vectors"].T
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert members["bolt"].figures()["rank"] == 3
@@ -64,11 +63,22 @@ def test_a_party_that_offers_nothing_takes_part(run: SmallRun) -> None:
     simulate(run.plan, run.rows, members, on_round=lambda record: told.append(record.diagnostics))
     assert not members["acme"].contribute("contexts", 0, None)["contexts"].any()
     assert members["acme"].publications()["vectors"].shape == (0, 4)
-    assert members["acme"].figures() == {"loss": 0.0, "rank": 0, "below_support": 0}
+    assert members["acme"].figures() == {"loss": 0.0, "ridge": 2.0, "rank": 0, "below_support": 0}
     assert members["acme"].model_arrays()["users.bolt"].any()
     assert not members["bolt"].model_arrays()["users.acme"].any()
     assert told[1]["parties"]["acme"] == {"loss": 0.0}
     assert told[1]["loss"] == told[1]["parties"]["bolt"]["loss"] > 0
+
+
+def test_each_party_chooses_its_ridge_at_home() -> None:
+    """By default: its figures say which, and its peers' tables play no part in it."""
+    run = small_run(2, shared=10, own=3, users=30, each=5, protocol="transfer", transfer={"rank": 4})
+    members = run.members()
+    simulate(run.plan, run.rows, members)
+    items = run.items["bolt"]
+    chosen = choose_ridge(run.tables["bolt"], items.matched_codes, items.codes(items.exclusive))
+    assert members["bolt"].figures()["ridge"] == chosen
+    assert members["acme"].figures()["ridge"] != chosen
 
 
 def test_values_do_not_count(run: SmallRun) -> None:
