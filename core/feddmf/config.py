@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -68,9 +69,17 @@ def describe_error(error: ValidationError, model: type[BaseModel]) -> tuple[str,
 
 
 def _path(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
-    """Return the key at `place` as people write it, without the kind that pydantic adds to a key of several."""
-    if len(place) > 1 and isinstance(place[-1], str) and not _known_keys(model, place[:-1]):
-        place = place[:-1]
+    """Return the key at `place` as people write it; for a key of two kinds pydantic adds the one it tried."""
+    for depth, part in enumerate(place[:-1]):
+        field = model.model_fields.get(str(part))
+        kinds = set(get_args(field.annotation)) - {NoneType} if field is not None else set()
+        if field is not None and get_origin(field.annotation) in {Union, UnionType} and len(kinds) > 1:
+            return ".".join(map(str, place[: depth + 1]))
+        if field is None or not isinstance(field.annotation, type):
+            break
+        if not issubclass(field.annotation, BaseModel):
+            break
+        model = field.annotation
     return ".".join(map(str, place))
 
 

@@ -1,8 +1,8 @@
 """Fitting a party's head for a peer on hidden cells, and what it says of cells it was not fitted on; torch.
 
 The items are dealt into folds, and one network is fitted without each. The head is the mean of these, and a
-hidden cell's probability out of its fold is that of the one network that never saw its item, so that no further
-fit is needed. Source: cross-validation committees, Parmanto, Munro and Doyle (1996), after Breiman's bagging.
+hidden cell's probability out of its fold is that of the one network that never saw its item, so that no
+further fit is needed. Source: cross-validation committees, Parmanto, Munro and Doyle (1996), after bagging.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ FEWEST_ITEMS = 5
 # Below it layers learn the few positives by heart, and out of fold the logistic regression alone does better.
 _FEWEST_FOR_LAYERS = 100
 _FOLDS = 5
-_WIDTH = 32
-_STEPS = 300
+_WIDTH = 16
+_STEPS = 600
 _BATCH = 1024
 _RATE = 1e-2
 _DECAY = 1e-4

@@ -24,11 +24,12 @@ class HistoryScorer:
     """Users of a party with the heads that it fitted on hidden items.
 
     own: [users, dim], vectors of the party's own tower; placed: by peer, in whose spaces; heads: by peer,
-    none where hidden items were too few; activity: [users].
+    none where hidden items were too few; activity: [users], and its mean over all users of the run.
     """
 
     own: Floats
     activity: Floats
+    usual_activity: float
     placed: Mapping[str, Placed]
     heads: Mapping[str, Head]
 
@@ -43,6 +44,7 @@ class HistoryScorer:
         return cls(
             own=own,
             activity=arrays["activity"],
+            usual_activity=float(arrays["activity"].mean()),
             placed={
                 peer: Placed(arrays.get(f"user_vectors.{peer}", own), arrays[f"linear.{peer}"])
                 for peer in peers
@@ -76,7 +78,7 @@ class HistoryScorer:
         if head is None:
             # Logit of the estimated share, moved by taste and activity.
             tower, _, popularity, activity = features.T
-            return sigmoid((tower + popularity + activity - self.activity.mean()).reshape(shape))
+            return sigmoid((tower + popularity + activity - self.usual_activity).reshape(shape))
         return head.probabilities(features).reshape(shape)
 
     def score_user_attributes(self, users: Codes, owner: str, vectors: Floats) -> Floats:

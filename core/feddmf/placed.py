@@ -21,17 +21,20 @@ _LEAST_SHARE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """The party's users as one peer's items meet them.
+    """Users of the party as one peer's items meet them.
 
-    vectors: [users, dim], of a tower; sums: [users, columns], of the linear contexts of their items.
+    vectors: [users, dim], of a tower; sums: [users, columns], of the linear contexts of their items;
+    usual: [columns], the mean of these sums over all users of the run, None where these are all of them.
     """
 
     vectors: Floats
     sums: Floats
+    usual: Floats | None = None
 
     @cached_property
-    def _mean_sum(self) -> Floats:
-        mean: Floats = self.sums.mean(axis=0)
+    def usual_sum(self) -> Floats:
+        """The mean of the sums over all users of the run, [columns]."""
+        mean: Floats = self.sums.mean(axis=0) if self.usual is None else self.usual
         return mean
 
     def logits(self, users: Codes, published: Floats) -> Floats:
@@ -63,4 +66,4 @@ class Placed:
 
     def _popularity(self, targets: Floats) -> Floats:
         """Return ln of the mean linear score over all users, [items]: the estimated share that has each."""
-        return np.log(np.maximum(targets @ self._mean_sum, _LEAST_SHARE))
+        return np.log(np.maximum(targets @ self.usual_sum, _LEAST_SHARE))

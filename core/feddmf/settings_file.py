@@ -51,6 +51,8 @@ def literal(value: object) -> str:
             return f"{value:_}" if many else json.dumps(value)
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return "{" + ", ".join(f"{literal(key)} = {literal(each)}" for key, each in value.items()) + "}"
         case tuple() | list():
             return "[" + ", ".join(map(literal, value)) + "]"
         case _:

@@ -53,7 +53,8 @@ class RoundFigures:
 class Participation:
     """Everything of one run that was checked and loaded before joining it.
 
-    conditions: what the party's contributions depend on, for its own ledger.
+    conditions: what the party's contributions depend on, for its own ledger; notices: what its own people
+    should know of its offer.
     """
 
     folder: PartyFolder
@@ -64,6 +65,7 @@ class Participation:
     member: Member
     gate: EgressGate
     conditions: str
+    notices: tuple[str, ...] = ()
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -101,7 +103,7 @@ class Participation:
     async def fetch(self, client: FederationClient) -> RunFolder:
         """Keep the model and what every peer published; return the finished folder."""
         kept = RunFolder(self.folder.runs / self.plan.run)
-        kept.save_model(self.member.model_arrays(), self.table.user_ids)
+        kept.save_model(self.member.model_arrays(), self.table.user_ids, self.items.view.items)
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
         for peer in self.plan.roster:
             if peer == client.party:
@@ -140,7 +142,17 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
     ledger = LedgerFile(folder.ledger)
     check_not_repeated(plan, conditions, ledger.records())
     gate = EgressGate(plan, policy, ledger)
-    return Participation(folder, plan, seat.items, seat.table, seat.offered, seat.member, gate, conditions)
+    return Participation(
+        folder,
+        plan,
+        seat.items,
+        seat.table,
+        seat.offered,
+        seat.member,
+        gate,
+        conditions,
+        seat.notices,
+    )
 
 
 def _parse_plan(document: bytes, run: str, party: str) -> Plan:

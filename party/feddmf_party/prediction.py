@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,40 +10,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.class_probabilities import class_probabilities
 from feddmf.combining import combine, measured_skills, weigh
-from feddmf.errors import CatalogueError, DataError, InputError
+from feddmf.errors import DataError, InputError
 from feddmf.files import read_text
+from feddmf.history_scoring import HistoryScorer
+from feddmf.new_users import scorer_of_new_users
 from feddmf.scoring import SCORE_KINDS, Scorer, scorer_for
+from feddmf.user_attributes import column_of
+from feddmf_party.data.loader import PartyTable
+from feddmf_party.offered import Attribute, Offered
 from feddmf_party.run_folder import PeerItems, RunFolder
 
-__all__ = ["Attribute", "Block", "Predictor", "read_users"]
+__all__ = ["Block", "Predictor", "read_users"]
 
 # Rows of output made at once when many users are scored for many attributes.
 _BLOCK_CELLS = 1 << 20
 _RUN_AGAIN = "a file was changed or is of another run; take part in a run again"
-
-# A peer, and the row of what it published.
-_Place = tuple[PeerItems, int]
-# Owners, the places of the attributes that these have in common, and each owner's vectors, [places, dim].
-_Group = tuple[tuple[str, ...], list[int], list[npt.NDArray[np.floating]]]
-
-
-@dataclass(frozen=True, eq=False)
-class Attribute:
-    """An attribute that can be asked for: who published it, under which label, with which vectors.
-
-    owners: the peers whose scores make the answer, in order; vectors: what each of these published, [dim].
-    """
-
-    key: str
-    label: str
-    owners: tuple[str, ...]
-    vectors: tuple[npt.NDArray[np.floating], ...]
-
-    @property
-    def owner(self) -> str:
-        """The owners in one text."""
-        return ", ".join(self.owners)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,33 +43,32 @@ class Block:
 
 
 class Predictor:
-    """Scores the users of one finished run."""
+    """Scores the users of one finished run, or users who came after it.
 
-    def __init__(self, folder: RunFolder) -> None:
+    newcomers: a table of such users, with the items of the run; only a history tower scores them.
+    """
+
+    def __init__(self, folder: RunFolder, newcomers: PartyTable | None = None) -> None:
         self.run = folder.path.name
         protocol = folder.protocol()
-        arrays = _load_model(folder, protocol)
-        self._scorer = _make_scorer(folder, protocol, arrays)
+        self.arrays = _load_model(folder, protocol)
+        self._scorer = _make_scorer(folder, protocol, self.arrays)
         self.score_kind = SCORE_KINDS[protocol]
         self._user_ids = folder.load_user_ids()
-        self._peers = folder.load_peers()
-        self._places = _places(self._peers)
         if self.users != self._scorer.users:
             raise InputError(
                 f"{folder.path} has {self.users} users and {self._scorer.users} user vectors", hint=_RUN_AGAIN
             )
-        parties = [peer.party for peer in self._peers]
-        self._weights = dict(zip(parties, weigh(measured_skills(arrays, parties)), strict=True))
+        if newcomers is not None:
+            self._scorer = _scorer_of(folder, self._scorer, self.arrays, newcomers)
+            self._user_ids = np.asarray(newcomers.user_ids, dtype=object)
+        peers = folder.load_peers()
+        parties = [peer.party for peer in peers]
         lengths = {party: self._scorer.vector_length(party) for party in parties}
-        self._strangers = {party for party, length in lengths.items() if length is None}
-        for peer in self._peers:
-            length = lengths[peer.party]
-            if length is not None and peer.vectors.shape[1] != length:
-                raise InputError(
-                    f"{peer.party}'s vectors in {folder.path} have {peer.vectors.shape[1]} numbers, "
-                    f"the model takes {length}",
-                    hint=_RUN_AGAIN,
-                )
+        _check_lengths(folder, peers, lengths)
+        self.weights = dict(zip(parties, weigh(measured_skills(self.arrays, parties)), strict=True))
+        strangers = {party for party, length in lengths.items() if length is None}
+        self.offered = Offered(self.run, peers, strangers)
 
     @property
     def users(self) -> int:
@@ -95,33 +76,12 @@ class Predictor:
         return len(self._user_ids)
 
     def attributes(self) -> tuple[Attribute, ...]:
-        """Return everything that peers published and the model can score, by first owner and key."""
-        known = (self._known(places) for places in self._places.values())
-        return tuple(_attribute(places) for places in known if places)
+        """Return everything that peers published and that can be asked for, by first owner and key."""
+        return self.offered.all()
 
     def attribute(self, key: str, *, owner: str | None = None) -> Attribute:
-        """Return one attribute, of all its owners or of the one named.
-
-        CatalogueError where nobody (or not `owner`) published it, InputError where only peers did whose
-        items the model cannot score.
-        """
-        found = [place for place in self._places.get(key, ()) if owner in {None, place[0].party}]
-        known = self._known(found)
-        if known:
-            return _attribute(known)
-        if found:
-            stranger = found[0][0].party
-            raise InputError(
-                f"this party shared no item with {stranger} in run {self.run}, "
-                f"so the run says nothing of what its users are to {stranger}'s attributes",
-                hint="publish a catalogue in which the two share items, or run another protocol",
-            )
-        others = [other for peer in self._peers if owner in {None, peer.party} for other in peer.keys]
-        near = difflib.get_close_matches(key, others, n=1)
-        raise CatalogueError(
-            f"{owner or 'no peer'} published {'no' if owner else 'an'} attribute {key!r} in run {self.run}",
-            hint=f"did you mean {near[0]!r}?" if near else "list them: feddmf attributes list",
-        )
+        """Return one attribute; see `Offered.find`."""
+        return self.offered.find(key, owner=owner)
 
     def predict(self, attributes: Sequence[Attribute], users: Sequence[str] | None = None) -> Iterator[Block]:
         """Yield scores block by block, for all users or the named ones, in their order.
@@ -131,33 +91,58 @@ class Predictor:
         if not attributes:
             raise InputError("no attribute is named", hint="list them: feddmf attributes list")
         codes = np.arange(self.users) if users is None else self._codes(users)
-        groups = _by_owners(attributes)
+        groups = _groups(attributes)
         step = max(1, _BLOCK_CELLS // sum(len(attribute.owners) for attribute in attributes))
         for start in range(0, len(codes), step):
             block = codes[start : start + step]
             probabilities = np.empty((len(block), len(attributes)), dtype=np.float32)
             disagreement = np.zeros_like(probabilities)
-            for owners, places, vectors in groups:
-                scores = [self._scorer.score(block, *each) for each in zip(owners, vectors, strict=True)]
-                if len(owners) == 1:
-                    probabilities[:, places] = scores[0]
-                    continue
-                weights = np.array([self._weights[owner] for owner in owners])
-                probabilities[:, places], disagreement[:, places] = combine(np.stack(scores), weights)
+            for places in groups:
+                chosen = [attributes[place] for place in places]
+                if chosen[0].told is not None:
+                    probabilities[:, places] = self._user_attributes(block, chosen)
+                else:
+                    probabilities[:, places], disagreement[:, places] = self._items(block, chosen)
             yield Block(self._user_ids[block], probabilities, disagreement)
 
-    def audience(self, attribute: Attribute, size: int) -> Block:
-        """Return the `size` users most likely to have the attribute, best first; ties by user id."""
+    def audience(self, attribute: Attribute, size: int | None = None, *, above: float | None = None) -> Block:
+        """Return the users most likely to have the attribute, best first; ties by user id.
+
+        size: so many of them; above: only those with a higher score.
+        """
         blocks = list(self.predict([attribute]))
         scores = np.concatenate([block.probabilities for block in blocks])  # [users, 1]
         disagreement = np.concatenate([block.disagreement for block in blocks])
         # User ids are sorted, so a stable sort breaks ties by id.
         order = np.argsort(-scores[:, 0], kind="stable")[:size]
+        if above is not None:
+            order = order[scores[order, 0] > above]
         return Block(self._user_ids[order], scores[order], disagreement[order])
 
-    def _known(self, places: Sequence[_Place]) -> list[_Place]:
-        """Return the places at peers whose items the model can score."""
-        return [place for place in places if place[0].party not in self._strangers]
+    def _items(
+        self, users: npt.NDArray[np.int64], chosen: Sequence[Attribute]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return scores of items of the same owners and the owners' disagreement, [users, chosen]."""
+        owners = chosen[0].owners
+        vectors = [np.stack(of) for of in zip(*(each.vectors for each in chosen), strict=True)]
+        scores = [self._scorer.score(users, *each) for each in zip(owners, vectors, strict=True)]
+        if len(owners) == 1:
+            return scores[0], np.zeros_like(scores[0])
+        return combine(np.stack(scores), np.array([self.weights[owner] for owner in owners]))
+
+    def _user_attributes(
+        self, users: npt.NDArray[np.int64], chosen: Sequence[Attribute]
+    ) -> npt.NDArray[np.float32]:
+        """Return probabilities of one owner's user attributes, [users, chosen]; classes of a column agree."""
+        scorer = self._scorer
+        if not isinstance(scorer, HistoryScorer):
+            raise InputError("a user attribute in a run without histories", hint=_RUN_AGAIN)
+        classes = {each.key: each for one in chosen for each in self.offered.classes(one)}
+        vectors = np.stack([each.vectors[0] for each in classes.values()])
+        probabilities = scorer.score_user_attributes(users, chosen[0].owners[0], vectors)
+        agreed = class_probabilities(probabilities, [column_of(key) for key in classes])
+        place = {key: at for at, key in enumerate(classes)}
+        return agreed[:, [place[each.key] for each in chosen]]
 
     def _codes(self, users: Sequence[str]) -> npt.NDArray[np.int64]:
         index = {user: code for code, user in enumerate(self._user_ids)}
@@ -165,7 +150,7 @@ class Predictor:
             if user not in index:
                 raise DataError(
                     f"user {user!r} was not in this party's tables when run {self.run} was trained",
-                    hint="leave the user out, or take part in a new run",
+                    hint="leave the user out, or score the user's items: --interactions FILE",
                 )
         return np.array([index[user] for user in users], dtype=np.int64)
 
@@ -196,35 +181,35 @@ def _make_scorer(folder: RunFolder, protocol: str, arrays: Mapping[str, npt.NDAr
         raise InputError(f"the model in {folder.path} has no array {error}", hint=_RUN_AGAIN) from error
 
 
-def _places(peers: Sequence[PeerItems]) -> dict[str, list[_Place]]:
-    """Return key -> where it stands at each peer that published it."""
-    places: dict[str, list[_Place]] = {}
-    for peer in peers:
-        for row, key in enumerate(peer.keys):
-            places.setdefault(key, []).append((peer, row))
-    return places
-
-
-def _by_owners(attributes: Sequence[Attribute]) -> list[_Group]:
-    """Return the attributes in groups of the same owners."""
-    places: dict[tuple[str, ...], list[int]] = {}
-    for place, attribute in enumerate(attributes):
-        places.setdefault(attribute.owners, []).append(place)
-    return [
-        (
-            owners,
-            each,
-            [np.stack(of) for of in zip(*(attributes[place].vectors for place in each), strict=True)],
+def _scorer_of(
+    folder: RunFolder, scorer: Scorer, arrays: Mapping[str, npt.NDArray[Any]], newcomers: PartyTable
+) -> HistoryScorer:
+    if not isinstance(scorer, HistoryScorer):
+        raise InputError(
+            f"run {folder.path.name} has a vector for each of its own users and nothing for others: only a "
+            "history tower scores users that it has not seen",
+            hint='ask a run with protocol = "feddmf" and recipe = "default"',
         )
-        for owners, each in places.items()
-    ]
+    try:
+        return scorer_of_new_users(arrays, newcomers.interactions)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"the model in {folder.path} does not fit: {error}", hint=_RUN_AGAIN) from error
 
 
-def _attribute(places: Sequence[_Place]) -> Attribute:
-    first, row = places[0]
-    return Attribute(
-        key=first.keys[row],
-        label=first.labels[row],
-        owners=tuple(peer.party for peer, _ in places),
-        vectors=tuple(peer.vectors[at] for peer, at in places),
-    )
+def _check_lengths(folder: RunFolder, peers: Sequence[PeerItems], lengths: Mapping[str, int | None]) -> None:
+    for peer in peers:
+        length = lengths[peer.party]
+        if length is not None and peer.vectors.shape[1] != length:
+            raise InputError(
+                f"{peer.party}'s vectors in {folder.path} have {peer.vectors.shape[1]} numbers, "
+                f"the model takes {length}",
+                hint=_RUN_AGAIN,
+            )
+
+
+def _groups(attributes: Sequence[Attribute]) -> list[list[int]]:
+    """Return the places of attributes of the same owners and kind."""
+    places: dict[tuple[tuple[str, ...], str], list[int]] = {}
+    for place, attribute in enumerate(attributes):
+        places.setdefault((attribute.owners, attribute.kind), []).append(place)
+    return list(places.values())

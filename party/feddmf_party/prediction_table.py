@@ -11,9 +11,11 @@ from typing import Any
 from feddmf.errors import InputError
 from feddmf.files import replacing
 from feddmf_party.data.arrow import pa, parquet
-from feddmf_party.prediction import Attribute, Block
+from feddmf_party.answering import Backing
+from feddmf_party.offered import Attribute
+from feddmf_party.prediction import Block
 
-__all__ = ["prediction_columns", "prediction_rows", "score_column", "write_predictions"]
+__all__ = ["answers_of", "prediction_columns", "prediction_rows", "score_column", "write_predictions"]
 
 _PRIVATE = 0o600
 _SCORE_KIND = "feddmf.score_kind"
@@ -38,12 +40,36 @@ def prediction_rows(block: Block, attributes: Sequence[Attribute]) -> list[tuple
     ]
 
 
+def answers_of(block: Block, backings: Sequence[Backing], score_kind: str) -> list[dict[str, Any]]:
+    """Return a block as rows for programs, users outermost, with what each score comes to.
+
+    above_threshold: None where no threshold was chosen; disagreement: None where there is one owner.
+    """
+    columns = (*prediction_columns(score_kind), "above_threshold", "disagreement")
+    chosen = [(each.attribute, each.threshold) for each in backings]
+    return [
+        dict(
+            zip(
+                columns,
+                (
+                    *(user, attribute.key, attribute.owner, float(score)),
+                    None if threshold is None else bool(score > threshold),
+                    float(apart) if len(attribute.owners) > 1 else None,
+                ),
+                strict=True,
+            )
+        )
+        for user, scores, aparts in zip(block.users, block.probabilities, block.disagreement, strict=True)
+        for (attribute, threshold), score, apart in zip(chosen, scores, aparts, strict=True)
+    ]
+
+
 def write_predictions(
-    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], *, run: str, score_kind: str
+    path: Path, blocks: Iterator[Block], attributes: Sequence[Attribute], *, metadata: Mapping[str, str]
 ) -> int:
     """Stream predictions to `path` (.csv or .parquet), whole or not at all; return the number of rows.
 
-    A Parquet file says in its metadata which run they are of, and what its scores are.
+    metadata: what a Parquet file says of them beside; `feddmf.score_kind` says what the scores are.
     InputError for another suffix, LocalResourceError where the disk refuses.
     """
     write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
@@ -51,7 +77,6 @@ def write_predictions(
         raise InputError(f"cannot tell the format of {path}", hint="name a .csv or .parquet file")
     # An unknown user shows with the first block: before any folder is made.
     first = list(itertools.islice(blocks, 1))
-    metadata = {"feddmf.run": run, _SCORE_KIND: score_kind}
     with replacing(path, mode=_PRIVATE) as beside:
         return write(beside, itertools.chain(first, blocks), attributes, metadata)
 

@@ -15,25 +15,43 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from feddmf.catalogue.view import ViewItem
 from feddmf.errors import InputError
 from feddmf.files import explain_os_error, read_bytes, replacing, write_bytes, write_text
 from feddmf.payload import Payload
+from feddmf.protocols.feddmf import QUALITY_COLUMNS
 from feddmf_party.data.arrow import ArrowError, pa, parquet
 
-__all__ = ["PeerItems", "RunFolder", "latest_run"]
+__all__ = ["OwnItems", "PeerItems", "RunFolder", "latest_run"]
 
 _PRIVATE = 0o600
 _RUN_AGAIN = "the file was cut or changed; take part in a run again"
+_ITEM_COLUMNS = ("key", "label", "local_id")
 
 
 @dataclass(frozen=True, eq=False)
 class PeerItems:
-    """What one peer published: keys, labels, and vectors, float32 or float64 [items, dim]."""
+    """What one peer published: keys, labels, and vectors, float32 or float64 [items, dim].
+
+    quality: what it says of each, float32 [items, 3]: 1 for a user attribute or 0, its ROC-AUC by the peer's
+    own cross-validation (0 where the peer had too few users to fit it), the standard error of that. None
+    for runs in which nothing of it is told.
+    """
 
     party: str
     keys: tuple[str, ...]
     labels: tuple[str, ...]
     vectors: npt.NDArray[np.floating]
+    quality: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class OwnItems:
+    """The party's items in the order of their codes, by the catalogue of the run."""
+
+    keys: tuple[str, ...]
+    labels: tuple[str, ...]
+    local_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,11 +72,17 @@ class RunFolder:
             if self.path.exists():
                 shutil.rmtree(self.path)
 
-    def save_model(self, arrays: Mapping[str, npt.NDArray[Any]], user_ids: Sequence[str]) -> None:
-        """Write the model's arrays and the user id of each row of the user vectors."""
+    def save_model(
+        self,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        user_ids: Sequence[str],
+        items: Sequence[ViewItem] = (),
+    ) -> None:
+        """Write the model's arrays, the user id of each user code and the item of each item code."""
         write_bytes(self.path / "model.safetensors", _dump(arrays), mode=_PRIVATE)
-        with replacing(self.path / "users.parquet", mode=_PRIVATE) as beside:
-            parquet.write_table(pa.table({"user": pa.array(user_ids, pa.string())}), beside)
+        self._write_table("users.parquet", {"user": user_ids})
+        names = {name: [getattr(item, name) for item in items] for name in _ITEM_COLUMNS}
+        self._write_table("items.parquet", names)
 
     def load_model(self) -> dict[str, npt.NDArray[Any]]:
         """Read the model's arrays by name, as they were saved."""
@@ -66,13 +90,14 @@ class RunFolder:
 
     def load_user_ids(self) -> npt.NDArray[np.object_]:
         """Read the user id of each user code, [users]."""
-        path = self.path / "users.parquet"
-        try:
-            column = parquet.read_table(path).column("user")
-        except (OSError, ArrowError, KeyError) as error:
-            raise InputError(f"cannot read {path}: {error}", hint=_RUN_AGAIN) from error
-        ids: npt.NDArray[np.object_] = np.asarray(column.to_pylist(), dtype=object)
+        (column,) = self._read_table("users.parquet", ("user",))
+        ids: npt.NDArray[np.object_] = np.asarray(column, dtype=object)
         return ids
+
+    def load_items(self) -> OwnItems:
+        """Read the party's items by code."""
+        keys, labels, local_ids = self._read_table("items.parquet", _ITEM_COLUMNS)
+        return OwnItems(keys, labels, local_ids)
 
     def save_peer(
         self, party: str, items: Sequence[tuple[str, str]], payload: Payload, *, own: Container[str] = ()
@@ -115,16 +140,35 @@ class RunFolder:
             path = self.path / "run.json"
             raise InputError(f"{path} does not say which protocol the run had", hint=_RUN_AGAIN) from error
 
+    def _write_table(self, name: str, columns: Mapping[str, Sequence[str]]) -> None:
+        with replacing(self.path / name, mode=_PRIVATE) as beside:
+            arrays = {column: pa.array(texts, pa.string()) for column, texts in columns.items()}
+            parquet.write_table(pa.table(arrays), beside)
+
+    def _read_table(self, name: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
+        path = self.path / name
+        try:
+            read = parquet.read_table(path)
+            return [tuple(read.column(column).to_pylist()) for column in columns]
+        except (OSError, ArrowError, KeyError) as error:
+            raise InputError(f"cannot read {path}: {error}", hint=_RUN_AGAIN) from error
+
     def _load_peer(self, path: Path) -> PeerItems:
         items = _read_json(path, what="a peer's items")
-        vectors = _load(path.with_suffix(".safetensors")).get("vectors")
+        arrays = _load(path.with_suffix(".safetensors"))
+        vectors, quality = arrays.get("vectors"), arrays.get("quality")
         try:
             keys, labels = tuple(key for key, _ in items), tuple(label for _, label in items)
         except (TypeError, ValueError) as error:
             raise InputError(f"{path} does not list (key, label) pairs", hint=_RUN_AGAIN) from error
         if vectors is None or vectors.ndim != 2 or len(vectors) != len(keys):  # noqa: PLR2004  (a matrix)
             raise InputError(f"{path} lists {len(keys)} items; the vectors are not theirs", hint=_RUN_AGAIN)
-        return PeerItems(path.stem, keys, labels, vectors)
+        if quality is not None and quality.shape != (len(keys), QUALITY_COLUMNS):
+            raise InputError(
+                f"{path} lists {len(keys)} items; what is said of their quality is not of them",
+                hint=_RUN_AGAIN,
+            )
+        return PeerItems(path.stem, keys, labels, vectors, quality)
 
 
 def latest_run(runs: Path, run: str | None = None) -> RunFolder:

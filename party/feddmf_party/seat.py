@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from feddmf.errors import InputError
 from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems, Plan
+from feddmf.user_attributes import UserAttributes
 from feddmf_party.data.loader import PartyTable, load_interactions
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import check_offer, read_offer
@@ -21,12 +23,16 @@ __all__ = ["Seat", "take_seat"]
 
 @dataclass(frozen=True, eq=False)
 class Seat:
-    """What a party brings to a run; `offered` are the keys that it will publish, sorted."""
+    """What a party brings to a run; `offered` are the keys that it will publish, sorted.
+
+    notices: what the party's own people should know of its offer.
+    """
 
     items: PartyItems
     offered: tuple[str, ...]
     table: PartyTable
     member: Member
+    notices: tuple[str, ...] = ()
 
 
 def take_seat(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy) -> Seat:
@@ -40,7 +46,31 @@ def take_seat(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Poli
     local_ids = [item.local_id for item in view.items]
     table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
     _check_users(table, view.party, policy)
-    return Seat(items, offered, table, member_for(items, table.interactions, offered))
+    attributes = _askable(table, items)
+    member = member_for(items, table.interactions, offered, attributes)
+    notices = tuple(_too_few(table, attributes, items, offered)) if plan.settings.has_history else ()
+    return Seat(items, offered, table, member, notices)
+
+
+def _askable(table: PartyTable, items: PartyItems) -> UserAttributes | None:
+    """Return the user attributes that a peer may ask for; what all sell is an item like all others."""
+    if table.attributes is None:
+        return None
+    # What the run asks is no less than what the policy does, or the party would have declined.
+    least = items.plan.settings.transfer.min_support
+    return table.attributes.among(items.codes(items.askable)).with_min_users(least)
+
+
+def _too_few(
+    table: PartyTable, attributes: UserAttributes | None, items: PartyItems, offered: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield each offered user attribute of which peers will be told nothing, and why."""
+    if attributes is None:
+        return
+    those = attributes.among(items.codes(offered))
+    for place, reason in those.too_few(table.interactions).items():
+        name = items.view.items[int(those.codes[place])].local_id
+        yield f"nothing is told of user attribute {name}: {reason}"
 
 
 def _check_users(table: PartyTable, party: str, policy: Policy) -> None:

@@ -51,14 +51,17 @@ def simulate_folders(
     """Run `settings` over parties' folders (party, policy and offer.toml); keep what each node would keep.
 
     The results lie under `out`/PARTY/runs/simulated, so that `feddmf query --folder out/PARTY` works.
-    After the run `on_notice` is told what people should know of it. InputError where folders are not those
-    of the run's parties, PolicyError naming the party where one would decline.
+    `on_notice` is told what people should know of it. InputError where folders are not those of the run's
+    parties, PolicyError naming the party where one would decline.
     """
     check_folders(settings, folders)
     plan = simulated_plan(settings, catalogue)
     rows = matched_rows(catalogue, plan)
     homes = {party: PartyFolder(folders[party]) for party in plan.roster}
     seats = {party: _seat(plan, catalogue, party, home) for party, home in homes.items()}
+    for party, seat in seats.items():
+        for notice in seat.notices:
+            on_notice(f"{party}: {notice}")
     simulate(plan, rows, {party: seat.member for party, seat in seats.items()}, on_round=on_round)
     for notice in _support_notices(settings, seats):
         on_notice(notice)
@@ -87,7 +90,7 @@ def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, path: Path) -> RunF
     seat, kept = seats[party], RunFolder(path)
     # An earlier simulation may have had other peers.
     kept.clear()
-    kept.save_model(seat.member.model_arrays(), seat.table.user_ids)
+    kept.save_model(seat.member.model_arrays(), seat.table.user_ids, seat.items.view.items)
     for peer, other in seats.items():
         if peer != party:
             labels = [(key, other.items.view.by_key[key].label) for key in other.offered]

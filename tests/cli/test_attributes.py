@@ -46,10 +46,16 @@ def test_all_exclusive_items_are_offered(cli: Cli, home: Path) -> None:
     assert data["offered"] == [f"acme-00{number}" for number in range(6)]
 
 
+def test_all_that_somebody_may_lack_is_offered(cli: Cli, home: Path) -> None:
+    """Of two parties, those that the other does not sell; with all sold by both there is nothing."""
+    data = cli.data("attributes", "offer", "--all", "--folder", home)
+    assert data["offered"] == [f"acme-00{number}" for number in range(6)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["no item is named", "--all-exclusive"]),
+        ([], ["no item is named", "--all-exclusive or --all"]),
         (["acme-00"], ["item 'acme-00' is not in acme's catalogue version 1", "did you mean 'acme-00"]),
         (["zzzzzz"], ["item 'zzzzzz'", "feddmf catalog show"]),
         (["m000"], ["item 'm000' is also sold by bolt", "remove it"]),

@@ -36,8 +36,8 @@ def sales(tmp_path: Path) -> Path:
 def people(tmp_path: Path) -> Path:
     """Return a table of the users' parity and of what each has alone."""
     path = tmp_path / "people.csv"
-    rows = [f"u{user:02},{'odd' if user % 2 else 'even'},{user}" for user in range(40)]
-    path.write_text("\n".join(["who,parity,number", *rows]) + "\n")
+    rows = [f"u{user:02},{'odd' if user % 2 else 'even'},n{user}" for user in range(40)]
+    path.write_text("\n".join(["who,parity,name", *rows]) + "\n")
     return path
 
 
@@ -104,7 +104,7 @@ def test_attributes_come_with_their_reference(cli: Cli, sales: Path, people: Pat
         assert min(figures["roc_auc"], figures["reference_roc_auc"]) > 0.7
     _, out, err = cli.call(*arguments, "--attribute-owner", 1)
     assert "parity=odd" in out
-    assert "left out for want of users on one side: number=0, number=1" in err
+    assert "left out for want of users on one side: name=n0, name=n1" in err
     assert "and 35 more" in err
 
 
@@ -139,6 +139,8 @@ MISTAKES: dict[str, tuple[tuple[object, ...], list[str]]] = {
     "both": (("--dataset", "ml-latest-small"), ["either --dataset or --interactions, not both"]),
     "owner": (("--user-attributes", "x.csv", "--attribute-owner", 3), ["no party 3 among 2"]),
     "attributes": (("--user-attributes", "/nowhere.csv"), ["/nowhere.csv: no such file"]),
+    "bins": (("--user-attributes", "x.csv", "--bins", "age=9,2"), ["--bins age=9,2", "does not ascend"]),
+    "bins of nothing": (("--bins", "age=25"), ["--bins is for --user-attributes"]),
     "out": (("--out", "/"), ["/ cannot be a file"]),
 }
 

@@ -58,7 +58,8 @@ def flat(values: dict[str, object], prefix: str = "") -> set[str]:
     """Return the dotted keys of parsed TOML."""
     found = set()
     for name, value in values.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}"}
+        section = isinstance(value, dict) and name != "bins"  # whose keys are the company's own columns
+        found |= flat(value, f"{prefix}{name}.") if section else {f"{prefix}{name}"}
     return found
 
 

@@ -23,29 +23,43 @@ PROTOCOLS = get_args(RunSettings.model_fields["protocol"].annotation)
 SETTINGS: dict[str, Any] = {
     "model": {"embedding_dim": 4, "hidden_dim": 8},
     "training": {"epochs": 2, "batch_size": 50, "negatives": 2},
-    "alignment": {"syncs_per_epoch": 2, "margin": 0.3, "probe_share": 0.2},
+    "alignment": {"syncs_per_epoch": 2, "margin": 0.3, "probe_share": 0.2, "hidden_share": 0.2},
     "fedavg": {"weighting": "samples"},
     "fcf": {"rank": 3, "rounds": 3, "min_support": 1},
     "transfer": {"rank": 3},
+    "linear_rank": 3,
     "enforcement": {"probe_floor": -1},
 }
+TOWERS = (
+    ("id", "cosine"),
+    ("id", "tie"),
+    ("history", "cosine"),
+    ("history", "tie"),
+    ("history", "once"),
+)
+MASKS = {name: (False, True) if name in MASKABLE else (False,) for name in PROTOCOLS}
 Kill = tuple[str, int]
 Ends = dict[str, dict[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A protocol, in the open or under masks."""
+    """A protocol, in the open or under masks; of feddmf a tower, and how vectors come together."""
 
     protocol: str
-    masks: bool
+    masks: bool = False
+    tower: str = "id"
+    method: str = "cosine"
 
     def __str__(self) -> str:
+        if self.protocol == "feddmf":
+            return f"feddmf-{self.tower}-{self.method}"
         return f"{self.protocol}-masked" if self.masks else self.protocol
 
 
 VARIANTS = [
-    Variant(name, masks) for name in PROTOCOLS for masks in ((False, True) if name in MASKABLE else (False,))
+    *(Variant("feddmf", tower=tower, method=method) for tower, method in TOWERS),
+    *(Variant(name, masks=masks) for name in PROTOCOLS if name != "feddmf" for masks in MASKS[name]),
 ]
 
 
@@ -59,7 +73,9 @@ def make_run(variant: Variant, parties: int, *, overlap: str = "whole") -> Small
         each=4,
         protocol=variant.protocol,
         masks=variant.masks,
-        **SETTINGS,
+        **{name: each for name, each in SETTINGS.items() if name not in {"model", "alignment"}},
+        model={**SETTINGS["model"], "tower": variant.tower},
+        alignment={**SETTINGS["alignment"], "method": variant.method},
     )
 
 

@@ -16,7 +16,7 @@ USERS, DIM, ITEMS = 400, 3, 12
 
 
 def make(seed: int = 0) -> tuple[np.ndarray, np.ndarray, Interactions, np.ndarray]:
-    """Return user vectors, activity, shared items, and labels: by vector, their complement, by item 2, rare."""
+    """Return user vectors, activity, shared items, and labels: two complements, by item 2, rare."""
     draws = np.random.default_rng(seed)
     vectors = draws.normal(size=(USERS, DIM)).astype(np.float32)
     has = draws.random((USERS, ITEMS)) < 0.4

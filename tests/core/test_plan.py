@@ -42,7 +42,7 @@ def test_a_party_finds_its_items() -> None:
     items = PartyItems(plan, CATALOGUE.view("acme"))
     assert plan.roster == ("acme", "bolt")
     assert items.aligned == items.matched == ("b", "c", "d")
-    assert items.exclusive == ("a",)
+    assert items.exclusive == items.askable == ("a",)
     assert items.matched_codes.tolist() == [1, 2, 3]
     assert items.codes(("d", "a")).tolist() == [3, 0]
     assert items.peer_counts.tolist() == [1, 1, 1]
@@ -57,6 +57,7 @@ def test_peers_outside_the_run_do_not_count() -> None:
     """The item that all three sell has two peers in a run of three, and one in a run of two."""
     three = PartyItems(make_plan(CATALOGUE, ("acme", "bolt", "cargo")), CATALOGUE.view("acme"))
     assert three.peer_counts.tolist() == [1, 2, 1]
+    assert three.askable == ("a", "b", "d")
 
 
 def test_the_coordinator_finds_the_same_rows() -> None:

@@ -307,7 +307,7 @@ def test_a_protocol_that_refuses_ends_the_run(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_reply_outside_its_schema_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     """The coordinator holds itself to the schema too."""
-    bad = Payload({"targets": np.zeros((1, 2), np.float32)})
+    bad = Payload({"vectors": np.zeros((1, 2), np.float32)})
     monkeypatch.setattr(FedDMF, "combine", lambda *_: Outcome(None, dict.fromkeys(PARTIES, bad), {}))
     play(lambda table: all_fail(table, PayloadError))
 
@@ -342,4 +342,5 @@ def test_a_defect_reaches_everybody() -> None:
 
 def test_row_counts_are_each_partys_own() -> None:
     """The table checks contributions against the rows that it derived, not against what a party says."""
-    assert RUN.rows.sizes("acme") == {Axis.MATCHED_ITEMS: 3, Axis.ALIGNED_ITEMS: 3}
+    sizes = RUN.rows.sizes("acme")
+    assert (sizes[Axis.MATCHED_ITEMS], sizes[Axis.ALIGNED_ITEMS], sizes[Axis.HIDDEN_ITEMS]) == (3, 3, 0)

@@ -79,6 +79,34 @@ def test_a_low_rank_keeps_most_of_what_the_data_sees(
     assert len(right) >= found.effective
 
 
+def without_itself(x: np.ndarray, outputs: list[int], weight: float) -> np.ndarray:
+    """Return the dense ridge coefficients of columns `outputs` of x on all its other columns."""
+    dense = np.zeros((x.shape[1], len(outputs)))
+    for column, output in enumerate(outputs):
+        others = np.flatnonzero(np.arange(x.shape[1]) != output)
+        dense[others, column] = ridge(x[:, others], x[:, [output]], weight)[:, 0]
+    return dense
+
+
+@pytest.mark.parametrize("users", [30, 6])
+@pytest.mark.parametrize("rank", [20, 2])
+def test_an_item_that_is_matched_too_is_fitted_without_itself(users: int, rank: int) -> None:
+    """In both forms of the solution scores are those of the ridge on the other items, or nearest to it."""
+    x, e, data = tastes(4, users, 8, 3)
+    matched = [6, 1, 4]
+    outputs = np.array([9, 6, 1, 8, 4, 10])
+    dense = np.zeros((8, 6))
+    dense[:, [1, 2, 4]] = without_itself(x, matched, 2.0)
+    dense[:, [0, 3, 5]] = ridge(x, e, 2.0)[:, [1, 0, 2]]
+    found = fit_linear_map(data, np.arange(8), outputs, ridge=2.0, rank=rank)
+    seen = x @ dense
+    values = np.linalg.svd(seen, compute_uv=False)
+    scores = x @ found.contexts @ found.targets.T
+    assert np.linalg.norm(seen - scores) == pytest.approx(np.linalg.norm(values[rank:]), abs=1e-9)
+    truth = np.concatenate([x, e], axis=1)[:, outputs]
+    assert found.loss == pytest.approx(np.square(truth - scores).mean(), rel=1e-9)
+
+
 def test_a_rank_above_what_the_data_carries_leaves_zeros() -> None:
     """Two offered items that the same users have carry one direction; the other columns are zero."""
     data = table(np.array([[1, 0, 1, 1], [1, 1, 1, 1], [0, 1, 0, 0], [1, 0, 0, 0]]))

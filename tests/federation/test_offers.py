@@ -80,7 +80,7 @@ def test_nobody_offers_what_is_not_its_own(tmp_path: Path, key: str) -> None:
                 clear_offer(ledger, view, [key], where="offer.toml")
             assert len(ledger) == 0
             async with connected(federation, "acme") as client:
-                with pytest.raises(InputError, match="not an item of its own alone"):
+                with pytest.raises(InputError, match="not an item of its own"):
                     await client.announce_offer(ClearedOffer(1, (key,), 0))
                 with pytest.raises(InputError, match="catalogue version 7"):
                     await client.announce_offer(ClearedOffer(7, ("acme-000",), 0))

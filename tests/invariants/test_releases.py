@@ -104,7 +104,8 @@ def test_release_kinds_and_dtypes_are_those_of_the_wire() -> None:
 
 def test_no_axis_runs_over_users() -> None:
     """Rows of arrays are single values or items; there is no other axis."""
-    assert {axis.value for axis in Axis} == {"one", "matched_items", "aligned_items", "offered_items"}
+    items = {"matched", "aligned", "offered", "pilot", "pilot_aligned", "hidden", "revealed"}
+    assert {axis.value for axis in Axis} == {"one"} | {f"{name}_items" for name in items}
 
 
 @pytest.mark.parametrize(

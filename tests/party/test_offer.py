@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from feddmf.catalogue.table import Catalogue
 from feddmf.errors import CatalogueError, ConfigError
-from feddmf_party.offer import check_offer, read_offer, write_offer
+from feddmf_party.offer import check_offer, offerable, read_offer, write_offer
 from support.catalogues import keys
 
 VIEW = Catalogue(
@@ -59,6 +59,25 @@ def test_own_items_may_be_offered() -> None:
     """What nobody else sells may be offered."""
     check_offer(["pen"], VIEW, where="offer.toml")
     check_offer([], VIEW, where="offer.toml")
+
+
+def test_what_one_of_several_peers_lacks_may_be_offered() -> None:
+    """bolt and cargo sell lamps both; a mug cargo lacks; delta, who shares nothing, is not known here."""
+    view = Catalogue(
+        version=4,
+        labels=dict.fromkeys(("lamp", "mug", "pen", "cup"), ""),
+        columns={
+            "acme": {"lamp": "1", "mug": "2", "pen": "3"},
+            "bolt": {"lamp": "1", "mug": "2"},
+            "cargo": {"lamp": "1"},
+            "delta": {"cup": "1"},
+        },
+    ).view("acme")
+    assert offerable(view) == ("mug", "pen")
+    check_offer(["mug", "pen"], view, where="offer.toml")
+    with pytest.raises(CatalogueError, match="item 'lamp' is also sold by bolt, cargo") as caught:
+        check_offer(["lamp"], view, where="offer.toml")
+    assert "nobody can ask for it" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,19 @@ import pytest
 from feddmf.errors import CatalogueError, DataError, InputError
 from feddmf.payload import Payload
 from feddmf_party import prediction
+from feddmf_party.folder import PartyFolder
+from feddmf_party.newcomers import load_newcomers
+from feddmf_party.offered import CrossValidated
 from feddmf_party.prediction import Predictor, read_users
 from feddmf_party.run_folder import RunFolder
-from support.finished import finished_run, logit_model
+from support.finished import finished_run, hidden_cells, history_run, logit_model
 
 # Logits are |affinity + vector|: for pen (1) 2, 1, 3, 1; for cup (0) 1, 2, 2, 0.
 USERS = {"ann": 1.0, "bob": -2.0, "cat": 2.0, "dan": 0.0}
 PEERS = {"bolt": {"pen": 1.0, "cup": 0.0}, "cargo": {"pen": -3.0}}
+HIDDEN = hidden_cells(60, 40, skill=1.0)
+
+Peers = dict[str, dict[str, float | tuple[float, float, float]]]
 
 
 @pytest.fixture
@@ -34,9 +40,8 @@ def test_everything_that_peers_published_can_be_asked_for(folder: RunFolder) -> 
     """Attributes are listed by peer, in the order of the publication, with their labels."""
     found = Predictor(folder).attributes()
     assert [(each.owner, each.key, each.label) for each in found] == [
-        ("bolt", "pen", "PEN"),
+        ("bolt, cargo", "pen", "PEN"),
         ("bolt", "cup", "CUP"),
-        ("cargo", "pen", "PEN"),
     ]
 
 
@@ -87,13 +92,71 @@ def test_ties_are_broken_by_user_id(tmp_path: Path) -> None:
     assert block.users.tolist() == sorted(users, key=lambda user: (-users[user], user))
 
 
-def test_an_attribute_of_several_owners_must_be_named_with_one(folder: RunFolder) -> None:
-    """Where two peers published a key the question is refused until an owner is named."""
+def test_several_owners_make_one_answer_unless_one_is_named(folder: RunFolder) -> None:
+    """Where nothing was measured they count alike; how far they are apart stands beside."""
     predictor = Predictor(folder)
-    with pytest.raises(InputError, match="attribute 'pen' has several owners: bolt, cargo") as caught:
-        predictor.attribute("pen")
-    assert "--owner" in caught.value.hint
-    assert predictor.attribute("pen", owner="cargo").vector.tolist() == [-3]
+    pen = predictor.attribute("pen")
+    assert (pen.owners, pen.owner) == (("bolt", "cargo"), "bolt, cargo")
+    (block,) = predictor.predict([pen, predictor.attribute("cup")], ["ann"])
+    bolt, cargo = sigmoid(2, 2)
+    assert block.probabilities[0, 0] == pytest.approx((bolt + cargo) / 2)
+    assert block.disagreement[0].tolist() == pytest.approx([abs(bolt - cargo) / 2, 0])
+    (bob,) = predictor.predict([pen], ["bob"])
+    first, second = sigmoid(1, 5)
+    assert bob.disagreement[0, 0] == pytest.approx((second - first) / 2)
+    alone = predictor.attribute("pen", owner="cargo")
+    assert [vector.tolist() for vector in alone.vectors] == [[-3]]
+
+
+def test_an_owner_found_to_be_no_better_than_chance_does_not_count(tmp_path: Path) -> None:
+    """Peers are weighed by what hidden items say of them."""
+    hidden = {
+        "bolt": hidden_cells(60, 40, skill=1.0),
+        "cargo": hidden_cells(60, 40, skill=-0.5),
+    }
+    peers: Peers = {"bolt": {"pen": 1.0}, "cargo": {"pen": -3.0}}
+    predictor = Predictor(history_run(tmp_path / "r-1", {"ann": 1.0}, peers, hidden))
+    (block,) = predictor.predict([predictor.attribute("pen")])
+    assert block.probabilities.tolist() == [pytest.approx(sigmoid(1))]
+    assert block.disagreement.tolist() == [[0]]
+
+
+def test_classes_of_one_column_agree(tmp_path: Path) -> None:
+    """A user has one country: sums over 1 are scaled down, whether one class is asked for or all."""
+    offered = {"country=FR": (2.0, 0.9, 0.01), "country=DE": (2.0, 0.8, 0.02), "vip=yes": (2.0, 0.7, 0.02)}
+    folder = history_run(tmp_path / "r-1", {"ann": 1.0}, {"bolt": {**offered, "pen": 1.0}}, {"bolt": HIDDEN})
+    predictor = Predictor(folder)
+    chosen = [predictor.attribute(key) for key in ("vip=yes", "pen", "country=FR", "country=DE")]
+    assert [each.kind for each in chosen] == ["user attribute", "item", "user attribute", "user attribute"]
+    assert chosen[2].told == CrossValidated(pytest.approx(0.9), pytest.approx(0.01))
+    (block,) = predictor.predict(chosen)
+    assert block.probabilities[0].tolist() == pytest.approx([*sigmoid(2, 1), 0.5, 0.5])
+    (alone,) = predictor.predict(chosen[2:3])
+    assert alone.probabilities.tolist() == [[0.5]]
+
+
+def test_a_user_attribute_of_too_few_users_cannot_be_asked_for(tmp_path: Path) -> None:
+    """It is not listed, and asked for by name the answer says whose users are too few."""
+    peers: Peers = {"bolt": {"country=FR": (0.0, 0.0, 0.0), "pen": 1.0}}
+    predictor = Predictor(history_run(tmp_path / "r-1", {"ann": 1.0}, peers, {"bolt": HIDDEN}))
+    assert [each.key for each in predictor.attributes()] == ["pen"]
+    with pytest.raises(InputError, match="bolt had too few users with and without attribute 'country=FR'"):
+        predictor.attribute("country=FR")
+
+
+def test_users_who_came_after_the_run_are_scored_by_their_items(tmp_path: Path) -> None:
+    """By their own ids; another model has nothing for them."""
+    (tmp_path / "new.csv").write_text("user,item\nzoe,local own-0\nzoe,local own-1\nabe,local own-1\n")
+    folder = history_run(tmp_path / "r-1", {"ann": 1.0}, {"bolt": {"pen": 1.0}}, {"bolt": HIDDEN})
+    table = load_newcomers(tmp_path / "new.csv", PartyFolder(tmp_path), folder)
+    predictor = Predictor(folder, table)
+    (block,) = predictor.predict(predictor.attributes())
+    assert (predictor.users, block.users.tolist()) == (2, ["abe", "zoe"])
+    logits = [float(np.tanh(1.5 * n / np.sqrt(n + 5))) for n in (1, 2)]
+    assert block.probabilities[:, 0].tolist() == pytest.approx(sigmoid(*logits))
+    other = finished_run(tmp_path / "r-2", USERS, PEERS)
+    with pytest.raises(InputError, match="only a history tower scores users that it has not seen"):
+        Predictor(other, table)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +281,7 @@ def test_factors_in_double_precision_are_scored(tmp_path: Path) -> None:
     (block,) = predictor.predict(predictor.attributes())
     assert block.probabilities.tolist() == [[0.5], [0.25]]
     assert predictor.score_kind == "preference"
-    assert predictor.attributes()[0].vector.dtype == np.float64
+    assert predictor.attributes()[0].vectors[0].dtype == np.float64
 
 
 def test_vectors_of_another_length_are_refused_by_owner(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from feddmf.catalogue.view import ViewItem
 from feddmf.errors import InputError, LocalResourceError
 from feddmf.payload import Payload
-from feddmf_party.run_folder import RunFolder, latest_run
+from feddmf_party.run_folder import OwnItems, RunFolder, latest_run
 from support.finished import finished_run, keep_peer, logit_model
 
 USERS = {"ann": 1.0, "bob": -2.0, "müller": 0.5}
@@ -39,6 +40,28 @@ def test_a_run_comes_back_as_it_was_kept(folder: RunFolder) -> None:
     assert (bolt.party, bolt.keys, bolt.labels) == ("bolt", ("pen", "cup"), ("PEN", "CUP"))
     assert bolt.vectors.tolist() == [[1], [2]]
     assert (cargo.party, cargo.keys, cargo.vectors.shape) == ("cargo", (), (0, 1))
+    assert bolt.quality is None
+
+
+def test_items_come_back_in_the_order_of_their_codes(tmp_path: Path) -> None:
+    """With key, label and the party's own id."""
+    folder = RunFolder(tmp_path)
+    items = [ViewItem(key=key, label=key.upper(), local_id=f"n-{key}", peers=()) for key in ("b", "a")]
+    folder.save_model(logit_model([1.0]), ["ann"], items)
+    assert folder.load_items() == OwnItems(("b", "a"), ("B", "A"), ("n-b", "n-a"))
+
+
+def test_what_a_peer_says_of_its_attributes_is_kept(tmp_path: Path) -> None:
+    """Of the rows that the party lacks; an array of another shape is refused."""
+    folder, items = RunFolder(tmp_path), [("x", ""), ("mine", ""), ("y", "")]
+    vectors, quality = np.eye(3, dtype=np.float32), np.arange(9, dtype=np.float32).reshape(3, 3)
+    folder.save_peer("bolt", items, Payload({"vectors": vectors, "quality": quality}), own={"mine"})
+    kept = folder.load_peers()[0].quality
+    assert kept is not None
+    assert kept.tolist() == [[0, 1, 2], [6, 7, 8]]
+    folder.save_peer("bolt", items, Payload({"vectors": vectors, "quality": quality[:, :2]}))
+    with pytest.raises(InputError, match=r"bolt\.json lists 3 items; what is said of their quality"):
+        folder.load_peers()
 
 
 def test_arrays_are_kept_as_they_are_seen(tmp_path: Path) -> None:
@@ -64,7 +87,7 @@ def test_numbers_keep_their_precision(tmp_path: Path, dtype: type[np.floating]) 
 
 def test_what_is_about_users_is_private(folder: RunFolder) -> None:
     """Model and user ids can be read by their owner only."""
-    for name in ("model.safetensors", "users.parquet"):
+    for name in ("model.safetensors", "users.parquet", "items.parquet"):
         assert stat.S_IMODE((folder.path / name).stat().st_mode) == 0o600
 
 
@@ -97,6 +120,7 @@ def test_rounds_are_added_line_by_line(tmp_path: Path) -> None:
         ("model.safetensors", b"", "cannot read .*model"),
         ("model.safetensors", b"\xff" * 100, "cannot read .*model"),
         ("users.parquet", b"PAR1", "cannot read .*users"),
+        ("items.parquet", b"PAR1", "cannot read .*items"),
         ("peers/bolt.safetensors", b"x", "cannot read .*bolt"),
         ("peers/bolt.json", b"[", "cannot read a peer's items .*bolt"),
         ("peers/bolt.json", b"\xff", "cannot read a peer's items .*bolt"),
@@ -113,6 +137,7 @@ def test_a_file_that_was_changed_is_named(folder: RunFolder, name: str, content:
     loads = {
         "model.safetensors": folder.load_model,
         "users.parquet": folder.load_user_ids,
+        "items.parquet": folder.load_items,
         "run.json": folder.summary,
     }
     with pytest.raises(InputError, match=message) as caught:

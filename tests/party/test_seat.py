@@ -1,4 +1,4 @@
-"""A party's seat: a party of few users takes none, whatever the protocol."""
+"""A party's seat: a party of few users takes none; user attributes reach the member, rare ones are said."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from feddmf.catalogue.table import Catalogue
 from feddmf.errors import InputError
 from feddmf.payload import ReleaseKind
+from feddmf.protocols.registry import protocol_for
 from feddmf_party.folder import PartyFolder
 from feddmf_party.policy import Policy
 from feddmf_party.seat import Seat, take_seat
@@ -59,3 +61,65 @@ def test_users_without_an_item_of_the_catalogue_do_not_count(tmp_path: Path) -> 
     with pytest.raises(InputError, match="acme has 6 users with an item of the catalogue"):
         take_seat(small.plan, view, folder, Policy(min_users=7))
     assert take_seat(small.plan, view, folder, Policy(min_users=6)).table.interactions.users == 15
+
+
+def with_countries(path: Path, **sections: Any) -> tuple[SmallRun, PartyFolder]:
+    """Give acme 40 users, 30 of them French and 4 Peruvian; it offers both countries and three products."""
+    plain = small_run(2, shared=8, own=5)
+    columns = {**plain.catalogue.columns}
+    columns["acme"] = {**columns["acme"], "acme-000": "country=France", "acme-001": "country=Peru"}
+    catalogue = Catalogue(version=1, labels=plain.catalogue.labels, columns=columns)
+    small = small_run(2, catalogue=catalogue, **{"recipe": "default", **sections})
+    equip(path, small, "acme")
+    sales = (path / "interactions.csv").read_text().splitlines()
+    (path / "interactions.csv").write_text("\n".join(row for row in sales if "country=" not in row) + "\n")
+    (path / "party.toml").write_text(
+        '[data]\npath = "interactions.csv"\n\n[attributes]\npath = "people.csv"\ncolumns = ["country"]\n'
+        'unknown_items = "skip"\n'
+    )
+    countries = ["France"] * 30 + ["Peru"] * 4 + ["Malta"] * 6
+    rows = [f"u{user:03},{country}" for user, country in enumerate(countries)]
+    (path / "people.csv").write_text("\n".join(["user,country", *rows]) + "\n")
+    return small, PartyFolder(path)
+
+
+def test_who_offers_a_rare_user_attribute_is_told_that_nothing_is_told_of_it(tmp_path: Path) -> None:
+    """With the number of users behind it; a run may ask for more of them."""
+    policy = Policy(release_kinds=tuple(ReleaseKind))
+    small, folder = with_countries(tmp_path)
+    seat = take_seat(small.plan, small.catalogue.view("acme"), folder, policy)
+    told = "nothing is told of user attribute country="
+    assert seat.notices == (f"{told}Peru: 4 users have it and 36 lack it; 10 of each are needed",)
+    small, folder = with_countries(tmp_path, transfer={"min_support": 11})
+    strict = take_seat(small.plan, small.catalogue.view("acme"), folder, policy)
+    assert strict.notices == (
+        f"{told}France: 30 users have it and 10 lack it; 11 of each are needed",
+        f"{told}Peru: 4 users have it and 36 lack it; 11 of each are needed",
+    )
+
+
+def test_user_attributes_are_in_nothing_that_a_history_model_trains_on(tmp_path: Path) -> None:
+    """Whoever is French: what the member sends first is the same."""
+    small, folder = with_countries(tmp_path, training={"epochs": 1})
+    first = []
+    for country in ("France", "Peru"):
+        table = (tmp_path / "people.csv").read_text()
+        (tmp_path / "people.csv").write_text(table.replace("u000,France", f"u000,{country}"))
+        taken = take_seat(
+            small.plan, small.catalogue.view("acme"), folder, Policy(release_kinds=tuple(ReleaseKind))
+        )
+        phase = protocol_for("feddmf").phases(small.plan)[0]
+        first.append(taken.member.contribute(phase.name, 0, None).sha256())
+    assert first[0] == first[1]
+
+
+def test_a_model_of_user_ids_trains_on_them_as_on_all_items(tmp_path: Path) -> None:
+    """There they are items, rare or not, and nothing is said of them."""
+    small, folder = with_countries(tmp_path, recipe="embedding", training={"epochs": 1})
+    seat = take_seat(
+        small.plan, small.catalogue.view("acme"), folder, Policy(release_kinds=tuple(ReleaseKind))
+    )
+    assert seat.notices == ()
+    assert seat.table.attributes is not None
+    counts = dict(zip(small.items["acme"].view.keys, seat.table.interactions.item_counts(), strict=True))
+    assert (counts["acme-000"], counts["acme-001"]) == (30, 4)

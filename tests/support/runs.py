@@ -56,8 +56,8 @@ class SmallRun:
 
 
 def run_settings(parties: tuple[str, ...], **sections: Any) -> RunSettings:
-    """Return run settings with `sections` as a run file gives them."""
-    base = {"name": "small", "purpose": "a test", "parties": parties}
+    """Return run settings with `sections` as a run file gives them; the recipe is "embedding" unless given."""
+    base = {"name": "small", "purpose": "a test", "parties": parties, "recipe": "embedding"}
     return RunSettings.model_validate({**base, **sections})
 
 

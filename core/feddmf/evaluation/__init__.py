@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from feddmf.evaluation.baselines import popularity, popularity_x_activity, random_scores
+from feddmf.evaluation.calibration import (
+    brier_skill,
+    calibration_error,
+    reliability_bins,
+    top_decile,
+    top_decile_calibration_error,
+)
 from feddmf.evaluation.metrics import (
     average_precision,
     f1_at,
@@ -20,6 +27,8 @@ __all__ = [
     "METRICS",
     "TopK",
     "average_precision",
+    "brier_skill",
+    "calibration_error",
     "evaluate",
     "evaluate_all",
     "f1_at",
@@ -32,7 +41,10 @@ __all__ = [
     "precision_at",
     "random_scores",
     "recall_at",
+    "reliability_bins",
     "roc_auc",
     "threshold_best",
+    "top_decile",
+    "top_decile_calibration_error",
     "user_roc_auc",
 ]

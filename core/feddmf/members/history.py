@@ -121,6 +121,7 @@ class HistoryMember:
             "activity": _activity(self._data),
             "contexts": self._stage.model.contexts.detach().numpy(),
             "constant": self._stage.model.constant.detach().numpy(),
+            "products": np.flatnonzero(self._is_product),
         }
         for peer, maps in self._peer_maps(self._received, self._stage).items():
             placed = maps.place(self._data, vectors)

@@ -54,7 +54,10 @@ class TransferMember:
         return Payload({"vectors": self._targets})
 
     def figures(self) -> Mapping[str, float]:
-        """Return the fit's loss and ridge, the rank that its data carries, and how many offered it leaves out."""
+        """Return the fit's loss and ridge, the rank that its data carries, and how many items it leaves out.
+
+        All of it is 0 before the fit, and the last counts offered items without support.
+        """
         below = int(np.count_nonzero(~self._supported[self._offered]))
         fit = {"loss": self._loss, "ridge": self._ridge, "rank": self._effective}
         return {**fit, "below_support": below}

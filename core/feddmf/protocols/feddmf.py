@@ -56,11 +56,12 @@ QUALITY_COLUMNS = 3
 
 @dataclass(frozen=True, eq=False)
 class FedDMFState:
-    """What the coordinator remembers between rounds."""
+    """What the coordinator remembers between rounds; training: the last one of PILOT and ALIGN, if any."""
 
     plan: Plan
     rows: MatchedRows
     following: Following
+    training: str = ""
 
 
 def published_columns(plan: Plan) -> int:
@@ -121,9 +122,10 @@ class FedDMF:
             rows = {party: state.rows.matched(party) for party in contributions}
             replies = side_by_side(contributions, rows, whole=_WHOLE)
             return Outcome(state, replies, {})
-        if phase == ALIGN and number == 0:
+        if phase in {PILOT, ALIGN} and phase != state.training:
             # Another training, from the start.
-            state = replace(state, following=Following(state.plan.settings.enforcement))
+            fresh = Following(state.plan.settings.enforcement)
+            state = replace(state, following=fresh, training=phase)
         return self._aligned(state, phase, number, contributions)
 
     def on_dropout(self, state: FedDMFState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)

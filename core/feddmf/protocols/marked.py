@@ -22,7 +22,7 @@ __all__ = ["Marked", "MarkedEvidence", "draw_mark"]
 Floats = npt.NDArray[np.floating]
 
 # Size of a mark beside that of the vectors which carry it.
-_SIZE = 0.02
+_SIZE = 0.1
 _STANDARD_ERRORS = 2
 
 

@@ -55,6 +55,10 @@ _Attributes = Annotated[
 _Owner = Annotated[
     int, typer.Option("--attribute-owner", min=1, help="Party, from 1, that alone knows the attributes.")
 ]
+_Bins = Annotated[
+    list[str] | None,
+    typer.Option("--bins", help="COLUMN=EDGE,EDGE for a column of numbers there: age=25,40,65; repeatable."),
+]
 _Protocols = Annotated[
     list[str] | None,
     typer.Option(
@@ -102,6 +106,7 @@ def evaluate(
     min_value: _MinValue = None,
     user_attributes: _Attributes = None,
     attribute_owner: _Owner = 2,
+    bins: _Bins = None,
     protocol: _Protocols = None,
     parties: _Parties = 2,
     matched: _Matched = 0.5,
@@ -125,16 +130,19 @@ def evaluate(
     Each is scored on all cells of users x what it does not sell and others do.
     """
     # Only this command needs what trains and measures.
-    from feddmf_party.evaluating.attributes import read_attributes
+    from feddmf_party.evaluating.attribute_table import parse_bins, read_attributes
     from feddmf_party.evaluating.main import Evaluation, SplitOptions, run_evaluation
 
     split = SplitOptions(parties, matched, user_share, item_share, sharing.value, validation_share)
     asked = ",".join(protocol or ["feddmf"])
     names, overrides = _choices(asked, set_, split, seeds, attribute_owner if user_attributes else None)
+    edges = parse_bins(bins or [])
+    if edges and user_attributes is None:
+        raise InputError("--bins is for --user-attributes", hint="leave --bins out, or name the table")
     _check_out(out, inputs=(interactions, user_attributes))
     columns = (user_column, item_column, value_column)
     data = _load(dataset, interactions, data_dir, columns, min_value)
-    known = read_attributes(user_attributes, user_column) if user_attributes else None
+    known = read_attributes(user_attributes, user_column, edges) if user_attributes else None
     evaluation = Evaluation(data, names, seeds, split, overrides, known, attribute_owner)
     with _Progress(len(names) * seeds) as progress:
         found = run_evaluation(evaluation, progress.step)

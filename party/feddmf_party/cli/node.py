@@ -44,6 +44,8 @@ class _Reporter:
             f"{len(part.items.aligned)} aligned items, {len(part.offered)} offered"
         )
         say_notices(part.plan, _own_rows(part.items))
+        for notice in part.notices:
+            say(f"note: {notice}")
         self._progress = RoundProgress(sum(phase.rounds for phase in part.phases))
         self._progress.__enter__()
 

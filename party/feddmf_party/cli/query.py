@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
+from feddmf_party.answering import Backing, back, refuse_untrusted, warnings
 from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.cli.sentences import evidence_lines, expected_lines
+from feddmf_party.cli.written import check_place
 from feddmf_party.folder import PartyFolder
-from feddmf_party.identity import IdentityFiles
-from feddmf_party.prediction import Attribute, Block, Predictor, read_users
-from feddmf_party.prediction_table import (
-    prediction_columns,
-    prediction_rows,
-    score_column,
-    write_predictions,
-)
+from feddmf_party.offered import Attribute
+from feddmf_party.prediction import Block, Predictor, read_users
+from feddmf_party.prediction_table import answers_of, score_column, write_predictions
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 OwnerOption = Annotated[
-    str | None, typer.Option(help="Peer that published the attribute, where several did.")
+    str | None, typer.Option(help="Peer that published the attribute; all who did make one answer.")
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Write here, .csv or .parquet, instead of showing.")
 ]
+AnywayOption = Annotated[
+    bool, typer.Option("--anyway", help="Answer also where the evidence says that it is of no use.")
+]
 
 # More rows than this belong in a file.
 _MOST_SHOWN = 1_000
+_USUAL_SIZE = 20
 # Neighbours in a ranking differ behind the third digit.
 _DIGITS = 4
 
@@ -47,115 +51,173 @@ def predict(
         list[str] | None, typer.Option(help="User id; repeatable.", show_default="all users")
     ] = None,
     users: Annotated[Path | None, typer.Option(help="Text file with one user id a line.")] = None,
+    interactions: Annotated[
+        Path | None,
+        typer.Option(help="Score the users of this table instead, who came after the run: like your own one."),
+    ] = None,
     out: OutOption = None,
     run: RunOption = None,
     owner: OwnerOption = None,
+    anyway: AnywayOption = False,
     folder: FolderOption = Path(),
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Score users (all of them by default) for one attribute or more."""
-    _check_out(out, folder)
-    predictor = Predictor(finished_run(folder, run))
+    check_place(out, folder)
+    kept = finished_run(folder, run)
+    newcomers = None
+    if interactions is not None:
+        # Only this option reads tables.
+        from feddmf_party.newcomers import load_newcomers
+
+        newcomers = load_newcomers(interactions, PartyFolder(folder), kept)
+    predictor = Predictor(kept, newcomers)
     chosen = [predictor.attribute(key, owner=owner) for key in dict.fromkeys(attribute)]
+    backings = [back(predictor, each) for each in chosen]
+    refuse_untrusted(predictor.run, backings, anyway=anyway)
     named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
     blocks = predictor.predict(chosen, named or None)
     if out is not None:
-        _write(out, blocks, chosen, predictor, output)
+        _write(out, blocks, backings, predictor, output)
         return
-    wanted = (len(named) or predictor.users) * len(chosen)
-    if wanted > _MOST_SHOWN:
-        raise InputError(
-            f"{wanted} rows are too many to show", hint="write them to a file with --out FILE.csv"
-        )
-    rows = [row for block in blocks for row in prediction_rows(block, chosen)]
-    columns = prediction_columns(predictor.score_kind)
+    _check_shown((len(named) or predictor.users) * len(chosen))
+    answers = [answer for block in blocks for answer in answers_of(block, backings, predictor.score_kind)]
     data = {
-        "run": predictor.run,
-        "score_kind": predictor.score_kind,
-        "predictions": [dict(zip(columns, row, strict=True)) for row in rows],
+        **_about(predictor),
+        "attributes": [backing.as_dict() for backing in backings],
+        "predictions": answers,
     }
-    shown = (*columns[:-1], predictor.score_kind)
-    title = f"run {predictor.run}"
-    show(data, output, lambda: table(shown, rows, title=title, digits=_DIGITS))
+    columns, rows = _shown(answers, backings, predictor)
+    made = table(columns, rows, title=f"run {predictor.run}", digits=_DIGITS)
+    _show(data, output, made, evidence_lines(backings))
+    _warn(backings)
 
 
 @app.command("audience")
 def audience(
     attribute: Annotated[str, typer.Option("--attribute", help="Key of the attribute.")],
     *,
-    top: Annotated[int, typer.Option("--top", min=1, help="Number of users.")] = 20,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", "--top", min=1, help="Number of users.", show_default=str(_USUAL_SIZE)),
+    ] = None,
+    above: Annotated[
+        float | None, typer.Option(min=0, max=1, help="All users with a higher probability than this.")
+    ] = None,
+    threshold: Annotated[
+        bool, typer.Option("--threshold", help="All users above the threshold that hidden items chose.")
+    ] = False,
     out: OutOption = None,
     run: RunOption = None,
     owner: OwnerOption = None,
+    anyway: AnywayOption = False,
     folder: FolderOption = Path(),
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Rank the users most likely to have an attribute."""
-    _check_out(out, folder)
+    """Rank the users most likely to have an attribute, and say how many of them to expect to have it."""
+    check_place(out, folder)
+    if (size is not None) + (above is not None) + threshold > 1:
+        raise InputError("--size, --above and --threshold are ways to cut one ranking", hint="give one of them")
     predictor = Predictor(finished_run(folder, run))
-    chosen = predictor.attribute(attribute, owner=owner)
-    block = predictor.audience(chosen, top)
+    backing = back(predictor, predictor.attribute(attribute, owner=owner))
+    refuse_untrusted(predictor.run, [backing], anyway=anyway)
+    if threshold:
+        above = _chosen_threshold(backing)
+    wanted = size or (_USUAL_SIZE if above is None else None)
+    block = predictor.audience(backing.attribute, wanted, above=above)
+    expected = backing.expect(block.probabilities[:, 0])
+    told = {"above": above, "expected": None if expected is None else expected.as_dict()}
     if out is not None:
-        _write(out, iter([block]), [chosen], predictor, output)
+        _write(out, iter([block]), [backing], predictor, output, told)
         return
-    rows = [
-        (rank, user, score) for rank, (user, _, _, score) in enumerate(prediction_rows(block, [chosen]), 1)
-    ]
-    columns = ("rank", "user", score_column(predictor.score_kind))
-    data = {
-        "run": predictor.run,
-        "score_kind": predictor.score_kind,
-        "attribute": {"key": chosen.key, "label": chosen.label, "owner": chosen.owner},
-        "users": [dict(zip(columns, row, strict=True)) for row in rows],
-    }
+    _check_shown(len(block.users))
+    chosen = backing.attribute
+    columns, ranked = _ranked(block, chosen, predictor.score_kind)
+    data = {**_about(predictor), "attribute": backing.as_dict(), **told, "users": ranked}
     title = f"{chosen.label or chosen.key} ({chosen.key}, offered by {chosen.owner}), run {predictor.run}"
-    shown = (*columns[:-1], predictor.score_kind)
-    show(data, output, lambda: table(shown, rows, title=title, digits=_DIGITS))
-    if top > predictor.users:
+    made = table(columns, [tuple(each.values()) for each in ranked], title=title, digits=_DIGITS)
+    _show(data, output, made, [*expected_lines(expected, len(block.users)), *evidence_lines([backing])])
+    if size is not None and size > predictor.users:
         say(f"this party has {predictor.users} users in all")
+    _warn([backing])
 
 
-def _check_out(out: Path | None, folder: Path) -> None:
-    """Raise InputError where `out` is a file of the party in `folder`, or of one in a folder above `out`."""
-    if out is None:
-        return
-    # A link would be replaced and not followed: neither it nor what it points to may be the party's.
-    places = (_real(out), _real(out.parent) / out.name)
-    above = (PartyFolder(parent) for parent in out.absolute().parents)
-    for home in (PartyFolder(folder), *(each for each in above if os.access(each.settings_file, os.F_OK))):
-        own = tuple(_real(path) for path in _own_paths(home))
-        if any(place.is_relative_to(path) for place in places for path in own):
-            raise InputError(
-                f"{out} is one of the party's own files, or in one of its own folders",
-                hint="name another file with --out: predictions would be written over what is there",
-            )
+def _about(predictor: Predictor) -> dict[str, Any]:
+    return {"run": predictor.run, "score_kind": predictor.score_kind}
 
 
-def _real(path: Path) -> Path:
-    # Path.resolve raises where links go round in a circle.
-    return Path(os.path.realpath(path))
+def _shown(
+    answers: Sequence[Mapping[str, Any]], backings: Sequence[Backing], predictor: Predictor
+) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Return columns and rows for people: those that say nothing of any attribute are left out."""
+    names = {each: each for each in ("user", "attribute", "owner")}
+    names[score_column(predictor.score_kind)] = predictor.score_kind
+    if any(backing.threshold is not None for backing in backings):
+        names["above_threshold"] = "above"
+    if any(len(backing.attribute.owners) > 1 for backing in backings):
+        names["disagreement"] = "disagreement"
+    return list(names.values()), [tuple(answer[name] for name in names) for answer in answers]
 
 
-def _own_paths(home: PartyFolder) -> Iterator[Path]:
-    """Yield the files and folders of a party that no prediction may be written to."""
-    yield from (home.settings_file, home.policy_file, home.offer_file, home.ledger)
-    yield from (home.runs, home.catalogue, IdentityFiles(home.path).key.parent)
-    # A folder that a simulation left has runs alone.
-    if home.settings_file.is_file():
-        settings = home.settings()
-        yield settings.data.path
-        if settings.attributes is not None:
-            yield settings.attributes.path
+def _ranked(
+    block: Block, attribute: Attribute, score_kind: str
+) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+    """Return the columns for people, and the ranking as rows for all."""
+    several = len(attribute.owners) > 1
+    columns = ("rank", "user", score_kind, *(["disagreement"] if several else []))
+    rows = zip(block.users, block.probabilities[:, 0], block.disagreement[:, 0], strict=True)
+    return columns, [
+        {"rank": rank, "user": user, score_column(score_kind): float(score)}
+        | ({"disagreement": float(apart)} if several else {})
+        for rank, (user, score, apart) in enumerate(rows, 1)
+    ]
+
+
+def _chosen_threshold(backing: Backing) -> float:
+    if backing.threshold is None:
+        raise InputError(
+            f"no threshold was chosen for {backing.attribute.key!r}: hidden items choose those of items, "
+            "where a run has any",
+            hint="cut the ranking yourself: --size N or --above P",
+        )
+    return backing.threshold
+
+
+def _check_shown(rows: int) -> None:
+    if rows > _MOST_SHOWN:
+        raise InputError(
+            f"{rows} rows are too many to show", hint="write them to a file with --out FILE.csv"
+        )
+
+
+def _show(data: Mapping[str, Any], output: OutputFormat, made: Table, lines: Sequence[str]) -> None:
+    """Show the table, and below it what stands behind it."""
+    show(data, output, lambda: made)
+    if output is OutputFormat.TEXT and lines:
+        show(data, output, lambda: "\n".join(lines))
+
+
+def _warn(backings: Sequence[Backing]) -> None:
+    for warning in warnings(backings):
+        say(warning)
 
 
 def _write(
     out: Path,
     blocks: Iterator[Block],
-    attributes: Sequence[Attribute],
+    backings: Sequence[Backing],
     predictor: Predictor,
     output: OutputFormat,
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    run, kind = predictor.run, predictor.score_kind
-    written = write_predictions(out, blocks, attributes, run=run, score_kind=kind)
-    data = {"run": run, "score_kind": kind, "file": str(out), "rows": written}
+    attributes = [backing.as_dict() for backing in backings]
+    metadata = {
+        "feddmf.run": predictor.run,
+        "feddmf.score_kind": predictor.score_kind,
+        "feddmf.attributes": json.dumps(attributes),
+    }
+    asked = [backing.attribute for backing in backings]
+    written = write_predictions(out, blocks, asked, metadata=metadata)
+    data = {**_about(predictor), "file": str(out), "rows": written, "attributes": attributes, **told}
     show(data, output, lambda: f"{written} rows in {out}")
+    _warn(backings)

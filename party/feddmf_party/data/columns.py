@@ -12,7 +12,7 @@ from feddmf.errors import DataError
 from feddmf_party.data.arrow import ArrowError, pa, pc
 from feddmf_party.data.tables import Batch
 
-__all__ = ["EPOCH_SECONDS", "LARGEST_VALUE", "ids", "instants", "numbers", "texts"]
+__all__ = ["EPOCH_SECONDS", "LARGEST_VALUE", "ids", "instants", "numbers", "numbers_or_nan", "texts"]
 
 LARGEST_VALUE = 1e30
 """Values stay within this, so that a sum of a hundred million of them still fits float32."""
@@ -71,17 +71,20 @@ def numbers(batch: Batch, name: str) -> npt.NDArray[np.float64]:
 
     Raises DataError naming file and row for what is no number, and for one outside +-LARGEST_VALUE.
     """
-    column = batch.columns[name]
-    if _is_text(column.type):
-        column = pc.utf8_trim_whitespace(_cast(batch, name, column, pa.large_string()))
-    values: npt.NDArray[np.float64] = _cast(batch, name, column, pa.float64()).to_numpy(zero_copy_only=False)
+    values = _numbers(batch, name, _trimmed(batch, name))
     # Nulls come out as NaN, and NaN fails every comparison.
-    bad = np.flatnonzero(~(np.abs(values) <= LARGEST_VALUE))
-    if bad.size:
-        row = int(bad[0])
-        raise batch.fault(
-            row, name, f"{_shown(batch, name, row)} is no usable number", hint="mend it or leave the row out"
-        )
+    _refuse_unusable(batch, name, ~(np.abs(values) <= LARGEST_VALUE))
+    return values
+
+
+def numbers_or_nan(batch: Batch, name: str) -> npt.NDArray[np.float64]:
+    """Return column `name` as float64 [rows], NaN for an empty cell; DataError as `numbers`."""
+    column = _trimmed(batch, name)
+    if _is_text(column.type):
+        column = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
+    values = _numbers(batch, name, column)
+    empty = _mask(column.is_null(nan_is_null=pa.types.is_floating(column.type)))
+    _refuse_unusable(batch, name, ~empty & ~(np.abs(values) <= LARGEST_VALUE))
     return values
 
 
@@ -104,6 +107,26 @@ def instants(batch: Batch, name: str) -> npt.NDArray[np.int64]:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _from_arrow(batch, name, column, every, tz=getattr(kind, "tz", None))
     raise DataError(f"{batch.path}: column {name!r} is of type {kind}, which is no time", hint=_TIME_HINT)
+
+
+def _trimmed(batch: Batch, name: str) -> Any:
+    column = batch.columns[name]
+    if not _is_text(column.type):
+        return column
+    return pc.utf8_trim_whitespace(_cast(batch, name, column, pa.large_string()))
+
+
+def _numbers(batch: Batch, name: str, column: Any) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = _cast(batch, name, column, pa.float64()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _refuse_unusable(batch: Batch, name: str, bad: npt.NDArray[np.bool_]) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise batch.fault(
+            row, name, f"{_shown(batch, name, row)} is no usable number", hint="mend it or leave the row out"
+        )
 
 
 def _text_instants(batch: Batch, name: str) -> npt.NDArray[np.int64]:
@@ -152,7 +175,10 @@ def _whole(batch: Batch, name: str, column: Any) -> Any:
     if bad.size:
         row = int(bad[0])
         raise batch.fault(
-            row, name, f"{values[row]} is no whole number", hint="write ids and categories as text"
+            row,
+            name,
+            f"{values[row]} is no whole number",
+            hint="write ids and categories as text; to ask by ranges of a number, give its column bins",
         )
     whole = np.where(empty, 0.0, values).astype(np.int64)
     return pa.array(whole, mask=empty).cast(pa.large_string())

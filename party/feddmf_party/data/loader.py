@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import DataError
 from feddmf.interactions import Interactions
-from feddmf_party.data.arrow import pa, pc
+from feddmf.user_attributes import UserAttributes
+from feddmf_party.data.arrow import pa
+from feddmf_party.data.attributes import Cells, joined, read_cells, refuse_duplicates, user_attributes
 from feddmf_party.data.codes import IdCodes
-from feddmf_party.data.columns import ids, instants, numbers, texts
-from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings, UnknownItems
+from feddmf_party.data.columns import ids, instants, numbers
+from feddmf_party.data.local_items import LocalItems
+from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings
 from feddmf_party.data.tables import BLOCK_BYTES, Batch, read_batches
 
 __all__ = ["PartyTable", "load_interactions"]
@@ -33,6 +35,7 @@ class PartyTable:
     `rows_read` = `rows_kept` + `rows_filtered` (by value or time) + `rows_unknown` (item not in the
     catalogue) counts rows of the interactions table, before duplicates merge. `attribute_rows` counts rows
     of the attribute table, `attributes_kept` and `attributes_unknown` its cells that are not empty.
+    attributes: which of the items are user attributes; None without an attribute table.
     """
 
     interactions: Interactions
@@ -44,6 +47,7 @@ class PartyTable:
     attribute_rows: int = 0
     attributes_kept: int = 0
     attributes_unknown: int = 0
+    attributes: UserAttributes | None = None
 
 
 def load_interactions(
@@ -61,10 +65,10 @@ def load_interactions(
     """
     if len(set(item_ids)) != len(item_ids):
         raise ValueError("item_ids holds an id twice")
-    items = _Items(pa.array(item_ids, pa.large_string()))
+    items = LocalItems(pa.array(item_ids, pa.large_string()))
     users = IdCodes()
     kept = _read_interactions(settings, items, users, block_bytes)
-    cells = _Cells() if attributes is None else _read_attributes(attributes, items, users, block_bytes)
+    cells = Cells() if attributes is None else read_cells(attributes, items, users, block_bytes)
     user_ids, codes = users.sorted()
     if kept.kept + cells.kept == 0:
         raise DataError(
@@ -74,12 +78,12 @@ def load_interactions(
         )
     attribute_users = codes[kept.kept :]
     if attributes is not None:
-        _refuse_duplicates(attributes, user_ids, attribute_users)
-    pair_users = np.concatenate([codes[: kept.kept], attribute_users[_joined(cells.rows, np.int64)]])
-    pair_items = np.concatenate([_joined(kept.items, np.int32), _joined(cells.items, np.int32)])
+        refuse_duplicates(attributes, user_ids, attribute_users)
+    pair_users = np.concatenate([codes[: kept.kept], attribute_users[joined(cells.rows, np.int64)]])
+    pair_items = np.concatenate([joined(kept.items, np.int32), joined(cells.items, np.int32)])
     values = None
     if settings.value_column is not None:
-        values = np.concatenate([_joined(kept.values, np.float64), np.ones(cells.kept)])
+        values = np.concatenate([joined(kept.values, np.float64), np.ones(cells.kept)])
         pair_users, pair_items, values = _order_for_sums(pair_users, pair_items, values)
     return PartyTable(
         Interactions.from_pairs(pair_users, pair_items, values, shape=(len(user_ids), len(item_ids))),
@@ -91,29 +95,12 @@ def load_interactions(
         attribute_rows=cells.read,
         attributes_kept=cells.kept,
         attributes_unknown=cells.unknown,
+        attributes=(
+            None
+            if attributes is None
+            else user_attributes(attributes, item_ids, cells, attribute_users, len(user_ids))
+        ),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Items:
-    """The local item ids that the catalogue knows, in its order."""
-
-    ids: Any
-
-    def codes(
-        self, batch: Batch, column: str, items: Any, rows: npt.NDArray[np.bool_], policy: UnknownItems
-    ) -> npt.NDArray[np.int32]:
-        """Return codes, int32 [rows], -1 for unknown; DataError for an unknown one among `rows`."""
-        codes: npt.NDArray[np.int32] = pc.index_in(items, value_set=self.ids).fill_null(-1).to_numpy()
-        unknown = np.flatnonzero(rows & (codes < 0))
-        if unknown.size and policy == "error":
-            raise batch.fault(
-                int(unknown[0]),
-                column,
-                f"item {items[int(unknown[0])].as_py()!r} is not in the catalogue",
-                hint='add it to the catalogue, or set unknown_items = "skip" to leave such rows out',
-            )
-        return codes
 
 
 @dataclass(eq=False)
@@ -128,19 +115,8 @@ class _Rows:
     values: list[npt.NDArray[np.float64]] = field(default_factory=list)
 
 
-@dataclass(eq=False)
-class _Cells:
-    """What was kept of the attribute table so far; `rows` are its row numbers from 0."""
-
-    read: int = 0
-    kept: int = 0
-    unknown: int = 0
-    rows: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    items: list[npt.NDArray[np.int32]] = field(default_factory=list)
-
-
 def _read_interactions(
-    settings: InteractionsSettings, items: _Items, users: IdCodes, block_bytes: int
+    settings: InteractionsSettings, items: LocalItems, users: IdCodes, block_bytes: int
 ) -> _Rows:
     result = _Rows()
     for batch in read_batches(
@@ -179,46 +155,6 @@ def _wanted(
     return wanted
 
 
-def _read_attributes(
-    settings: AttributeTableSettings, items: _Items, users: IdCodes, block_bytes: int
-) -> _Cells:
-    result = _Cells()
-    for batch in read_batches(
-        settings.path,
-        (settings.user_column, *settings.columns),
-        table_format=settings.format,
-        block_bytes=block_bytes,
-    ):
-        users.add(ids(batch, settings.user_column))
-        for column in settings.columns:
-            prefix = pa.scalar(f"{column}=", pa.large_string())
-            nothing = pa.scalar("", pa.large_string())
-            local = pc.binary_join_element_wise(prefix, texts(batch, column), nothing)
-            filled = local.is_valid().to_numpy(zero_copy_only=False)
-            codes = items.codes(batch, column, local, filled, settings.unknown_items)
-            kept = np.flatnonzero(codes >= 0)
-            result.rows.append(kept + result.read)
-            result.items.append(codes[kept])
-            result.kept += len(kept)
-            result.unknown += int(filled.sum()) - len(kept)
-        result.read += batch.rows
-    return result
-
-
-def _refuse_duplicates(
-    settings: AttributeTableSettings, user_ids: tuple[str, ...], codes: npt.NDArray[np.int32]
-) -> None:
-    order = np.argsort(codes, kind="stable")
-    repeats = order[1:][codes[order][1:] == codes[order][:-1]]
-    if repeats.size:
-        second = int(repeats.min())
-        first = int(np.flatnonzero(codes == codes[second])[0])
-        raise DataError(
-            f"{settings.path}: user {user_ids[codes[second]]!r} has two rows: {first + 1} and {second + 1}",
-            hint="leave one row for each user in the attribute table",
-        )
-
-
 def _order_for_sums(
     users: npt.NDArray[np.int32], items: npt.NDArray[np.int32], values: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
@@ -228,10 +164,6 @@ def _order_for_sums(
         return users, items, values
     order = np.lexsort((values, items, users))
     return users[order], items[order], values[order]
-
-
-def _joined(parts: list[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
-    return np.concatenate([np.empty(0, dtype=dtype), *parts])
 
 
 def _micros(time: datetime) -> int:

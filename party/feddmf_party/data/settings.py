@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from feddmf.config import Settings
+from feddmf_party.data.bins import check_edges
 
 __all__ = ["AttributeTableSettings", "InteractionsSettings", "TableFormat", "UnknownItems"]
 
@@ -84,9 +85,10 @@ class InteractionsSettings(Settings):
 class AttributeTableSettings(Settings):
     """The table with one row for each user and a column for each attribute, such as country.
 
-    The value France in column country is an interaction with local item id `country=France`; an empty
-    cell is none. A relative `path` is resolved by the caller. Raises ValueError (pydantic's) for keys that
-    contradict each other.
+    The value France in column country is local item id `country=France`; a user with an empty cell neither
+    has nor lacks any value of that column. Numbers are put into bins: edges 25 and 40 of column age make
+    `age=..25` (under 25), `age=25..40` (25 or more, under 40) and `age=40..` (40 or more). A relative `path`
+    is resolved by the caller. Raises ValueError (pydantic's) for keys that contradict each other.
     """
 
     path: Path = Field(
@@ -96,14 +98,32 @@ class AttributeTableSettings(Settings):
     user_column: ColumnName = Field("user", description=_USER)
     columns: tuple[ColumnName, ...] = Field(
         min_length=1,
-        description="Columns to turn into items: text, whole numbers or true/false.",
-        examples=[("country",)],
+        description="Columns that hold user attributes: text, whole numbers or true/false, each value an "
+        "attribute of its own; any numbers where `bins` names the column. An empty cell is not known.",
+        examples=[("country", "age")],
+    )
+    bins: dict[ColumnName, tuple[float, ...]] | None = Field(
+        None,
+        description="By column of numbers, the ascending edges between its bins: 25, 40 and 65 for age make "
+        "age=..25 (under 25), age=25..40 (25 or more and under 40), age=40..65 and age=65.. (65 or more).",
+        examples=[{"age": (25, 40, 65)}],
     )
     unknown_items: UnknownItems = Field("error", description=_UNKNOWN)
+
+    def edges(self, column: str) -> tuple[float, ...] | None:
+        """Return the edges between the bins of `column`, None where its values are categories."""
+        return (self.bins or {}).get(column)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         _distinct((self.user_column, *self.columns))
+        for column in self.columns:
+            if "=" in column:
+                raise ValueError(f"column {column!r} has = in its name, which ends the name of a column")
+        for column, edges in (self.bins or {}).items():
+            if column not in self.columns:
+                raise ValueError(f"bins.{column} is for none of the columns {', '.join(self.columns)}")
+            check_edges(column, edges)
         return self
 
 

@@ -1,100 +1,44 @@
-"""User attributes that one party alone knows, as items that it alone sells, and their central reference."""
+"""User attributes that one party alone knows: among what it sells, and measured at all others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.errors import DataError, InputError
+from feddmf.errors import InputError
 from feddmf.evaluation import average_precision, roc_auc
-from feddmf_party.data.arrow import csv, parquet
-from feddmf_party.data.columns import ids, texts
-from feddmf_party.data.tables import Batch, read_batches
 from feddmf_party.datasets.dataset import Pairs
 from feddmf_party.datasets.split import PartySplit, Split
-from feddmf_party.evaluating.federation import Federation
+from feddmf_party.evaluating.attribute_table import AttributeTable
+from feddmf_party.evaluating.federation import FEWEST_USERS, Federation
 from feddmf_party.evaluating.measuring import mean
 from feddmf_party.evaluating.outcome import Outcome
 
-__all__ = ["AttributeTable", "Attributed", "add_attributes", "measure_attributes", "read_attributes"]
+__all__ = ["Attributed", "add_attributes", "measure_attributes"]
 
 Strings = npt.NDArray[np.str_]
-
-_FEWEST = 5
-
-
-@dataclass(frozen=True, eq=False)
-class AttributeTable:
-    """What is known of users; columns[column][value]: the users with that value, none for an empty cell."""
-
-    columns: Mapping[str, Mapping[str, frozenset[str]]]
-
-    def known(self, name: str) -> frozenset[str]:
-        """Return the users with a value in the column of attribute `name`, "column=value"."""
-        return frozenset().union(*self.columns[name.partition("=")[0]].values())
-
-    def having(self, name: str) -> frozenset[str]:
-        """Return the users with attribute `name`."""
-        column, _, value = name.partition("=")
-        return self.columns[column][value]
-
-    def frequent(self, sides: Sequence[frozenset[str]], fewest: int) -> tuple[list[str], list[str]]:
-        """Return the attributes that `fewest` users on each side have and as many lack, and all others.
-
-        Both are sorted; who has no value in a column neither has nor lacks what is in it.
-        """
-        frequent: list[str] = []
-        rare: list[str] = []
-        for column, values in self.columns.items():
-            known = frozenset().union(*values.values())
-            totals = [len(known & side) for side in sides]
-            for value, users in values.items():
-                having = [len(users & side) for side in sides]
-                counts = [*having, *(total - some for total, some in zip(totals, having, strict=True))]
-                (frequent if min(counts) >= fewest else rare).append(f"{column}={value}")
-        return sorted(frequent), sorted(rare)
 
 
 @dataclass(frozen=True, eq=False)
 class Attributed:
-    """A split whose attribute owner sells attributes too; names: those that it sells, str [attributes]."""
+    """A split whose attribute owner sells attributes too; names: those that it sells, str [attributes].
+
+    valued: column -> the users with a value in it, for whom alone an attribute is right or wrong.
+    """
 
     split: Split
     owner: str
     names: Strings
     skipped: tuple[str, ...]
+    valued: Mapping[str, frozenset[str]]
 
-
-def read_attributes(path: Path, user_column: str) -> AttributeTable:
-    """Read a CSV or Parquet file with one row a user; every column but `user_column` is an attribute.
-
-    Raises DataError naming file, row and column, and for a user with two rows or a file without attributes.
-    """
-    for _ in read_batches(path, (user_column,)):
-        break
-    names = [name for name in _header(path) if name != user_column]
-    if not names:
-        raise DataError(f"{path}: no column beside {user_column!r}", hint="add one column an attribute")
-    for name in names:
-        if "=" in name:
-            raise DataError(f"{path}: column {name!r} has = in its name", hint="name it otherwise")
-    columns: dict[str, dict[str, set[str]]] = {name: {} for name in names}
-    rows: dict[str, int] = {}
-    for batch in read_batches(path, (user_column, *names)):
-        users = ids(batch, user_column).to_pylist()
-        _note_rows(batch, user_column, users, rows)
-        for name in names:
-            for user, value in zip(users, texts(batch, name).to_pylist(), strict=True):
-                if value is not None:
-                    columns[name].setdefault(value, set()).add(user)
-    return AttributeTable(
-        {name: {value: frozenset(users) for value, users in each.items()} for name, each in columns.items()}
-    )
+    def federation(self, labels: Mapping[str, str]) -> Federation:
+        """Return what the parties have in memory; the owner knows what its user attributes are."""
+        return Federation.of(self.split, labels, self.names, self.valued)
 
 
 def add_attributes(split: Split, table: AttributeTable, owner: str) -> Attributed:
@@ -105,7 +49,7 @@ def add_attributes(split: Split, table: AttributeTable, owner: str) -> Attribute
     """
     theirs = frozenset(split.parties[owner].users.tolist())
     others = frozenset().union(*(side.users.tolist() for side in split.parties.values())) - theirs
-    kept, skipped = table.frequent((theirs, others), _FEWEST)
+    kept, skipped = table.frequent((theirs, others), FEWEST_USERS)
     names = np.array(kept, dtype=np.str_)
     for party, side in split.parties.items():
         taken = np.intersect1d(names, side.items)
@@ -116,14 +60,16 @@ def add_attributes(split: Split, table: AttributeTable, owner: str) -> Attribute
             )
     if not kept:
         raise InputError(
-            f"no attribute is held by {_FEWEST} users of {owner} and {_FEWEST} of the others",
+            f"no attribute is held by {FEWEST_USERS} users of {owner} and {FEWEST_USERS} of the others",
             hint="check --user-column and --attribute-owner, or leave rare values together",
         )
     sides = {
         party: _sell(side, names, table) if party == owner else _ask(side, names)
         for party, side in split.parties.items()
     }
-    return Attributed(replace(split, parties=MappingProxyType(sides)), owner, names, tuple(skipped))
+    return Attributed(
+        replace(split, parties=MappingProxyType(sides)), owner, names, tuple(skipped), table.valued()
+    )
 
 
 def measure_attributes(
@@ -166,20 +112,3 @@ def _sell(side: PartySplit, names: Strings, table: AttributeTable) -> PartySplit
 
 def _ask(side: PartySplit, names: Strings) -> PartySplit:
     return replace(side, asked=np.union1d(side.asked, names))
-
-
-def _note_rows(batch: Batch, column: str, users: Sequence[str], rows: dict[str, int]) -> None:
-    """Keep the row of each user; DataError for one who has a row already."""
-    for index, user in enumerate(users):
-        if user in rows:
-            what = f"user {user!r} is in row {rows[user]} too"
-            raise batch.fault(index, column, what, hint="leave one row for each user")
-        rows[user] = batch.row(index)
-
-
-def _header(path: Path) -> list[str]:
-    """Return the column names of a file that has been read already."""
-    if path.suffix.lower() == ".csv":
-        with csv.open_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True)) as file:
-            return list(file.schema.names)
-    return list(parquet.read_schema(path).names)

@@ -17,12 +17,12 @@ __all__ = ["BASELINES", "CONTENDERS", "Run", "check_names", "load", "run_contend
 Run = Callable[[Federation, RunSettings, OnRound], Outcome]
 
 BASELINES = (
-    *("independent", "centralised", "centralised_als"),
+    *("independent", "centralised", "centralised_paper", "centralised_als"),
     *("random", "popularity", "popularity_x_activity"),
 )
 """What is no protocol of the product."""
 
-_TRAIN_WITH_TORCH = ("feddmf", "fedavg", "independent", "centralised")
+_TRAIN_WITH_TORCH = ("feddmf", "fedavg", "independent", "centralised", "centralised_paper")
 
 CONTENDERS = (*PROTOCOLS, *BASELINES)
 """Every name, protocols first."""
@@ -81,10 +81,14 @@ def load(name: str) -> Run:
         from feddmf_party.evaluating.federated import run_federated
 
         return run_federated
-    if name in {"independent", "centralised"}:
+    if name == "centralised":
+        from feddmf_party.evaluating.tuned import run_tuned
+
+        return run_tuned
+    if name in {"independent", "centralised_paper"}:
         from feddmf_party.evaluating import deepmf
 
-        return deepmf.run_independent if name == "independent" else deepmf.run_centralised
+        return deepmf.run_independent if name == "independent" else deepmf.run_centralised_paper
     if name == "centralised_als":
         from feddmf_party.evaluating.als import run_centralised_als
 

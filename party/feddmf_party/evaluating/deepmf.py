@@ -17,29 +17,21 @@ from feddmf_party.evaluating.federation import Company, Federation
 from feddmf_party.evaluating.outcome import Floats, OnRound, Outcome
 from feddmf_party.evaluating.pooling import pool_owners
 
-__all__ = ["run_centralised", "run_independent"]
+__all__ = ["pooled_samples", "run_centralised_paper", "run_independent"]
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 _POOL = "centralised"
 
 
-def run_centralised(federation: Federation, settings: RunSettings, on_round: OnRound) -> Outcome:
+def run_centralised_paper(federation: Federation, settings: RunSettings, on_round: OnRound) -> Outcome:
     """Train one DeepMF over all users and items (FedDMF paper, the upper bound of section V).
 
     It sees the union of the parties' tables: each party's pairs, and negatives from the cells that the party
     knows, drawn as a federated member would. No cell of a user and an item that the user's party does not
     sell is ever drawn.
     """
-    parts = [
-        Part(
-            _sampler(company, settings),
-            users=federation.pooled_users(company),
-            items=federation.pooled_items(company),
-        )
-        for company in federation.companies.values()
-    ]
-    pool = PooledSampler(parts, seed=settings.seed)
+    pool = pooled_samples(federation, negatives=settings.training.negatives, seed=settings.seed)
     shape = (federation.users, len(federation.items))
     arrays = _train(shape, pool, settings, _POOL, on_round)
     scorer = DeepMFScorer.from_arrays(arrays)
@@ -77,6 +69,19 @@ def run_independent(federation: Federation, settings: RunSettings, on_round: OnR
     row_bytes = settings.model.embedding_dim * np.dtype(np.float32).itemsize
     published = sum(len(company.askable) for company in federation.companies.values())
     return Outcome.of(federation, score, bytes_sent=published * row_bytes)
+
+
+def pooled_samples(federation: Federation, *, negatives: int, seed: int) -> PooledSampler:
+    """Return the samples of all parties in the codes of the federation, each party's negatives its own."""
+    parts = [
+        Part(
+            Sampler(company.data, negatives=negatives, seed=seed, party=company.party),
+            users=federation.pooled_users(company),
+            items=federation.pooled_items(company),
+        )
+        for company in federation.companies.values()
+    ]
+    return PooledSampler(parts, seed=seed)
 
 
 def _sampler(company: Company, settings: RunSettings) -> Sampler:

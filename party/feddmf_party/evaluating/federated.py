@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.combining import measured_skills, weigh
+from feddmf.history_scoring import HistoryScorer
 from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
@@ -37,8 +38,8 @@ def run_federated(federation: Federation, settings: RunSettings, on_round: OnRou
     items = {party: PartyItems(plan, federation.catalogue.view(party)) for party in plan.roster}
     rows = matched_rows(federation.catalogue, plan)
     members = {
-        party: member_for(items[party], federation.companies[party].data, items[party].askable)
-        for party in plan.roster
+        party: member_for(items[party], company.data, items[party].askable, company.user_attributes)
+        for party, company in federation.companies.items()
     }
     records: list[RoundRecord] = []
 
@@ -74,7 +75,10 @@ def _score(
             if scorer.vector_length(owner) is None:
                 return np.zeros((len(users), len(theirs)), dtype=np.float32)
             offered = np.searchsorted(federation.companies[owner].askable, theirs)
-            return scorer.score(users, owner, published[owner]["vectors"][offered])
+            vectors = published[owner]["vectors"][offered]
+            if isinstance(scorer, HistoryScorer) and np.isin(theirs, company.attributes).all():
+                return scorer.score_user_attributes(users, owner, vectors)
+            return scorer.score(users, owner, vectors)
 
         return pool_owners(federation, company, keys, score_by, weights[company.party])
 

@@ -13,15 +13,19 @@ import numpy.typing as npt
 from feddmf.catalogue.table import Catalogue
 from feddmf.errors import InputError
 from feddmf.interactions import Interactions
+from feddmf.user_attributes import UserAttributes, column_of
 from feddmf_party.datasets.dataset import codes
 from feddmf_party.datasets.folders import local_ids
 from feddmf_party.datasets.split import PartySplit, Split
 
-__all__ = ["Company", "Federation"]
+__all__ = ["FEWEST_USERS", "Company", "Federation"]
 
 Strings = npt.NDArray[np.str_]
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
+
+FEWEST_USERS = 5
+"""Users of each side who must have a user attribute, and as many who must lack it, for it to be measured."""
 
 # Scores of one party are held at once, and metrics sort them: some 40 bytes a cell.
 _MOST_CELLS = 200_000_000
@@ -34,7 +38,8 @@ class Company:
     data: its interactions, [users, items]; own: what it alone sells; askable: what it sells and another party
     lacks, sorted; asked, validation: what it is scored for, as `PartySplit` has them; attributes: what only
     the attribute owner sells and all others are asked, and which counts in no other metric. truth: bool
-    [users, asked]; validation_truth: bool [users, validation].
+    [users, asked]; validation_truth: bool [users, validation]. user_attributes: the attribute owner's own,
+    None for all others.
     """
 
     party: str
@@ -48,6 +53,7 @@ class Company:
     attributes: Strings
     truth: Bools
     validation_truth: Bools
+    user_attributes: UserAttributes | None = None
 
     @cached_property
     def own_truth(self) -> Bools:
@@ -77,17 +83,24 @@ class Federation:
     owners: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, split: Split, labels: Mapping[str, str], attributes: Strings | None = None) -> Federation:
+    def of(
+        cls,
+        split: Split,
+        labels: Mapping[str, str],
+        attributes: Strings | None = None,
+        valued: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    ) -> Federation:
         """Build what `split` dealt; `attributes` are those of its items that are user attributes, sorted.
 
-        Users with no interaction at home are nobody that their party knows, and are left out. InputError
-        where a party has none that is not, or so many cells to score that memory would not hold them.
+        valued: the users with a value, by column of an attribute. Users with no interaction at home are
+        nobody that their party knows, and are left out. InputError where a party has none that is not, or so
+        many cells to score that memory would not hold them.
         """
         extra = np.array([], dtype=np.str_) if attributes is None else attributes
         owners = _owners(split)
         lacked = np.array([key for key, sold in owners.items() if len(sold) < len(split.parties)], np.str_)
         companies = {
-            party: _company(party, side, np.intersect1d(side.items, lacked), extra)
+            party: _company(party, side, np.intersect1d(side.items, lacked), extra, valued)
             for party, side in split.parties.items()
         }
         items = np.unique(np.concatenate([company.keys for company in companies.values()]))
@@ -150,7 +163,13 @@ def _owners(split: Split) -> dict[str, tuple[str, ...]]:
     return owners
 
 
-def _company(party: str, side: PartySplit, askable: Strings, attributes: Strings) -> Company:
+def _company(
+    party: str,
+    side: PartySplit,
+    askable: Strings,
+    attributes: Strings,
+    valued: Mapping[str, frozenset[str]],
+) -> Company:
     users = np.unique(side.train.users)
     if not len(users):
         raise InputError(
@@ -184,4 +203,16 @@ def _company(party: str, side: PartySplit, askable: Strings, attributes: Strings
         attributes=side.asked[extra],
         truth=truth.where(np.isin(truth.items, asked)).dense(users, asked),
         validation_truth=checked.dense(users, side.validation),
+        user_attributes=_user_attributes(side, users, np.intersect1d(side.own, attributes), valued),
     )
+
+
+def _user_attributes(
+    side: PartySplit, users: Strings, names: Strings, valued: Mapping[str, frozenset[str]]
+) -> UserAttributes | None:
+    """Return which of a party's own items are user attributes, None where none is; `names` are sorted."""
+    if not len(names):
+        return None
+    columns = tuple(column_of(name) for name in names.tolist())
+    known = [[user in valued.get(column, ()) for column in columns] for user in users.tolist()]
+    return UserAttributes(codes(names, side.items).astype(np.int64), columns, np.array(known), FEWEST_USERS)

@@ -12,9 +12,9 @@ from feddmf.runfile import RunSettings
 from feddmf_party.datasets.dataset import Dataset
 from feddmf_party.datasets.split import Sharing, split
 from feddmf_party.evaluating.als import ALS_PACKAGES
+from feddmf_party.evaluating.attribute_table import AttributeTable
 from feddmf_party.evaluating.attributes import (
     Attributed,
-    AttributeTable,
     add_attributes,
     measure_attributes,
 )
@@ -211,8 +211,7 @@ def _problem(
     if table is None:
         return _Problem(Federation.of(dealt, dataset.item_labels), None)
     attributed = add_attributes(dealt, table, parties[owner - 1])
-    federation = Federation.of(attributed.split, dataset.item_labels, attributed.names)
-    return _Problem(federation, attributed)
+    return _Problem(attributed.federation(dataset.item_labels), attributed)
 
 
 def _reference(table: AttributeTable, problem: _Problem) -> Mapping[str, Figures]:

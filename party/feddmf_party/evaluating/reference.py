@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from feddmf.evaluation import roc_auc
 from feddmf_party.datasets.dataset import codes
-from feddmf_party.evaluating.attributes import Attributed, AttributeTable
+from feddmf_party.evaluating.attribute_table import AttributeTable
+from feddmf_party.evaluating.attributes import Attributed
 from feddmf_party.evaluating.federation import Federation
 from feddmf_party.evaluating.measuring import mean
 from feddmf_party.evaluating.optional import require

@@ -59,6 +59,35 @@ def test_only_members_of_the_run_make_an_item_matched(
     assert (view.matched(roster), view.exclusive(roster)) == (matched, exclusive)
 
 
+@pytest.mark.parametrize(
+    ("roster", "askable"),
+    [
+        (("acme", "bolt"), ("pen",)),
+        (("acme", "bolt", "cargo"), ("pen",)),
+        (("acme", "bolt", "delta"), ("lamp", "pen")),
+    ],
+)
+def test_an_item_is_askable_where_a_member_lacks_it(
+    roster: tuple[str, ...], askable: tuple[str, ...]
+) -> None:
+    """One other member without it is enough, however many others sell it."""
+    assert CATALOGUE.view("acme").askable(roster) == askable
+
+
+@given(catalogues())
+def test_parties_and_the_operator_agree_on_what_can_be_asked_for(catalogue: Catalogue) -> None:
+    """What the whole catalogue says of a party's items is what the party's own view says."""
+    for party in catalogue.parties:
+        askable = catalogue.view(party).askable(catalogue.parties)
+        lacked = {
+            key
+            for key in catalogue.columns[party]
+            if len(catalogue.owners(key, catalogue.parties)) < len(catalogue.parties)
+        }
+        assert catalogue.askable(party) == set(askable) == lacked
+    assert catalogue.askable("nobody") == frozenset()
+
+
 @given(catalogues())
 def test_a_view_shows_nothing_else_of_the_others(catalogue: Catalogue) -> None:
     """Whatever the others' columns hold, all that a view takes from them is which of its keys match."""

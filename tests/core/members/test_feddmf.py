@@ -27,7 +27,7 @@ def reply_to(run: SmallRun = RUN, party: str = "acme") -> Payload:
     """Return targets that pull every aligned row to the first axis."""
     targets = np.zeros((len(run.items[party].aligned), run.plan.settings.model.embedding_dim), np.float32)
     targets[:, 0] = 1
-    return Payload({"targets": targets, "pairs": np.array([[len(targets)]], dtype=np.uint64)})
+    return Payload({"vectors": targets, "pairs": np.array([[len(targets)]], dtype=np.uint64)})
 
 
 def test_what_it_gives_fits_the_schema() -> None:
@@ -87,7 +87,7 @@ def test_a_reply_that_counts_too_few_pairs_is_refused(pairs: int) -> None:
     reply = reply_to()
     member = make_member()
     member.contribute("align", 0, None)
-    wrong = Payload({"targets": reply["targets"], "pairs": np.array([[pairs]], dtype=np.uint64)})
+    wrong = Payload({"vectors": reply["vectors"], "pairs": np.array([[pairs]], dtype=np.uint64)})
     with pytest.raises(RunFailed, match=f"counts {pairs} pairs"):
         member.contribute("align", 1, wrong)
 
@@ -101,7 +101,7 @@ def test_probe_items_are_never_pulled() -> None:
     for sign in (1, -1):
         member, reply = make_member(run), reply_to(run)
         member.contribute("align", 0, None)
-        opposite = Payload(dict(reply) | {"targets": sign * reply["targets"]})
+        opposite = Payload(dict(reply) | {"vectors": sign * reply["vectors"]})
         ends.append(member.contribute("align", 1, opposite)["vectors"])
     assert (ends[0][:n_aligned, 0] > ends[1][:n_aligned, 0]).all()
     assert ends[0][n_aligned:].tobytes() == ends[1][n_aligned:].tobytes()
@@ -124,9 +124,9 @@ def test_figures_are_of_the_last_contribution() -> None:
     member.contribute("align", 0, None)
     assert member.figures() == {"loss": 0.0}
     reply = reply_to()
-    targets = reply["targets"].copy()
+    targets = reply["vectors"].copy()
     targets[1:] = 0
-    payload = member.contribute("align", 1, Payload(dict(reply) | {"targets": targets}))
+    payload = member.contribute("align", 1, Payload(dict(reply) | {"vectors": targets}))
     first = payload["vectors"][0]
     figures = member.figures()
     assert figures["cosine"] == pytest.approx(first[0] / np.linalg.norm(first), rel=1e-5)

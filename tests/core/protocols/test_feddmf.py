@@ -80,7 +80,7 @@ def test_a_round_answers_each_party_with_its_peers_directions() -> None:
         ("bolt", [[1, 0], [0, 1], [1, 0], [0.6, 0.8]]),
     ):
         reply = outcome.reply(party)
-        np.testing.assert_allclose(reply["targets"], targets, atol=1e-7)
+        np.testing.assert_allclose(reply["vectors"], targets, atol=1e-7)
         assert reply["pairs"].tolist() == [[4]]
         FedDMF().phases(run.plan)[0].reply.check(reply, run.rows.sizes(party))
     figures = outcome.diagnostics
@@ -102,7 +102,7 @@ def test_probes_are_measured_and_never_aligned() -> None:
     outcomes = [combine(run, {"acme": [*SAME, *SAME], "bolt": [*SAME, *probes]}) for probes in (SAME, OTHER)]
     assert [outcome.diagnostics["probe_cosine"] for outcome in outcomes] == pytest.approx([1, 0])
     first, second = (outcome.reply("acme") for outcome in outcomes)
-    assert first["targets"].shape == (2, 2)
+    assert first["vectors"].shape == (2, 2)
     assert first.sha256() == second.sha256()
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from feddmf.alignment import unit_rows
 from feddmf.errors import Misconduct
-from feddmf.protocols.following import Evidence, Following, Verdict
+from feddmf.protocols.following import Following, Verdict
+from feddmf.protocols.pulled import Pulled, PulledEvidence
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import EnforcementSettings
 from feddmf.simulation import simulate
@@ -126,20 +127,20 @@ UP, RIGHT = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
 )
 def test_response_is_the_cosine_of_movement_and_pull(after: Any, expected: float) -> None:
     """A vector that turns to its target has 1, one that turns away -1, one that stands still 0."""
-    found = Evidence().add(RIGHT, after, UP).response
+    found = PulledEvidence().add(RIGHT, after, UP).response
     assert found == pytest.approx(expected, abs=0.01)
 
 
 def test_nothing_that_pulls_is_no_evidence() -> None:
     """A zero target, or one that the vector is on, says nothing about who moved."""
-    still = Evidence().add(RIGHT, UP, np.zeros((1, 2))).add(RIGHT, UP, 2 * RIGHT)
-    assert still == Evidence()
+    still = PulledEvidence().add(RIGHT, UP, np.zeros((1, 2))).add(RIGHT, UP, 2 * RIGHT)
+    assert still == PulledEvidence()
     assert still.response is None
 
 
 def test_rounds_count_by_how_hard_they_pulled() -> None:
     """Jitter around the target late in a run does not outweigh having followed when it mattered."""
-    followed = Evidence().add(RIGHT, unit_rows(RIGHT + UP), UP)
+    followed = PulledEvidence().add(RIGHT, unit_rows(RIGHT + UP), UP)
     jitter = followed
     near = unit_rows(RIGHT + 0.01 * UP)
     for _ in range(20):
@@ -153,8 +154,8 @@ def test_evidence_does_not_depend_on_how_rounds_hold_rows(seed: int) -> None:
     """Rows of one round, or the same rows in two rounds, are the same evidence."""
     generator = np.random.default_rng(seed)
     before, after, targets = (unit_rows(generator.normal(size=(6, 3))) for _ in range(3))
-    once = Evidence().add(before, after, targets)
-    twice = Evidence().add(before[:2], after[:2], targets[:2]).add(before[2:], after[2:], targets[2:])
+    once = PulledEvidence().add(before, after, targets)
+    twice = PulledEvidence().add(before[:2], after[:2], targets[:2]).add(before[2:], after[2:], targets[2:])
     assert once.along == pytest.approx(twice.along)
     assert (once.movement, once.pull) == pytest.approx((twice.movement, twice.pull))
     assert once.response is not None
@@ -166,7 +167,7 @@ def observed(settings: EnforcementSettings, rounds: int) -> tuple[Following, dic
     following, verdicts = Following(settings), {}
     for number in range(rounds):
         vectors = {"acme": RIGHT, "bolt": unit_rows(RIGHT + 0.1 * number * UP)}
-        following, verdicts = following.observe(vectors, {"acme": UP, "bolt": UP})
+        following, verdicts = following.observe(vectors, {p: Pulled(sent, UP) for p, sent in vectors.items()})
     return following, verdicts
 
 

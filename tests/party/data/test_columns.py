@@ -12,7 +12,7 @@ import pytest
 
 from feddmf.errors import DataError
 from feddmf_party.data.arrow import pa
-from feddmf_party.data.columns import ids, instants, numbers, texts
+from feddmf_party.data.columns import ids, instants, numbers, numbers_or_nan, texts
 from feddmf_party.data.tables import Batch
 
 NOON = datetime(2011, 12, 9, 12, tzinfo=UTC)
@@ -127,6 +127,30 @@ def test_what_is_no_number_is_named(cells: list[Any], shown: str) -> None:
     """What is no finite number of usable size is shown with its row."""
     with pytest.raises(DataError, match=f"row 3: column 'c': {shown}"):
         numbers(batch(cells), "c")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1", "", None, " 2.5 "], [1, None, None, 2.5]),
+        ([1.5, None, float("nan")], [1.5, None, None]),
+        ([3, None], [3, None]),
+        (pa.nulls(2), [None, None]),
+    ],
+)
+def test_a_number_may_be_missing(cells: Any, expected: list[float | None]) -> None:
+    """An empty cell and a NaN of a table are no number and no mistake."""
+    values = numbers_or_nan(batch(cells), "c")
+    assert [None if np.isnan(value) else value for value in values.tolist()] == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"), [(["", "x"], "'x'"), (["", "nan"], "'nan'"), ([None, 1e31], "1e")]
+)
+def test_what_stands_in_a_cell_must_be_a_number(cells: list[Any], shown: str) -> None:
+    """Text, also that of a NaN, and numbers beyond use are named with their row."""
+    with pytest.raises(DataError, match=f"row 2: column 'c': {shown}"):
+        numbers_or_nan(batch(cells), "c")
 
 
 def test_the_first_bad_number_is_named() -> None:

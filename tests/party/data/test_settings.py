@@ -59,6 +59,36 @@ def test_attribute_columns_are_distinct_and_not_none(columns: list[str], message
         parse_settings({"path": "a.csv", "columns": columns}, AttributeTableSettings, where="party.toml")
 
 
+@pytest.mark.parametrize(
+    ("bins", "message"),
+    [
+        ({"height": [170]}, "bins.height is for none of the columns age, country"),
+        ({"age": [40, 25]}, "bins.age does not ascend: 25 comes after 40"),
+        ({"age": []}, "bins.age has no edge"),
+        ({"age": [float("inf")]}, "finite"),
+        ({"age": ["young"]}, "valid number"),
+    ],
+)
+def test_bins_that_cannot_be_are_named(bins: dict[str, Any], message: str) -> None:
+    """The key, and what is wrong with it."""
+    values = {"path": "a.csv", "columns": ["age", "country"], "bins": bins}
+    with pytest.raises(ConfigError, match=message):
+        parse_settings(values, AttributeTableSettings, where="party.toml")
+
+
+def test_columns_without_bins_are_categories() -> None:
+    """Edges are those of the column alone."""
+    values = {"path": "a.csv", "columns": ["age", "country"], "bins": {"age": [25, 40.5]}}
+    settings = parse_settings(values, AttributeTableSettings, where="party.toml")
+    assert (settings.edges("age"), settings.edges("country")) == ((25.0, 40.5), None)
+
+
+def test_a_column_with_an_equals_sign_is_refused() -> None:
+    """The column of a=b=c could not be told."""
+    with pytest.raises(ConfigError, match="column 'a=b' has = in its name"):
+        parse_settings({"path": "a.csv", "columns": ["a=b"]}, AttributeTableSettings, where="party.toml")
+
+
 @pytest.mark.parametrize("model", [InteractionsSettings, AttributeTableSettings])
 def test_every_setting_is_described(model: type[InteractionsSettings | AttributeTableSettings]) -> None:
     """Each key has a description, since the settings table of the documentation is made of them."""

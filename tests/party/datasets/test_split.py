@@ -133,10 +133,10 @@ def test_the_first_party_has_its_shares_and_the_others_are_alike() -> None:
     sharing=st.sampled_from(["all", "subsets"]),
     validation=st.sampled_from([0.0, 0.3]),
 )
-def test_asked_is_what_exactly_one_other_party_sells(
+def test_asked_is_what_others_sell_and_the_party_does_not(
     count: int, seed: int, sharing: Literal["all", "subsets"], validation: float
 ) -> None:
-    """Users are parted; each item has sellers; asked and validation items have one, and it is another."""
+    """Users are parted; each item has sellers; asked items have one or more; validation items one alone."""
     result = split(
         USERS, ITEMS, FULL, seed=seed, parties=NAMES[:count], sharing=sharing, validation=validation
     )
@@ -148,8 +148,9 @@ def test_asked_is_what_exactly_one_other_party_sells(
     assert len(drawn) == round(10 * validation)
     for party, side in sides.items():
         assert side.own.tolist() == [item for item, names in sellers.items() if names == [party]]
-        others = {item for item, names in sellers.items() if len(names) == 1 and names != [party]}
+        others = {item for item, names in sellers.items() if party not in names}
         assert set(side.validation) == others & drawn
+        assert all(len(sellers[item]) == 1 for item in drawn)
         assert set(side.asked) == others - drawn
         assert cells(side.train) == set(product(side.users, side.items))
         assert cells(side.truth) == set(product(side.users, side.asked))

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from feddmf.errors import DataError, InputError
+from feddmf.errors import InputError
 from feddmf_party.datasets import Dataset
 from feddmf_party.datasets.split import Split, split
-from feddmf_party.evaluating.attributes import (
-    AttributeTable,
-    add_attributes,
-    measure_attributes,
-    read_attributes,
-)
-from feddmf_party.evaluating.federation import Federation
+from feddmf_party.evaluating.attribute_table import AttributeTable
+from feddmf_party.evaluating.attributes import add_attributes, measure_attributes
 from feddmf_party.evaluating.outcome import Outcome
 from feddmf_party.evaluating.reference import reference_roc_auc
 
@@ -48,34 +41,6 @@ def dealt(dataset: Dataset) -> Split:
     return split(dataset.users, dataset.items, dataset.pairs, seed=0, parties=NAMES)
 
 
-def test_every_column_but_the_users_is_an_attribute(tmp_path: Path) -> None:
-    """Empty cells are no value; whole numbers are."""
-    path = tmp_path / "users.csv"
-    path.write_text("who,sex,age\nu1,f,30\nu2,,40\nu3,m,30\n")
-    table = read_attributes(path, "who")
-    assert table.having("age=30") == {"u1", "u3"}
-    assert table.known("sex=f") == {"u1", "u3"}
-    assert table.known("age=40") == {"u1", "u2", "u3"}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("who,sex\nu1,f\nu1,m\n", "users.csv: row 2: column 'who': user 'u1' is in row 1 too"),
-        ("who\nu1\n", "users.csv: no column beside 'who'"),
-        ("who,a=b\nu1,f\n", "column 'a=b' has = in its name"),
-        ("name,sex\nu1,f\n", "no column 'who'"),
-        ("who,height\nu1,f\nu2", "row 2: 1 cells under 2 columns"),
-    ],
-)
-def test_a_table_of_attributes_that_cannot_be_used_is_named(tmp_path: Path, text: str, message: str) -> None:
-    """File, row and column."""
-    path = tmp_path / "users.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message):
-        read_attributes(path, "who")
-
-
 def test_the_owner_sells_what_is_frequent_and_the_others_ask_for_it(tastes: Dataset) -> None:
     """Five users with and five without on both sides; a rare value and one that all have are left out."""
     users = tastes.users.tolist()
@@ -94,10 +59,31 @@ def test_the_owner_sells_what_is_frequent_and_the_others_ask_for_it(tastes: Data
     having = {u for u, i in zip(owner.train.users, owner.train.items, strict=True) if i == "parity=odd"}
     assert having == {user for user in owner.users.tolist() if int(user[1:]) % 2}
     assert set(other.asked) == set(before.parties["c"].asked) | set(after.names)
-    federation = Federation.of(after.split, tastes.item_labels, after.names)
+    federation = after.federation(tastes.item_labels)
     assert federation.companies["c"].attributes.tolist() == after.names.tolist()
     assert federation.companies["c"].asked.tolist() == before.parties["c"].asked.tolist()
     assert federation.companies["b"].attributes.tolist() == []
+
+
+def test_the_owner_knows_what_its_user_attributes_are_and_whose_value_is_known(tastes: Dataset) -> None:
+    """Codes are those of its own items; users without a value are not known, and nobody else has any."""
+    values = parity(tastes)
+    owner = dealt(tastes).parties["b"].users.tolist()
+    table = make_table(parity={user: value for user, value in values.items() if user not in owner[:3]})
+    federation = add_attributes(dealt(tastes), table, "b").federation(tastes.item_labels)
+    company = federation.companies["b"]
+    attributes = company.user_attributes
+    assert attributes is not None
+    assert company.keys[attributes.codes].tolist() == ["parity=even", "parity=odd"]
+    assert (attributes.columns, attributes.min_users) == (("parity", "parity"), 5)
+    assert attributes.known[:, 0].tolist() == [user not in owner[:3] for user in company.users.tolist()]
+    odd = attributes.labels(company.data)[:, 1]
+    assert odd.tolist() == [
+        known and int(user[1:]) % 2 == 1
+        for user, known in zip(company.users.tolist(), attributes.known[:, 1], strict=True)
+    ]
+    assert federation.companies["a"].user_attributes is None
+    assert federation.companies["c"].user_attributes is None
 
 
 def test_attributes_are_measured_on_the_others_users_whose_value_is_known(tastes: Dataset) -> None:
@@ -107,7 +93,7 @@ def test_attributes_are_measured_on_the_others_users_whose_value_is_known(tastes
     unknown = [user for user in tastes.users.tolist() if user not in owner][:4]
     table = make_table(parity={user: value for user, value in values.items() if user not in unknown})
     added = add_attributes(dealt(tastes), table, "b")
-    federation = Federation.of(added.split, tastes.item_labels, added.names)
+    federation = added.federation(tastes.item_labels)
 
     def score(company, keys):  # noqa: ANN001, ANN202  (typed by Outcome.of)
         odd = np.array([int(user[1:]) % 2 for user in company.users.tolist()], dtype=np.float64)
@@ -126,7 +112,7 @@ def test_the_reference_predicts_what_tastes_tell_and_nothing_else(tastes: Datase
     lot = {user: str(each) for user, each in zip(tastes.users.tolist(), lots, strict=True)}
     table = make_table(parity=parity(tastes), lot=lot)
     added = add_attributes(dealt(tastes), table, "a")
-    federation = Federation.of(added.split, tastes.item_labels, added.names)
+    federation = added.federation(tastes.item_labels)
     found = reference_roc_auc(federation, added, table)
     assert found["parity=odd"] > 0.9
     assert abs(found["lot=1"] - 0.5) < 0.25
@@ -139,7 +125,7 @@ def test_without_matched_items_there_is_no_reference(tastes: Dataset) -> None:
     table = make_table(parity=parity(tastes))
     apart = split(tastes.users, tastes.items, tastes.pairs, seed=0, parties=NAMES, matched=0.0)
     added = add_attributes(apart, table, "a")
-    federation = Federation.of(added.split, tastes.item_labels, added.names)
+    federation = added.federation(tastes.item_labels)
     assert all(np.isnan(area) for area in reference_roc_auc(federation, added, table).values())
 
 

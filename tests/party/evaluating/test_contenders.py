@@ -77,7 +77,7 @@ def test_every_protocol_is_a_contender() -> None:
     assert CONTENDERS[: len(protocols)] == protocols
 
 
-@pytest.mark.parametrize("name", ["transfer", "fcf", "popularity_x_activity", "centralised"])
+@pytest.mark.parametrize("name", ["transfer", "fcf", "popularity_x_activity", "centralised_paper"])
 def test_what_learns_beats_chance(tastes: Dataset, name: str) -> None:
     """By a clear margin over a model that says nothing, on cells that nobody saw."""
     federation = federate(tastes, SplitOptions(), 0)
@@ -91,13 +91,14 @@ def test_what_learns_beats_chance(tastes: Dataset, name: str) -> None:
 def test_independent_is_feddmf_without_its_alignment(tastes: Dataset) -> None:
     """Bit for bit what the protocol comes to with beta 0, and it needs no matched item."""
     federation = federate(tastes, SplitOptions(), 0)
-    unaligned = run("feddmf", federation, alignment=SHORT["alignment"] | {"beta": 0.0})
+    unaligned = run("feddmf", federation, recipe="embedding", alignment=SHORT["alignment"] | {"beta": 0.0})
     assert content(run("independent", federation)) == content(unaligned)
     apart = federate(tastes, SplitOptions(matched=0.0), 0)
     assert run("independent", apart).bytes_sent == len(apart.items) * 8 * 4
 
 
-def test_the_centralised_model_sees_what_parties_know_and_nothing_else(tastes: Dataset) -> None:
+@pytest.mark.parametrize("name", ["centralised", "centralised_paper"])
+def test_a_centralised_model_sees_what_parties_know_and_nothing_else(tastes: Dataset, name: str) -> None:
     """Truth that is held back changes no score: with and without it the models are the same bytes."""
     federation = federate(tastes, SplitOptions(), 0)
     blind = {
@@ -105,7 +106,7 @@ def test_the_centralised_model_sees_what_parties_know_and_nothing_else(tastes: D
         for party, company in federation.companies.items()
     }
     hidden = type(federation)(**(vars(federation) | {"companies": blind}))
-    assert content(run("centralised", federation)) == content(run("centralised", hidden))
+    assert content(run(name, federation)) == content(run(name, hidden))
 
 
 def test_popularity_is_the_owners_share(tastes: Dataset) -> None:
@@ -118,6 +119,18 @@ def test_popularity_is_the_owners_share(tastes: Dataset) -> None:
     scaled = run("popularity_x_activity", federation).scores["north"].asked
     activity = north.data.user_counts() / north.data.user_counts().mean()
     np.testing.assert_allclose(scaled, np.minimum(activity[:, None] * shares, 1))
+
+
+def test_popularity_pools_all_owners(tastes: Dataset) -> None:
+    """Of an item that two parties sell, the share of the users of both."""
+    federation = federate(tastes, SplitOptions(3, sharing="subsets"), 0)
+    asking, *owners = federation.companies.values()
+    both = np.array([key for key in asking.asked.tolist() if len(federation.owners[key]) > 1])
+    assert len(both)
+    users = sum(len(each.users) for each in owners)
+    scores = run("popularity", federation).scores[asking.party].asked
+    expected = sum(each.counts(both) for each in owners) / users
+    np.testing.assert_allclose(scores[0, np.isin(asking.asked, both)], expected)
 
 
 def test_a_protocol_needs_common_items_and_a_baseline_does_not(tastes: Dataset) -> None:

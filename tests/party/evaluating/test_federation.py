@@ -63,15 +63,22 @@ def test_what_is_pooled_has_one_place_for_each_user_and_item(tastes: Dataset) ->
     assert values.tolist() == [1.0] * len(expected)
 
 
-def test_asked_items_go_by_their_owner(tastes: Dataset) -> None:
-    """Every asked item has one owner, who sells it."""
-    federation = Federation.of(make_split(tastes, 3), tastes.item_labels)
+def test_asked_items_go_by_their_owners(tastes: Dataset) -> None:
+    """Every asked item has the owners that sell it; each publishes what somebody lacks."""
+    federation = Federation.of(make_split(tastes, 3, sharing="subsets"), tastes.item_labels)
     company = federation.companies["b"]
-    owners = federation.by_owner(company.asked)
-    assert set(owners) == {"a", "c"}
-    assert sorted(place for places in owners.values() for place in places) == list(range(len(company.asked)))
-    for owner, places in owners.items():
-        assert set(company.asked[places]) <= set(federation.companies[owner].own)
+    places = federation.by_owner(company.asked)
+    assert set(places) == {"a", "c"}
+    for owner, each in places.items():
+        sold = federation.companies[owner]
+        assert company.asked[each].tolist() == [key for key in company.asked if key in sold.keys]
+        assert set(company.asked[each]) <= set(sold.askable)
+    both = [key for key in company.asked.tolist() if federation.owners[key] == ("a", "c")]
+    assert 0 < len(both) < len(company.asked)
+    for party, each in federation.companies.items():
+        lacked = [key for key in each.keys.tolist() if len(federation.owners[key]) < 3]
+        assert each.askable.tolist() == lacked
+        assert each.askable.tolist() == list(federation.catalogue.view(party).askable(federation.parties))
 
 
 def test_users_with_nothing_at_home_are_left_out(tastes: Dataset) -> None:

@@ -12,7 +12,7 @@ import pytest
 from feddmf.errors import InputError
 from feddmf.evaluation import ALL_METRICS
 from feddmf_party.datasets import Dataset
-from feddmf_party.evaluating.attributes import read_attributes
+from feddmf_party.evaluating.attribute_table import read_attributes
 from feddmf_party.evaluating.contenders import run_contender
 from feddmf_party.evaluating.federation import Federation
 from feddmf_party.evaluating.main import (

@@ -1,0 +1,74 @@
+"""What choosing the best-scored users of an item gives, by how many are chosen, over the hidden items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.quality.evidence import Evidence
+from feddmf.quality.intervals import Interval, bootstrap
+from feddmf.quality.rungs import ratio
+
+__all__ = ["AUDIENCE_SHARES", "AudienceFigures", "audience_size", "audiences", "top_users"]
+
+AUDIENCE_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Sizes of audience that are reported, as shares of the users."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AudienceFigures:
+    """Audiences of `users` a hidden item, the best-scored ones, which is `share` of the users.
+
+    precision: share of those chosen who have the item, over all items; recall: share of those who have it who
+    are chosen; lift: precision over the share of all users who have it.
+    """
+
+    share: float
+    users: int
+    precision: Interval
+    recall: Interval
+    lift: Interval
+
+
+def audience_size(share: float, users: int) -> int:
+    """Return how many of `users` are `share` of them: at least one, where there are any."""
+    return min(users, max(1, round(share * users)))
+
+
+def top_users(scores: npt.NDArray[np.floating], size: int) -> npt.NDArray[np.int64]:
+    """Return the `size` users with the highest scores for each item, [size, items], highest first.
+
+    scores: [users, items]. Equal scores stand in the order of the users.
+    """
+    return np.argsort(-scores, axis=0, kind="stable")[:size]
+
+
+def audiences(evidence: Evidence, weights: Floats) -> tuple[AudienceFigures, ...]:
+    """Return the figures of each size of AUDIENCE_SHARES, smallest first; a size is reported once.
+
+    weights: how often each replicate draws each item, [replicates, hidden], as of `resampled_items`.
+    """
+    sizes = dict.fromkeys(audience_size(share, evidence.users) for share in AUDIENCE_SHARES) if evidence.users else {}
+    ranked = np.take_along_axis(evidence.truth, top_users(evidence.scores, max(sizes, default=0)), axis=0)
+    hits = np.cumsum(ranked, axis=0, dtype=np.float64)  # [largest size, hidden]
+    return tuple(_figures(evidence, hits[size - 1], size, weights) for size in sizes)
+
+
+def _figures(evidence: Evidence, hits: Floats, size: int, weights: Floats) -> AudienceFigures:
+    owners = evidence.truth.sum(axis=0, dtype=np.float64)  # [hidden]
+
+    def precision(drawn: Floats) -> Floats:
+        return ratio(drawn @ hits, size * drawn.sum(axis=1))
+
+    def recall(drawn: Floats) -> Floats:
+        return ratio(drawn @ hits, drawn @ owners)
+
+    def lift(drawn: Floats) -> Floats:
+        return recall(drawn) * evidence.users / size
+
+    found = [bootstrap(figure, weights) for figure in (precision, recall, lift)]
+    return AudienceFigures(size / evidence.users, size, *found)

@@ -1,0 +1,61 @@
+"""Cells counted by item and by rung of score, so that items are drawn again without sorting anything again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Rungs", "ratio"]
+
+Floats = npt.NDArray[np.float64]
+
+# On hidden cells of real data AUC and AP on this many rungs are within .0005 of those on the scores themselves.
+_RUNGS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Rungs:
+    """How many positive and negative cells each item has on each rung of score, from the lowest up.
+
+    positives, negatives: float64 [items, rungs]. Figures are over the cells of all items, each item as often as
+    its weight, for weights [draws, items]; they are [draws], nan where a figure has no meaning.
+    """
+
+    positives: Floats
+    negatives: Floats
+
+    @classmethod
+    def of(cls, truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> Rungs:
+        """Count the cells of `truth` and `scores`, [users, items] each; equal scores share a rung.
+
+        Half of the rungs hold equally many cells, half equally many positive ones, which lie where it matters.
+        """
+        shares = np.linspace(0, 1, _RUNGS // 2 + 1)[1:-1]
+        kinds = [kind for kind in (scores.ravel(), scores[truth]) if len(kind)]
+        edges = np.unique([np.quantile(kind, shares, method="lower") for kind in kinds]) if kinds else np.empty(0)
+        items, rungs = truth.shape[1], len(edges) + 1
+        places = np.searchsorted(edges, scores, side="right") + rungs * np.arange(items)  # [users, items]
+        cells = np.bincount(places.ravel(), minlength=items * rungs).reshape(items, rungs)
+        hits = np.bincount(places[truth], minlength=items * rungs).reshape(items, rungs)
+        return cls(hits.astype(np.float64), (cells - hits).astype(np.float64))
+
+    def roc_auc(self, weights: Floats) -> Floats:
+        """Return the ROC-AUC; within a rung, ties count half."""
+        hits, misses = weights @ self.positives, weights @ self.negatives  # [draws, rungs]
+        below = np.cumsum(misses, axis=1) - misses / 2
+        return ratio((hits * below).sum(axis=1), hits.sum(axis=1) * misses.sum(axis=1))
+
+    def average_precision(self, weights: Floats) -> Floats:
+        """Return the average precision; cells of a rung are taken together."""
+        hits = (weights @ self.positives)[:, ::-1]
+        found, chosen = np.cumsum(hits, axis=1), np.cumsum(hits + (weights @ self.negatives)[:, ::-1], axis=1)
+        precisions = found / np.maximum(chosen, 1)
+        return ratio((hits * precisions).sum(axis=1), hits.sum(axis=1))
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """Return above / below, nan where there is nothing below."""
+    found: Floats = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+    return found

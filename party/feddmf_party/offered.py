@@ -1,0 +1,133 @@
+"""What peers published in a run, as attributes that can be asked for by key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.errors import CatalogueError, InputError
+from feddmf.user_attributes import column_of
+from feddmf_party.run_folder import PeerItems
+
+__all__ = ["Attribute", "CrossValidated", "Offered"]
+
+# A peer, and the row of what it published.
+_Place = tuple[PeerItems, int]
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """What the owner of a user attribute found for its own users: ROC-AUC, and the standard error of it."""
+
+    roc_auc: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """An attribute that can be asked for: who published it, under which label, with which vectors.
+
+    owners: the peers whose scores make the answer, in order; vectors: what each of these published, [dim].
+    told: what the one owner of a user attribute says of it, None for an item.
+    """
+
+    key: str
+    label: str
+    owners: tuple[str, ...]
+    vectors: tuple[npt.NDArray[np.floating], ...]
+    told: CrossValidated | None = None
+
+    @property
+    def owner(self) -> str:
+        """The owners in one text."""
+        return ", ".join(self.owners)
+
+    @property
+    def kind(self) -> str:
+        """What it is: an item that users have, or an attribute of the users themselves."""
+        return "item" if self.told is None else "user attribute"
+
+
+class Offered:
+    """The publications of one run; strangers: peers whose items the run's model cannot score."""
+
+    def __init__(self, run: str, peers: Sequence[PeerItems], strangers: Collection[str]) -> None:
+        self._run, self._peers, self._strangers = run, peers, strangers
+        self._places: dict[str, list[_Place]] = {}
+        for peer in peers:
+            for row, key in enumerate(peer.keys):
+                self._places.setdefault(key, []).append((peer, row))
+
+    def all(self) -> tuple[Attribute, ...]:
+        """Return everything that can be asked for, by first owner and key."""
+        return tuple(_attribute(usable) for each in self._places.values() if (usable := self._usable(each)))
+
+    def find(self, key: str, *, owner: str | None = None) -> Attribute:
+        """Return one attribute, of all its owners or of the one named.
+
+        CatalogueError where nobody (or not `owner`) published it, InputError where it cannot be asked for.
+        """
+        found = [place for place in self._places.get(key, ()) if owner in {None, place[0].party}]
+        usable = self._usable(found)
+        if usable:
+            return _attribute(usable)
+        known = [peer.party for peer, _ in found if peer.party not in self._strangers]
+        if known:
+            raise InputError(
+                f"{known[0]} had too few users with and without attribute {key!r} in run {self._run} "
+                "to say anything of it",
+                hint="ask for another: feddmf attributes list",
+            )
+        if found:
+            stranger = found[0][0].party
+            raise InputError(
+                f"this party shared no item with {stranger} in run {self._run}, "
+                f"so the run says nothing of what its users are to {stranger}'s attributes",
+                hint="publish a catalogue in which the two share items, or run another protocol",
+            )
+        others = [other for peer in self._peers if owner in {None, peer.party} for other in peer.keys]
+        near = difflib.get_close_matches(key, others, n=1)
+        raise CatalogueError(
+            f"{owner or 'no peer'} published {'no' if owner else 'an'} attribute {key!r} in run {self._run}",
+            hint=f"did you mean {near[0]!r}?" if near else "list them: feddmf attributes list",
+        )
+
+    def classes(self, attribute: Attribute) -> tuple[Attribute, ...]:
+        """Return the user attributes of one owner that stand for one column, `attribute` among them."""
+        return tuple(self._classes(attribute.owners[0], column_of(attribute.key)))
+
+    def _classes(self, owner: str, column: str) -> Iterator[Attribute]:
+        for key, places in self._places.items():
+            if column_of(key) == column:
+                own = self._usable([place for place in places if place[0].party == owner])
+                if own and _told(*own[0]) is not None:
+                    yield _attribute(own)
+
+    def _usable(self, places: Sequence[_Place]) -> list[_Place]:
+        """Return the places that make an answer: an item at all peers that the model knows, or one fit."""
+        known = [place for place in places if place[0].party not in self._strangers]
+        fitted = [place for place in known if (told := _told(*place)) is not None and told.roc_auc > 0]
+        return fitted[:1] or [place for place in known if _told(*place) is None]
+
+
+def _told(peer: PeerItems, row: int) -> CrossValidated | None:
+    """Return what a peer says of a user attribute, None of an item."""
+    if peer.quality is None or not peer.quality[row, 0]:
+        return None
+    _, roc_auc, standard_error = peer.quality[row].tolist()
+    return CrossValidated(roc_auc, standard_error)
+
+
+def _attribute(places: Sequence[_Place]) -> Attribute:
+    first, row = places[0]
+    return Attribute(
+        key=first.keys[row],
+        label=first.labels[row],
+        owners=tuple(peer.party for peer, _ in places),
+        vectors=tuple(peer.vectors[at] for peer, at in places),
+        told=_told(first, row),
+    )
