@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["brier_skill", "combine", "measured_skills", "shares", "weigh"]
+from feddmf.evaluation import brier_skill
+
+__all__ = ["combine", "far_apart", "measured_skills", "shares", "weigh"]
 
 Floats = npt.NDArray[np.floating]
+
+# Beyond this part of the score itself, disagreeing owners have been too hopeful by a tenth or more.
+_FAR = 0.6
 
 
 def combine(scores: Floats, weights: Floats) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -28,6 +33,11 @@ def combine(scores: Floats, weights: Floats) -> tuple[npt.NDArray[np.float32], n
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
+def far_apart(combined: Floats, disagreement: Floats) -> npt.NDArray[np.bool_]:
+    """Tell where owners disagree so much that a score holds less than it says, bool in the shape of both."""
+    return disagreement > _FAR * combined
+
+
 def shares(weights: Floats, owns: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Return what part each owner has in the score of each item, [owners, items]; the parts add up to 1.
 
@@ -37,7 +47,8 @@ def shares(weights: Floats, owns: npt.NDArray[np.bool_]) -> npt.NDArray[np.float
     part = np.where(owns, weights[:, None], 0.0)
     nobody = ~part.any(axis=0)
     part[:, nobody] = owns[:, nobody]
-    return part / part.sum(axis=0)
+    whole: npt.NDArray[np.float64] = part / part.sum(axis=0)
+    return whole
 
 
 def weigh(skills: Sequence[float]) -> npt.NDArray[np.float64]:
@@ -59,17 +70,6 @@ def measured_skills(arrays: Mapping[str, npt.NDArray[Any]], owners: Sequence[str
     return tuple(_skill_of(arrays, owner) for owner in owners)
 
 
-def brier_skill(scores: Floats, truth: npt.NDArray[Any]) -> float:
-    """Return by how much squared errors of `scores` are under those of the base rate: 1 is perfect, 0 none.
-
-    Both are of any one shape; nan where all of `truth` is the same, or there is none.
-    """
-    if not truth.size or truth.all() or not truth.any():
-        return float("nan")
-    wanted = truth.astype(np.float64)
-    return float(1 - np.square(scores - wanted).mean() / wanted.var())
-
-
 def _skill_of(arrays: Mapping[str, npt.NDArray[Any]], owner: str) -> float:
     scores, truth = arrays.get(f"hidden.{owner}.scores"), arrays.get(f"hidden.{owner}.truth")
-    return float("nan") if scores is None or truth is None else brier_skill(scores, truth)
+    return float("nan") if scores is None or truth is None else brier_skill(truth.astype(np.bool_), scores)

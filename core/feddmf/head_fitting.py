@@ -29,7 +29,7 @@ FEWEST_ITEMS = 5
 """Items with a positive cell under which there is no head: each fold is to hold one."""
 
 # Below it layers learn the few positives by heart, and out of fold the logistic regression alone does better.
-_FEWEST_FOR_LAYERS = 100
+_FEWEST_FOR_LAYERS = 150
 _FOLDS = 5
 _WIDTH = 16
 _STEPS = 600
@@ -166,7 +166,8 @@ def _start(networks: int, width: int, seed: int, address: str) -> Networks:
     draws = torch.Generator().manual_seed(counter_seed(seed, "head", address, "start") % 2**63)
 
     def uniform(*shape: int, fan_in: int, size: float = 1.0) -> Tensor:
-        return (torch.rand(networks, *shape, generator=draws) * 2 - 1) * size * max(1, fan_in) ** -0.5
+        bound: float = size * max(1, fan_in) ** -0.5
+        return (torch.rand(networks, *shape, generator=draws) * 2 - 1) * bound
 
     known = len(FEATURES)
     return {

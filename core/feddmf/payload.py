@@ -54,8 +54,8 @@ class DType(enum.StrEnum):
 class Axis(enum.StrEnum):
     """What the rows of an array are. There is no axis over users.
 
-    Of a first training with hidden items: PILOT_ITEMS are the matched items that the party does not hide from
-    itself, HIDDEN_ITEMS those that it does, REVEALED_ITEMS those that it sells and a peer hides.
+    Of a first training with hidden items: PILOT_ITEMS are the matched items that nobody hides,
+    HIDDEN_ITEMS those that the party hides from itself, REVEALED_ITEMS those that it sells and a peer hides.
     """
 
     ONE = "one"

@@ -37,7 +37,7 @@ class PartyItems:
     """One party's items in a run, as the party derives them from its own view.
 
     Row orders of the wire: matched items are the aligned ones, then the probes, each sorted by key. In a
-    first training (the pilot) the same without those that the party hides from itself.
+    first training (the pilot) the same without those that any party hides from itself.
     """
 
     plan: Plan
@@ -80,13 +80,16 @@ class PartyItems:
 
     @cached_property
     def pilot_aligned(self) -> tuple[str, ...]:
-        """Aligned keys that this party does not hide from itself."""
-        hidden = set(self.hidden)
-        return tuple(key for key in self.aligned if key not in hidden)
+        """Aligned keys that nobody hides in the pilot.
+
+        What one party hides the others do not align among themselves either: its vectors would be better than
+        those of an exclusive item ever are, and what is learned of them too good.
+        """
+        return tuple(key for key in self.aligned if self._hidden_at(key) is None)
 
     @cached_property
     def pilot_matched(self) -> tuple[str, ...]:
-        """Matched keys that this party does not hide from itself: the rows of an upload of the pilot."""
+        """Matched keys that nobody hides: the rows of an upload of the pilot."""
         return self.pilot_aligned + self._split[1]
 
     @cached_property
@@ -96,9 +99,8 @@ class PartyItems:
 
     @cached_property
     def pilot_peer_counts(self) -> npt.NDArray[np.int64]:
-        """Number of other members that sell each item and do not hide it, int64 [pilot_aligned]."""
-        peers = (self._peers(key) - {self._hidden_at(key)} for key in self.pilot_aligned)
-        return np.array([len(each) for each in peers], np.int64)
+        """Number of other members that sell each item, int64 [pilot_aligned]."""
+        return np.array([len(self._peers(key)) for key in self.pilot_aligned], np.int64)
 
     def shared_rows(self, peer: str) -> npt.NDArray[np.int64]:
         """Return the rows of `matched` that `peer` sells too, int64; both sides list the same keys."""

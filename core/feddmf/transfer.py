@@ -152,7 +152,7 @@ def _leading(factor: Floats, image: Floats, rank: int) -> tuple[Floats, Floats]:
     Where there are fewer rows than outputs, eigenvectors are looked for in the rows' span alone.
     """
     small, outputs = factor.shape
-    if not small:
+    if not small or not rank:
         return np.zeros(0), np.zeros((outputs, 0))
     if outputs <= small:
         basis, metric = None, factor.T @ image

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,43 +12,53 @@ import numpy.typing as npt
 from feddmf.combining import shares
 from feddmf.errors import InputError
 from feddmf_party.offered import Attribute
-from feddmf_party.trust import CARE, REFUSE, VERDICTS, Expected, Trust
+from feddmf_party.prediction import Predictor
+from feddmf_party.trust import (
+    CARE,
+    REFUSE,
+    VERDICTS,
+    Expected,
+    Trust,
+    trust_in_items,
+    trust_in_user_attribute,
+)
 
-__all__ = ["Backing", "refuse_untrusted", "warnings"]
+__all__ = ["Backer", "Backing", "refuse_untrusted", "warnings"]
 
 
 @dataclass(frozen=True, eq=False)
 class Backing:
     """What is behind the answers about one attribute.
 
-    trusts: of its owners, in their order; weights: what each counts in the answer, [owners], as of `weigh`.
+    trusts: of its owners, in their order; shares: what part each has in the answer, [owners].
     """
 
     attribute: Attribute
     trusts: tuple[Trust, ...]
-    weights: npt.NDArray[np.float64]
+    shares: tuple[float, ...]
 
     @property
     def best(self) -> Trust:
         """The most trusted of the owners that count; of equals the one that counts most."""
-        order = sorted(
-            self._counting,
-            key=lambda place: (VERDICTS.index(self.trusts[place].verdict), -self._shares[place]),
-        )
-        return self.trusts[order[0]]
+        ranks = [(VERDICTS.index(trust.verdict), -share) for trust, share in self._counting]
+        return self._counting[min(range(len(ranks)), key=ranks.__getitem__)][0]
 
     @property
     def threshold(self) -> float | None:
         """Above it a probability is called positive: that of the owners, weighted like their scores."""
-        each = [(self.trusts[place].threshold, self._shares[place]) for place in self._counting]
-        known = [(threshold, share) for threshold, share in each if threshold is not None]
-        if len(known) < len(each):
-            return None
-        return float(sum(threshold * share for threshold, share in known))
+        parts = [
+            None if trust.threshold is None else trust.threshold * share for trust, share in self._counting
+        ]
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
 
-    def expect(self, probabilities: npt.NDArray[np.float32]) -> Expected | None:
-        """Return what to expect of users with these scores, [users]; None where nothing was measured."""
-        return self.best.expect(probabilities) if len(probabilities) else None
+    def expect(self, probabilities: npt.NDArray[np.float32], users: int) -> Expected | None:
+        """Return what to expect of those of all `users` who were chosen, by their scores [chosen].
+
+        None where nothing was measured, or nobody was chosen.
+        """
+        chosen = len(probabilities)
+        return self.best.expect(probabilities, chosen / users) if chosen else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -65,13 +75,32 @@ class Backing:
         }
 
     @property
-    def _shares(self) -> npt.NDArray[np.float64]:
-        part: npt.NDArray[np.float64] = shares(self.weights, np.ones((len(self.weights), 1), np.bool_))[:, 0]
-        return part
+    def _counting(self) -> list[tuple[Trust, float]]:
+        """The owners that count, with their shares."""
+        return [each for each in zip(self.trusts, self.shares, strict=True) if each[1] > 0]
 
-    @property
-    def _counting(self) -> list[int]:
-        return np.flatnonzero(self._shares).tolist()
+
+class Backer:
+    """Finds what is behind the answers of one predictor; each peer's items are measured once."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._of_items: dict[str, Trust] = {}
+
+    def back(self, attribute: Attribute) -> Backing:
+        """Return what is behind the answers about `attribute`."""
+        if attribute.told is not None:
+            trusts = [trust_in_user_attribute(self._predictor.run, attribute.owners[0], attribute.told)]
+        else:
+            trusts = [self._in_items(owner) for owner in attribute.owners]
+        weights = np.array([self._predictor.weights[owner] for owner in attribute.owners])
+        parts = shares(weights, np.ones((len(weights), 1), dtype=np.bool_))[:, 0]
+        return Backing(attribute, tuple(trusts), tuple(parts.tolist()))
+
+    def _in_items(self, owner: str) -> Trust:
+        if owner not in self._of_items:
+            self._of_items[owner] = trust_in_items(self._predictor.run, self._predictor.arrays, owner)
+        return self._of_items[owner]
 
 
 def refuse_untrusted(run: str, backings: Sequence[Backing], *, anyway: bool) -> None:
@@ -88,12 +117,12 @@ def refuse_untrusted(run: str, backings: Sequence[Backing], *, anyway: bool) -> 
 
 def warnings(backings: Sequence[Backing]) -> list[str]:
     """Return what a person must be told beside the answers: each verdict short of use, with its reasons."""
-    found: Mapping[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for backing in backings:
         best = backing.best
         if best.verdict in {CARE, REFUSE}:
             line = f"{best.verdict}: {'; '.join(best.reasons)}"
-            found = {**found, line: [*found.get(line, []), backing.attribute.key]}
+            found.setdefault(line, []).append(backing.attribute.key)
     return [f"{_few(keys)}: {line}" for line, keys in found.items()]
 
 

@@ -26,6 +26,19 @@ class CrossValidated:
     roc_auc: float
     standard_error: float
 
+    @classmethod
+    def of(cls, peer: PeerItems, row: int) -> CrossValidated | None:
+        """Return what a peer says of the user attribute in a row of its publication, None of an item."""
+        if peer.quality is None or not peer.quality[row, 0]:
+            return None
+        _, roc_auc, standard_error = peer.quality[row].tolist()
+        return cls(roc_auc, standard_error)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the owner had enough users to say anything of it."""
+        return self.roc_auc > 0
+
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
@@ -104,22 +117,14 @@ class Offered:
         for key, places in self._places.items():
             if column_of(key) == column:
                 own = self._usable([place for place in places if place[0].party == owner])
-                if own and _told(*own[0]) is not None:
+                if own and CrossValidated.of(*own[0]) is not None:
                     yield _attribute(own)
 
     def _usable(self, places: Sequence[_Place]) -> list[_Place]:
         """Return the places that make an answer: an item at all peers that the model knows, or one fit."""
         known = [place for place in places if place[0].party not in self._strangers]
-        fitted = [place for place in known if (told := _told(*place)) is not None and told.roc_auc > 0]
-        return fitted[:1] or [place for place in known if _told(*place) is None]
-
-
-def _told(peer: PeerItems, row: int) -> CrossValidated | None:
-    """Return what a peer says of a user attribute, None of an item."""
-    if peer.quality is None or not peer.quality[row, 0]:
-        return None
-    _, roc_auc, standard_error = peer.quality[row].tolist()
-    return CrossValidated(roc_auc, standard_error)
+        fitted = [place for place in known if (told := CrossValidated.of(*place)) and told.is_fitted]
+        return fitted[:1] or [place for place in known if CrossValidated.of(*place) is None]
 
 
 def _attribute(places: Sequence[_Place]) -> Attribute:
@@ -129,5 +134,5 @@ def _attribute(places: Sequence[_Place]) -> Attribute:
         label=first.labels[row],
         owners=tuple(peer.party for peer, _ in places),
         vectors=tuple(peer.vectors[at] for peer, at in places),
-        told=_told(first, row),
+        told=CrossValidated.of(first, row),
     )

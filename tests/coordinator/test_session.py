@@ -80,7 +80,9 @@ async def _session(database: Database, folder: Path, **waits: float) -> AsyncIte
         "enforcement": {"not_following": "report"},
         "waits": {"join_s": 10, "round_s": 10, "absent_s": 10, "publish_s": 10, **waits},
     }
-    settings = RunSettings.model_validate({"name": "r", "purpose": "p", "parties": PARTIES, **sections})
+    settings = RunSettings.model_validate(
+        {"name": "r", "purpose": "p", "parties": PARTIES, "recipe": "embedding", **sections}
+    )
     with database.begin() as connection:
         digest = CATALOGUE.digest()
         run = add_run(connection, settings, version=1, digest=digest, now=datetime.now(UTC))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from feddmf.combining import brier_skill, combine, measured_skills, shares, weigh
+from feddmf.combining import combine, far_apart, measured_skills, shares, weigh
 
 NAN = float("nan")
 
@@ -67,15 +67,10 @@ def test_weights_follow_measured_skill(skills: list[float], weights: list[float]
     assert weigh(skills).tolist() == weights
 
 
-def test_skill_is_over_the_base_rate() -> None:
-    """The truth itself has 1, its mean 0, its opposite less; of one class alone nothing is known."""
-    truth = np.array([[1, 0], [0, 0]], dtype=np.uint8)
-    assert brier_skill(truth.astype(float), truth) == 1
-    assert brier_skill(np.full((2, 2), 0.25), truth) == pytest.approx(0)
-    assert brier_skill(np.array([[0.5, 0], [0, 0]]), truth) == pytest.approx(1 - 0.25 / 0.75)
-    assert brier_skill(1.0 - truth, truth) < 0
-    assert np.isnan(brier_skill(np.zeros((2, 2)), np.zeros((2, 2), dtype=np.uint8)))
-    assert np.isnan(brier_skill(np.zeros((0, 2)), np.zeros((0, 2), dtype=np.uint8)))
+def test_owners_are_far_apart_by_what_they_come_to() -> None:
+    """.1 of .5 is little, and of .15 much; one owner is never apart."""
+    found = far_apart(np.array([[0.5, 0.15, 0.2]]), np.array([[0.1, 0.1, 0.0]]))
+    assert found.tolist() == [[False, True, False]]
 
 
 def test_skills_are_those_of_the_hidden_items_that_a_model_keeps() -> None:

@@ -25,9 +25,12 @@ CATALOGUE = Catalogue(
 )
 
 
-def make_plan(catalogue: Catalogue, parties: tuple[str, ...], *, probe_share: float = 0.0) -> Plan:
+def make_plan(
+    catalogue: Catalogue, parties: tuple[str, ...], *, probe_share: float = 0.0, hidden_share: float = 0.0
+) -> Plan:
     """Return a plan of `parties` over `catalogue`."""
-    settings = run_settings(parties, alignment={"probe_share": probe_share})
+    shares = {"probe_share": probe_share, "hidden_share": hidden_share}
+    settings = run_settings(parties, recipe="default", alignment=shares)
     return Plan(run="r-1", catalogue=catalogue.digest(), settings=settings)
 
 
@@ -46,11 +49,8 @@ def test_a_party_finds_its_items() -> None:
     assert items.matched_codes.tolist() == [1, 2, 3]
     assert items.codes(("d", "a")).tolist() == [3, 0]
     assert items.peer_counts.tolist() == [1, 1, 1]
-    assert items.sizes(offered=5) == {
-        Axis.MATCHED_ITEMS: 3,
-        Axis.ALIGNED_ITEMS: 3,
-        Axis.OFFERED_ITEMS: 5,
-    }
+    sizes = items.sizes(offered=5)
+    assert [sizes[axis] for axis in (Axis.MATCHED_ITEMS, Axis.ALIGNED_ITEMS, Axis.OFFERED_ITEMS)] == [3, 3, 5]
 
 
 def test_peers_outside_the_run_do_not_count() -> None:
@@ -69,7 +69,8 @@ def test_the_coordinator_finds_the_same_rows() -> None:
         "bolt": [0, 1, 2],
         "cargo": [1],
     }
-    assert rows.sizes("cargo") == {Axis.MATCHED_ITEMS: 1, Axis.ALIGNED_ITEMS: 1}
+    sizes = rows.sizes("cargo")
+    assert (sizes[Axis.MATCHED_ITEMS], sizes[Axis.ALIGNED_ITEMS]) == (1, 1)
 
 
 def test_a_party_with_nothing_to_align_is_named() -> None:
@@ -122,6 +123,42 @@ def test_a_partys_items_are_split_whole(catalogue: Catalogue, probe_share: float
         assert items.peer_counts.tolist() == [number - 1 for number in owners]
         assert min(owners) >= 2
         assert [items.view.keys[code] for code in items.matched_codes] == [*matched]
+
+
+@given(catalogues(), st.sampled_from([0.0, 0.3]), st.sampled_from([0.1, 0.25]))
+def test_hidden_items_are_each_partys_own(
+    catalogue: Catalogue, probe_share: float, hidden_share: float
+) -> None:
+    """What one party hides, every other that sells it tells of, and nobody else hides; both sides agree."""
+    plan = make_plan(catalogue, catalogue.parties, probe_share=probe_share, hidden_share=hidden_share)
+    items = items_of(catalogue, plan)
+    try:
+        rows = matched_rows(catalogue, plan)
+    except CatalogueError:
+        assume(False)
+    for party, own in items.items():
+        hidden = set(own.hidden)
+        assert hidden <= set(own.aligned)
+        somewhere = {key for each in items.values() for key in each.hidden}
+        assert set(own.pilot_aligned) == set(own.aligned) - somewhere
+        for peer, other in items.items():
+            if peer != party:
+                assert set(other.hidden_by(party)) == hidden & set(other.view.keys)
+                assert not hidden & set(other.hidden)
+        assert [rows.keys[row] for row in rows.hidden[party]] == [*own.hidden]
+        assert [rows.keys[row] for row in rows.revealed[party]] == [*own.revealed]
+        owners = [len(catalogue.owners(key, plan.roster)) for key in own.pilot_aligned]
+        assert own.pilot_peer_counts.tolist() == [number - 1 for number in owners]
+
+
+def test_about_the_share_is_hidden() -> None:
+    """Of many items that two sell each hides its share; where many sell them the shares are cut to a half."""
+    keys = {f"k{number}": f"l{number}" for number in range(4000)}
+    for parties, expected in ((("acme", "bolt"), 0.1), (tuple(f"p{n:02}" for n in range(10)), 0.05)):
+        catalogue = Catalogue(1, dict.fromkeys(keys, "x"), dict.fromkeys(parties, keys))
+        plan = make_plan(catalogue, parties, hidden_share=0.1)
+        hidden = [len(each.hidden) / len(keys) for each in items_of(catalogue, plan).values()]
+        assert np.allclose(hidden, expected, atol=0.02)
 
 
 def test_a_plan_survives_json() -> None:

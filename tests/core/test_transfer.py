@@ -88,6 +88,14 @@ def without_itself(x: np.ndarray, outputs: list[int], weight: float) -> np.ndarr
     return dense
 
 
+def test_without_columns_nothing_is_told() -> None:
+    """Rank 0 is the zero map, and its loss that of telling nobody has anything."""
+    data = Interactions.from_pairs(np.array([0, 0, 1]), np.array([0, 1, 0]), shape=(2, 2))
+    found = fit_linear_map(data, np.array([0]), np.array([1]), ridge=2.0, rank=0)
+    assert (found.contexts.shape, found.targets.shape) == ((1, 0), (1, 0))
+    assert (found.effective, found.loss) == (0, 0.5)
+
+
 @pytest.mark.parametrize("users", [30, 6])
 @pytest.mark.parametrize("rank", [20, 2])
 def test_an_item_that_is_matched_too_is_fitted_without_itself(users: int, rank: int) -> None:

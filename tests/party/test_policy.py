@@ -28,13 +28,36 @@ def check(**policy: Any) -> None:
 
 
 def test_the_default_policy_lets_the_default_protocol_run() -> None:
-    """Item vectors, attribute vectors and loss figures may leave; item counts, which are sales, may not."""
+    """Vectors of items and attributes and figures may leave; item counts, which are sales, may not."""
     check()
+    for recipe in ("default", "embedding", "paper"):
+        check_protocol("feddmf", recipe=recipe)
     assert set(Policy().release_kinds) == {
         ReleaseKind.ITEM_VECTORS,
+        ReleaseKind.CONTEXT_VECTORS,
         ReleaseKind.ATTRIBUTE_VECTOR,
         ReleaseKind.LOSS_SCALAR,
+        ReleaseKind.QUALITY_SCALAR,
     }
+
+
+def test_the_layers_of_a_tower_need_a_word_of_the_policy() -> None:
+    """With maps that are exchanged once a constant of the tower leaves, which the default policy keeps in."""
+    once = {"recipe": "default", "alignment": {"method": "once"}}
+    with pytest.raises(PolicyError, match=r"asks for shared_layers \(constant\)"):
+        check_protocol("feddmf", **once)
+    kinds = (*Policy().release_kinds, ReleaseKind.SHARED_LAYERS)
+    check_protocol("feddmf", policy=Policy(release_kinds=kinds), **once)
+
+
+def test_the_linear_vectors_of_a_history_have_support() -> None:
+    """They are those of a transfer, and a policy asks as many users behind an item."""
+    with pytest.raises(PolicyError, match="lets 2 users stand behind an item, under 3") as caught:
+        check_protocol("feddmf", recipe="default", transfer={"min_support": 2})
+    assert "min_support = 2" in caught.value.hint
+    with pytest.raises(PolicyError, match=r"the run file must say transfer\.min_support = 3 or more"):
+        check_protocol("feddmf", recipe="default", transfer={"min_support": 1})
+    check_protocol("feddmf", recipe="default", linear_rank=0, transfer={"min_support": 1})
 
 
 @pytest.mark.parametrize(
@@ -68,7 +91,7 @@ def check_protocol(
 NEEDED = {
     ("fedavg", False): ["shared_layers"],
     ("fcf", False): ["item_gradient", "gram"],
-    ("transfer", False): ["context_vectors"],
+    ("transfer", False): [],
     ("fedavg", True): ["public_key", "masked_sum", "shared_layers"],
     ("fcf", True): ["public_key", "masked_sum", "item_gradient", "gram"],
 }
@@ -80,7 +103,7 @@ def test_another_protocol_is_declined_with_all_that_would_allow_it(
 ) -> None:
     """The reason names every kind at once; the hint's lines, copied into policy.toml, let the run in."""
     needed = NEEDED[protocol, masks]
-    with pytest.raises(PolicyError, match=f"run small-1 uses protocol {protocol}, asks for ") as caught:
+    with pytest.raises(PolicyError, match=f"run small-1 uses protocol {protocol}") as caught:
         check_protocol(protocol, masks=masks)
     assert all(f"{kind} (" in caught.value.message for kind in needed)
     before, lines = caught.value.hint.split("policy.toml: ")
@@ -145,7 +168,7 @@ def test_what_is_counted_is_what_is_sent() -> None:
     """The bytes that a plan is checked by are those of the schemas, at this party's own row counts."""
     protocol, sizes = protocol_for("feddmf"), ITEMS.sizes(2)
     sent = sum(phase.rounds * phase.contribution.nbytes(sizes) for phase in protocol.phases(RUN.plan))
-    assert sizes == {Axis.MATCHED_ITEMS: 5, Axis.ALIGNED_ITEMS: 5, Axis.OFFERED_ITEMS: 2}
+    assert [sizes[axis] for axis in (Axis.MATCHED_ITEMS, Axis.ALIGNED_ITEMS, Axis.OFFERED_ITEMS)] == [5, 5, 2]
     assert sent + protocol.publication(RUN.plan).nbytes(sizes) == NBYTES
 
 

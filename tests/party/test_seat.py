@@ -14,6 +14,7 @@ from feddmf.protocols.registry import protocol_for
 from feddmf_party.folder import PartyFolder
 from feddmf_party.policy import Policy
 from feddmf_party.seat import Seat, take_seat
+from feddmf_party.simulating import simulate_folders
 from support.federation import equip
 from support.runs import SmallRun, small_run
 
@@ -123,3 +124,28 @@ def test_a_model_of_user_ids_trains_on_them_as_on_all_items(tmp_path: Path) -> N
     assert seat.table.attributes is not None
     counts = dict(zip(small.items["acme"].view.keys, seat.table.interactions.item_counts(), strict=True))
     assert (counts["acme-000"], counts["acme-001"]) == (30, 4)
+
+
+def test_a_simulation_tells_what_the_nodes_would(tmp_path: Path) -> None:
+    """Which party offers what is too rare; its peer is told that nothing was fitted, and no number."""
+    folders = {party: tmp_path / party for party in ("acme", "bolt")}
+    for folder in folders.values():
+        folder.mkdir()
+        kinds = ", ".join(f'"{kind}"' for kind in ReleaseKind)
+        (folder / "policy.toml").write_text(f"release_kinds = [{kinds}]\n")
+    report = {"not_following": "report", "probe_floor": -1.0}
+    small, _ = with_countries(folders["acme"], training={"epochs": 1}, enforcement=report)
+    equip(folders["bolt"], small, "bolt")
+    told: list[str] = []
+    kept = simulate_folders(
+        small.plan.settings, small.catalogue, folders, tmp_path / "out", on_notice=told.append
+    )
+    rare = "country=Peru: 4 users have it and 36 lack it; 10 of each are needed"
+    assert f"acme: nothing is told of user attribute {rare}" in told
+    (published,) = kept["bolt"].load_peers()
+    assert published.quality is not None
+    quality = dict(zip(published.keys, published.quality.tolist(), strict=True))
+    assert quality["acme-001"] == [1.0, 0.0, 0.0]
+    assert quality["acme-000"][:1] == [1.0]
+    assert 0 < quality["acme-000"][2] < 0.2
+    assert quality["acme-002"] == [0.0, 0.0, 0.0]

@@ -55,7 +55,10 @@ class Cheat:
         if self._honest:
             self._honest -= 1
             return honest
-        if self._first is None:
+        if "vectors" not in honest or phase == "reveal":
+            return honest
+        # A second training may have other rows.
+        if self._first is None or self._first.shape != honest["vectors"].shape:
             self._first = honest["vectors"].copy()
         return Payload(
             dict(honest) | {"vectors": self._trick(self._first, honest["vectors"], self._generator)}

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from feddmf.evaluation.ladder import check_cells
 
-__all__ = ["BINS", "brier_skill", "calibration_error", "reliability_bins", "top_decile", "top_decile_calibration_error"]
+__all__ = [
+    "BINS",
+    "brier_skill",
+    "calibration_error",
+    "reliability_bins",
+    "top_decile",
+    "top_decile_calibration_error",
+]
 
 BINS = 15
 """Bins of equal mass of a reliability diagram."""

@@ -41,7 +41,9 @@ class FCFMember:
         self._by_user = observed.keep_columns(supported)
         by_item = self._by_user.transposed()
         self._by_matched, self._by_exclusive = by_item.take(self._matched), by_item.take(self._exclusive)
-        self._below_support = int(np.count_nonzero(~supported[self._offered]))
+        # What others sell too is fitted with their users, and has factors all the same.
+        own = np.intersect1d(self._offered, self._exclusive)
+        self._below_support = int(np.count_nonzero(~supported[own]))
         rank = self._settings.rank
         self._item_factors = keyed_normal(items.view.keys, rank, START_STD, items.plan.settings.seed)
         self._user_factors = np.zeros((data.users, rank))
@@ -60,7 +62,7 @@ class FCFMember:
         return Payload({"vectors": self._item_factors[self._offered]})
 
     def figures(self) -> Mapping[str, float]:
-        """Return the party's part of J, and how many offered items have too few users to be fitted."""
+        """Return the party's part of J, and how many items that it alone sells and offers lack users."""
         return {"loss": self._loss, "below_support": self._below_support}
 
     def model_arrays(self) -> Arrays:

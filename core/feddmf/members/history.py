@@ -30,7 +30,7 @@ from feddmf.protocols.feddmf import (
     FedDMF,
     published_columns,
 )
-from feddmf.user_attributes import FEWEST_USERS, UserAttributes, without_items
+from feddmf.user_attributes import UserAttributes, without_items
 
 __all__ = ["HistoryMember"]
 
@@ -202,12 +202,9 @@ class HistoryMember:
         rows_of = {key: row for row, key in enumerate(self._items.revealed)}
         for peer in self._peers:
             keys = self._items.hidden_by(peer)
-            kept = np.array([key not in set(keys) for key in self._stage.keys], dtype=np.bool_)
             asked = self._items.codes(keys)
-            fitted = maps.fit(self._stage.codes[kept], np.concatenate([asked, self._offered_products]))
-            contexts = np.zeros((len(kept), fitted.contexts.shape[1]), dtype=np.float32)
-            contexts[kept] = fitted.contexts
-            linear.append(contexts)
+            fitted = maps.fit(self._stage.codes, np.concatenate([asked, self._offered_products]))
+            linear.append(fitted.contexts)
             places = np.array([rows_of[key] for key in keys], dtype=np.int64)
             vectors[places] = self._published(asked, fitted.targets[: len(asked)])
         tower = {name: np.tile(array, (1, len(self._peers))) for name, array in self._tower_map().items()}
@@ -220,7 +217,7 @@ class HistoryMember:
     def _final(self) -> Offer:
         """What the party offers, fitted once all training is done."""
         labelled = self._labelled()
-        if labelled is None:
+        if labelled is None or self._attributes is None:
             return Offer(self._maps.fit(self._items.matched_codes, self._offered_products), None)
         # It needs a library that takes a second to load.
         from feddmf.attribute_vectors import fit_attribute_vectors
@@ -234,7 +231,7 @@ class HistoryMember:
             labels,
             known,
             seed=self._settings.seed,
-            min_users=max(FEWEST_USERS, self._settings.transfer.min_support),
+            min_users=self._attributes.min_users,
             # Half of the columns at most: the others are for items.
             columns=min(labels.shape[1], self._settings.linear_columns // 2),
         )

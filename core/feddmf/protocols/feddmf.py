@@ -14,20 +14,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from feddmf.alignment import Alignment, align, tie
 from feddmf.errors import RunFailed
 from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan, StageRows
 from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
-from feddmf.protocols.following import Following, Told
+from feddmf.protocols.following import Following
 from feddmf.protocols.marked import Marked, draw_mark
 from feddmf.protocols.pulled import Pulled
 from feddmf.protocols.relaying import side_by_side
 from feddmf.protocols.tables import TABLES, stacked, stacked_rows, unstacked
-
-Floats = npt.NDArray[np.floating]
 
 __all__ = [
     "ALIGN",
@@ -139,17 +136,18 @@ class FedDMF:
         tables = tuple(name for name in TABLES if name in next(iter(contributions.values())))
         vectors = {p: stacked(payload, tables, stage.aligned[p]) for p, payload in contributions.items()}
         rows = {p: stacked_rows(stage.aligned[p], tables, stage.n_aligned) for p in contributions}
-        n_rows = stage.n_aligned * len(tables)
-        measured = align(vectors, rows, n_rows, settings.alignment.margin)
-        told: Mapping[str, Told]
+        measured = align(vectors, rows, stage.n_aligned * len(tables), settings.alignment.margin)
         if settings.alignment.method == "tie":
-            means = tie(vectors, rows, n_rows)
-            told = {
-                p: _marked(vectors[p], mean, settings.seed, p, phase, number) for p, mean in means.items()
-            }
+            means = tie(vectors, rows, stage.n_aligned * len(tables))
+            marks = {p: draw_mark(mean, settings.seed, p, phase, number) for p, mean in means.items()}
+            targets = {p: mean + marks[p] for p, mean in means.items()}
+            told = {p: Marked(vectors[p], mean, marks[p]).split(len(tables)) for p, mean in means.items()}
         else:
-            told = {p: Pulled(vectors[p], pull) for p, pull in measured.pulls.items()}
-        following, verdicts = state.following.observe(vectors, told)
+            targets = dict(measured.targets)
+            told = {p: Pulled(vectors[p], pull).split(len(tables)) for p, pull in measured.pulls.items()}
+        following, verdicts = state.following.observe(
+            {p: np.split(sent, len(tables)) for p, sent in vectors.items()}, told
+        )
         probe = _probe(stage, contributions)
         diagnostics = {
             "cosine": measured.cosine,
@@ -164,27 +162,24 @@ class FedDMF:
                 for party, payload in contributions.items()
             },
         }
-        enforced = settings.enforcement.not_following == "fail" and settings.alignment.method != "once"
-        if enforced and settings.alignment.beta > 0:
-            following.enforce()
-            if phase == CLOSE:
-                following.enforce_at_the_end()
         state = replace(state, following=following)
+        if settings.alignment.method != "once":
+            self._enforce(state, phase, probe)
         if phase == CLOSE:
-            if settings.alignment.method != "once":
-                _check_probe(probe, settings.enforcement.probe_floor)
             return Outcome(state, {}, diagnostics, done=True)
-        targets = {
-            p: each.means + each.mark if isinstance(each, Marked) else measured.targets[p]
-            for p, each in told.items()
-        }
         pairs = np.array([[measured.pairs]], dtype=np.uint64)
         replies = {p: Payload({**unstacked(each, tables), "pairs": pairs}) for p, each in targets.items()}
         return Outcome(state, replies, diagnostics)
 
-
-def _marked(vectors: Floats, means: Floats, seed: int, *address: str | int) -> Marked:
-    return Marked(vectors, means, draw_mark(means, seed, *address))
+    def _enforce(self, state: FedDMFState, phase: str, probe: Alignment | None) -> None:
+        """Raise Misconduct where a party does not follow, RunFailed where a run ends out of alignment."""
+        settings = state.plan.settings
+        if settings.enforcement.not_following == "fail" and settings.alignment.beta > 0:
+            state.following.enforce()
+            if phase == CLOSE:
+                state.following.enforce_at_the_end()
+        if phase == CLOSE:
+            _check_probe(probe, settings.enforcement.probe_floor)
 
 
 def _tables(plan: Plan, axis: Axis) -> PayloadSchema:

@@ -11,7 +11,7 @@ told to move and do not at all count as not following by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -67,23 +67,29 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Following:
-    """The state between rounds: what each party sent and was told last, its evidence, its failures."""
+    """The state between rounds: what each party sent and was told last, its evidence, its failures.
+
+    Tables of vectors are judged one by one: who follows in one and not in the other does not follow.
+    """
 
     settings: EnforcementSettings
     rounds: int = 0
-    told: Mapping[str, Told] = field(default_factory=dict)
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    told: Mapping[str, Sequence[Told]] = field(default_factory=dict)
+    evidence: Mapping[str, Sequence[Evidence]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
 
     def observe(
-        self, vectors: Mapping[str, Floats], told: Mapping[str, Told]
+        self, vectors: Mapping[str, Sequence[Floats]], told: Mapping[str, Sequence[Told]]
     ) -> tuple[Following, dict[str, Verdict]]:
-        """Judge one round by the `vectors` that were sent in it; `told` is what parties are told now."""
-        news = {party: self.told[party].news(sent) for party, sent in vectors.items() if party in self.told}
+        """Judge one round by the `vectors` that were sent in it, party -> tables; `told` in answer to it."""
         evidence = {**self.evidence}
-        for party, new in news.items():
-            evidence[party] = evidence[party].plus(new) if party in evidence else new
-        verdicts = {party: self._judge(party, evidence.get(party), news.get(party)) for party in vectors}
+        verdicts = {}
+        for party, tables in vectors.items():
+            before = self.told.get(party, ())
+            news = [each.news(sent) for each, sent in zip(before, tables, strict=False)]
+            known = evidence.get(party, ())
+            evidence[party] = [old.plus(new) for old, new in zip(known, news, strict=True)] if known else news
+            verdicts[party] = self._judge(party, evidence[party], news)
         failures = {party: verdict.rounds_not_following for party, verdict in verdicts.items()}
         after = replace(self, rounds=self.rounds + 1, told=told, evidence=evidence, failures=failures)
         return after, verdicts
@@ -100,14 +106,15 @@ class Following:
             if self._is_deaf(so_far):
                 raise _misconduct(party, "in the whole run")
 
-    def _judge(self, party: str, so_far: Evidence | None, new: Evidence | None) -> Verdict:
-        if so_far is None or new is None:
-            return Verdict(None, 0)
-        failing = self.rounds >= self.settings.warmup_rounds and (self._is_deaf(so_far) or new.still)
-        return Verdict(so_far.response, self.failures.get(party, 0) + 1 if failing else 0)
+    def _judge(self, party: str, so_far: Sequence[Evidence], news: Sequence[Evidence]) -> Verdict:
+        responses = [each.response for each in so_far if each.response is not None]
+        still = any(new.still for new in news)
+        failing = self.rounds >= self.settings.warmup_rounds and (self._is_deaf(so_far) or still)
+        return Verdict(min(responses, default=None), self.failures.get(party, 0) + 1 if failing else 0)
 
-    def _is_deaf(self, so_far: Evidence) -> bool:
-        return so_far.most is not None and so_far.most < self.settings.follow_floor
+    def _is_deaf(self, so_far: Sequence[Evidence]) -> bool:
+        floor = self.settings.follow_floor
+        return any(each.most is not None and each.most < floor for each in so_far)
 
 
 def _misconduct(party: str, when: str) -> Misconduct:

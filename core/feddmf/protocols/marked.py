@@ -22,7 +22,7 @@ __all__ = ["Marked", "MarkedEvidence", "draw_mark"]
 Floats = npt.NDArray[np.floating]
 
 # Size of a mark beside that of the vectors which carry it.
-_SIZE = 0.1
+_SIZE = 0.2
 _STANDARD_ERRORS = 2
 
 
@@ -77,6 +77,11 @@ class Marked:
     vectors: Floats
     means: Floats
     mark: Floats
+
+    def split(self, tables: int) -> list[Marked]:
+        """Return the parts of `tables` tables that are stacked."""
+        parts = (np.split(each, tables) for each in (self.vectors, self.means, self.mark))
+        return [Marked(*part) for part in zip(*parts, strict=True)]
 
     def news(self, after: Floats) -> MarkedEvidence:
         """Return the evidence in what it sends next."""

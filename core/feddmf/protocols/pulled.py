@@ -84,6 +84,11 @@ class Pulled:
     vectors: Floats
     targets: Floats
 
+    def split(self, tables: int) -> list[Pulled]:
+        """Return the parts of `tables` tables that are stacked."""
+        parts = (np.split(each, tables) for each in (self.vectors, self.targets))
+        return [Pulled(*part) for part in zip(*parts, strict=True)]
+
     def news(self, after: Floats) -> PulledEvidence:
         """Return the evidence in what it sends next."""
         return PulledEvidence().add(unit_rows(self.vectors), unit_rows(after), self.targets)

@@ -52,7 +52,11 @@ def audiences(evidence: Evidence, weights: Floats) -> tuple[AudienceFigures, ...
 
     weights: how often each replicate draws each item, [replicates, hidden], as of `resampled_items`.
     """
-    sizes = dict.fromkeys(audience_size(share, evidence.users) for share in AUDIENCE_SHARES) if evidence.users else {}
+    sizes = (
+        dict.fromkeys(audience_size(share, evidence.users) for share in AUDIENCE_SHARES)
+        if evidence.users
+        else {}
+    )
     ranked = np.take_along_axis(evidence.truth, top_users(evidence.scores, max(sizes, default=0)), axis=0)
     hits = np.cumsum(ranked, axis=0, dtype=np.float64)  # [largest size, hidden]
     return tuple(_figures(evidence, hits[size - 1], size, weights) for size in sizes)

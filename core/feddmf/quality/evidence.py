@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 __all__ = ["Evidence"]
 
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Out-of-fold probabilities of a party's users for a peer's vectors of the items it hid, and the truth.
@@ -33,7 +34,7 @@ class Evidence:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], peer: str) -> Evidence | None:
-        """Take the arrays hidden.PEER.* of a party's model; None where none of `peer`'s scores could be checked.
+        """Take the arrays hidden.PEER.* of a party's model; None where no score of `peer` could be checked.
 
         KeyError names an array that is missing beside the scores.
         """

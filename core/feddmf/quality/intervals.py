@@ -1,8 +1,8 @@
 """Intervals of any figure that is a function of sums over items, by the bootstrap over items.
 
-A user's cells are not independent, nor an item's; but the users are those whom the party will ask about, while
-the hidden items stand for items not yet seen. So items are drawn again, whole, and users are not. Source: Efron
-and Tibshirani, "An Introduction to the Bootstrap" (1993), sections 13.3 and 16.
+A user's cells are not independent, nor an item's; but the users are those whom the party will ask about,
+while the hidden items stand for items not yet seen. So items are drawn again, whole, and users are not.
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Interval:
 
 
 def resampled_items(items: int, seed: int) -> Floats:
-    """Return how often each replicate draws each item, float64 [REPLICATES, items], rows summing to `items`."""
+    """Return how often each replicate draws each item, float64 [REPLICATES, items]; rows sum to `items`."""
     draws = generator(seed, "quality", "bootstrap", items)
     return draws.multinomial(items, np.full(items, 1 / items), size=REPLICATES).astype(np.float64)
 

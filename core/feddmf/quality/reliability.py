@@ -22,8 +22,8 @@ Floats = npt.NDArray[np.float64]
 class Reliability:
     """A reliability diagram, over all cells and over the tenth of them with the highest probabilities.
 
-    predicted, observed: mean probability and share of positive cells of each bin, [bins], lowest first; cells:
-    int64 [bins]; top_*: the same for the top decile. Empty where there are no cells.
+    predicted, observed: mean probability and share of positive cells of each bin, [bins], lowest first;
+    cells: int64 [bins]; top_*: the same for the top decile. Empty where there are no cells.
     """
 
     predicted: Floats
@@ -40,7 +40,11 @@ class Reliability:
         """Compare probabilities `scores` with `truth`, [users, items] each."""
         top = top_decile(scores)
         everywhere = reliability_bins(truth, scores)
-        return cls(*everywhere, *reliability_bins(truth.ravel()[top], scores.ravel()[top]), brier_skill(truth, scores))
+        return cls(
+            *everywhere,
+            *reliability_bins(truth.ravel()[top], scores.ravel()[top]),
+            brier_skill(truth, scores),
+        )
 
     @property
     def error(self) -> float:

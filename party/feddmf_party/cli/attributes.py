@@ -81,6 +81,7 @@ def list_(
 ) -> None:
     """List the attributes that peers published and that can be asked for, or with --offers would publish."""
     where = PartyFolder(folder)
+    found: list[tuple[str, str, tuple[str, ...]]]
     if offers:
         if run is not None:
             raise InputError(

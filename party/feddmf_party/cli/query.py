@@ -13,7 +13,7 @@ from rich.table import Table
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
-from feddmf_party.answering import Backing, back, refuse_untrusted, warnings
+from feddmf_party.answering import Backer, Backing, refuse_untrusted, warnings
 from feddmf_party.cli.options import FolderOption, RunOption, finished_run
 from feddmf_party.cli.sentences import evidence_lines, expected_lines
 from feddmf_party.cli.written import check_place
@@ -53,7 +53,7 @@ def predict(
     users: Annotated[Path | None, typer.Option(help="Text file with one user id a line.")] = None,
     interactions: Annotated[
         Path | None,
-        typer.Option(help="Score the users of this table instead, who came after the run: like your own one."),
+        typer.Option(help="Score the users of this table, who came after the run; columns like your own."),
     ] = None,
     out: OutOption = None,
     run: RunOption = None,
@@ -73,7 +73,7 @@ def predict(
         newcomers = load_newcomers(interactions, PartyFolder(folder), kept)
     predictor = Predictor(kept, newcomers)
     chosen = [predictor.attribute(key, owner=owner) for key in dict.fromkeys(attribute)]
-    backings = [back(predictor, each) for each in chosen]
+    backings = list(map(Backer(predictor).back, chosen))
     refuse_untrusted(predictor.run, backings, anyway=anyway)
     named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
     blocks = predictor.predict(chosen, named or None)
@@ -117,18 +117,18 @@ def audience(
     """Rank the users most likely to have an attribute, and say how many of them to expect to have it."""
     check_place(out, folder)
     if (size is not None) + (above is not None) + threshold > 1:
-        raise InputError("--size, --above and --threshold are ways to cut one ranking", hint="give one of them")
+        raise InputError("--size, --above and --threshold each cut the ranking", hint="give one of them")
     predictor = Predictor(finished_run(folder, run))
-    backing = back(predictor, predictor.attribute(attribute, owner=owner))
+    backing = Backer(predictor).back(predictor.attribute(attribute, owner=owner))
     refuse_untrusted(predictor.run, [backing], anyway=anyway)
     if threshold:
         above = _chosen_threshold(backing)
     wanted = size or (_USUAL_SIZE if above is None else None)
     block = predictor.audience(backing.attribute, wanted, above=above)
-    expected = backing.expect(block.probabilities[:, 0])
+    expected = backing.expect(block.probabilities[:, 0], predictor.users)
     told = {"above": above, "expected": None if expected is None else expected.as_dict()}
     if out is not None:
-        _write(out, iter([block]), [backing], predictor, output, told)
+        _write(out, iter([block]), [backing], predictor, output, told=told)
         return
     _check_shown(len(block.users))
     chosen = backing.attribute
@@ -185,9 +185,7 @@ def _chosen_threshold(backing: Backing) -> float:
 
 def _check_shown(rows: int) -> None:
     if rows > _MOST_SHOWN:
-        raise InputError(
-            f"{rows} rows are too many to show", hint="write them to a file with --out FILE.csv"
-        )
+        raise InputError(f"{rows} rows are too many to show", hint="write them to a file with --out FILE.csv")
 
 
 def _show(data: Mapping[str, Any], output: OutputFormat, made: Table, lines: Sequence[str]) -> None:
@@ -208,6 +206,7 @@ def _write(
     backings: Sequence[Backing],
     predictor: Predictor,
     output: OutputFormat,
+    *,
     told: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     attributes = [backing.as_dict() for backing in backings]

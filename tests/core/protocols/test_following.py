@@ -21,11 +21,13 @@ from support.cheats import CHEATS, Cheat, Trick, frozen, noise
 from support.runs import SmallRun, small_run
 
 RUNS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "default, other draws": {"seed": 1},
-    "default, few steps between exchanges": {"shared": 60, "own": 20, "users": 100, "each": 12},
-    "default, few shared items": {"shared": 4, "own": 10},
-    "default, many rounds": {"training": {"epochs": 50}, "alignment": {"max_rounds": 250}},
+    "default": {"recipe": "default"},
+    "embedding": {},
+    "default, other draws": {"recipe": "default", "seed": 1},
+    "embedding, other draws": {"seed": 1},
+    "embedding, few steps between exchanges": {"shared": 60, "own": 20, "users": 100, "each": 12},
+    "embedding, few shared items": {"shared": 4, "own": 10},
+    "embedding, many rounds": {"training": {"epochs": 50}, "alignment": {"max_rounds": 250}},
     "paper": {"recipe": "paper", "training": {"epochs": 6}},
     "paper, many exchanges": {
         "recipe": "paper",
@@ -52,7 +54,9 @@ def test_honest_parties_are_not_named(kind: str, parties: int) -> None:
     """Parties that train follow with room to spare, long after they are aligned, in every round."""
     run = small_run(parties, **RUNS[kind], enforcement=REPORT)
     records = play(run)
-    for record in records[5:]:
+    late = [record for record in records if record.number > 4 or record.phase == "close"]
+    assert len(late) > 5
+    for record in late:
         for verdict in record.diagnostics["parties"].values():
             assert verdict["response"] > 0.4  # twice the floor
             assert verdict["rounds_not_following"] == 0
@@ -61,7 +65,9 @@ def test_honest_parties_are_not_named(kind: str, parties: int) -> None:
 
 @pytest.mark.parametrize("parties", [2, 3])
 @pytest.mark.parametrize("cheat", CHEATS)
-@pytest.mark.parametrize("kind", ["default", "default, few steps between exchanges", "paper, many exchanges"])
+@pytest.mark.parametrize(
+    "kind", ["default", "embedding", "embedding, few steps between exchanges", "paper, many exchanges"]
+)
 def test_who_does_not_train_is_named(kind: str, cheat: Trick, parties: int) -> None:
     """Noise, frozen vectors, and frozen vectors with a little noise end the run with the sender's name."""
     run = small_run(parties, **RUNS[kind])
@@ -167,7 +173,9 @@ def observed(settings: EnforcementSettings, rounds: int) -> tuple[Following, dic
     following, verdicts = Following(settings), {}
     for number in range(rounds):
         vectors = {"acme": RIGHT, "bolt": unit_rows(RIGHT + 0.1 * number * UP)}
-        following, verdicts = following.observe(vectors, {p: Pulled(sent, UP) for p, sent in vectors.items()})
+        following, verdicts = following.observe(
+            {p: [sent] for p, sent in vectors.items()}, {p: [Pulled(sent, UP)] for p, sent in vectors.items()}
+        )
     return following, verdicts
 
 

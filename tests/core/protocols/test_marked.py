@@ -28,7 +28,9 @@ def test_a_mark_is_small_and_drawn_alike() -> None:
     mark = draw_mark(means, 1, "acme", "align", 3)
     np.testing.assert_allclose(np.abs(mark), 0.1, rtol=1e-6)
     assert np.array_equal(mark, draw_mark(means, 1, "acme", "align", 3))
-    assert not np.array_equal(draw_mark(np.ones(ROWS, np.float32), 1, "acme"), draw_mark(np.ones(ROWS), 1, "bolt"))
+    assert not np.array_equal(
+        draw_mark(np.ones(ROWS, np.float32), 1, "acme"), draw_mark(np.ones(ROWS), 1, "bolt")
+    )
 
 
 @pytest.mark.parametrize(

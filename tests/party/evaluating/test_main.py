@@ -12,7 +12,7 @@ import pytest
 from feddmf.errors import InputError
 from feddmf.evaluation import ALL_METRICS
 from feddmf_party.datasets import Dataset
-from feddmf_party.evaluating.attribute_table import read_attributes
+from feddmf_party.evaluating.attribute_table import AttributeTable, read_attributes
 from feddmf_party.evaluating.contenders import run_contender
 from feddmf_party.evaluating.federation import Federation
 from feddmf_party.evaluating.main import (
@@ -121,6 +121,26 @@ def test_attributes_are_summed_up_beside_their_reference(tastes: Dataset, tmp_pa
         "average_precision",
         "reference_roc_auc",
     }
+
+
+@pytest.mark.parametrize("columns", [0, 4])
+def test_a_history_model_predicts_user_attributes_that_it_has_not_trained_on(
+    tastes: Dataset, columns: int
+) -> None:
+    """The owner fits them on its users' vectors at the end, with context columns for them and without."""
+    pytest.importorskip("sklearn")
+    users = tastes.users.tolist()
+    odd = frozenset(user for user in users if int(user[1:]) % 2)
+    table = AttributeTable({"parity": {"odd": odd, "even": frozenset(users) - odd}})
+    overrides = {
+        "training": {"epochs": 15, "batch_size": 10},
+        "linear_rank": columns,
+        "enforcement": {"not_following": "report", "probe_floor": -1.0},
+    }
+    found = run_evaluation(evaluation(tastes, "feddmf", attributes=table, seeds=1, overrides=overrides))
+    figures = found["summary"]["attributes"]
+    assert figures["parity=odd"]["roc_auc"] == pytest.approx(figures["parity=even"]["roc_auc"])
+    assert figures["parity=odd"]["roc_auc"] > 0.8
 
 
 @pytest.mark.parametrize("parties", [3, 5, 16])

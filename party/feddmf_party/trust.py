@@ -1,0 +1,188 @@
+"""How far the answers of one owner can be trusted, by what a run has measured, or why it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feddmf.errors import InputError
+from feddmf.head import Head
+from feddmf.quality import (
+    Evidence,
+    Figures,
+    Interval,
+    ItemEffect,
+    Verdict,
+    auc_interval,
+    auc_verdict,
+    measure,
+    verdict,
+)
+from feddmf_party.offered import CrossValidated
+
+__all__ = [
+    "CARE",
+    "REFUSE",
+    "UNMEASURED",
+    "USE",
+    "VERDICTS",
+    "Expected",
+    "Trust",
+    "evidence_of",
+    "interval_as_dict",
+    "threshold_of",
+    "trust_in_items",
+    "trust_in_user_attribute",
+    "unmeasured",
+]
+
+USE, CARE, UNMEASURED, REFUSE = "use", "use with care", "not measured", "do not use"
+VERDICTS = (USE, CARE, UNMEASURED, REFUSE)
+"""Best first."""
+
+_WORDS: Mapping[str, str] = MappingProxyType({"use": USE, "care": CARE, "refuse": REFUSE})
+_RUN_AGAIN = "the file was cut or changed; take part in a run again"
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What to expect of an audience: the share that has the attribute, and how many users that is.
+
+    precision: with a 90 % prediction interval, its ends nan where nothing at home speaks for them.
+    """
+
+    precision: Interval
+    hits: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {"precision": interval_as_dict(self.precision), "hits": self.hits}
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """What is known of how far an owner's answers hold.
+
+    verdict: one of VERDICTS, with its reasons; source: what roc_auc was found on, in words; roc_auc: with its
+    90 % interval, None where nothing was measured; hidden_items: how many it was measured on, 0 for a user
+    attribute; threshold: above it a probability is called positive; evidence: hidden cells, for audiences.
+    """
+
+    run: str
+    owner: str
+    verdict: str
+    reasons: tuple[str, ...]
+    source: str = ""
+    roc_auc: Interval | None = None
+    hidden_items: int = 0
+    threshold: float | None = None
+    evidence: Evidence | None = None
+
+    def expect(self, probabilities: npt.NDArray[np.float32], share: float) -> Expected | None:
+        """Return what to expect of users chosen by these probabilities; None where nothing was measured.
+
+        share: which part of all users they are.
+        """
+        if self.roc_auc is None:
+            return None
+        if self.evidence is None:
+            mean = float(probabilities.mean())
+            return Expected(Interval(mean, float("nan"), float("nan")), mean * len(probabilities))
+        precision = ItemEffect.of(self.evidence, share).expected_precision(probabilities)
+        return Expected(precision, precision.value * len(probabilities))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "run": self.run,
+            "owner": self.owner,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "source": self.source,
+            "roc_auc": None if self.roc_auc is None else interval_as_dict(self.roc_auc),
+            "hidden_items": self.hidden_items,
+            "threshold": self.threshold,
+        }
+
+
+def trust_in_items(run: str, arrays: Arrays, peer: str, figures: Figures | None = None) -> Trust:
+    """Return how far `peer`'s items hold for the users of a run, by the arrays of its model.
+
+    figures: where they are measured already.
+    """
+    why_not = unmeasured(arrays, peer)
+    if why_not is not None:
+        return Trust(run, peer, UNMEASURED, (why_not,))
+    evidence, threshold = evidence_of(arrays, peer), threshold_of(arrays, peer)
+    if evidence is None or threshold is None:
+        return Trust(run, peer, *_judged(verdict(None)), hidden_items=len(arrays[f"hidden.{peer}.items"]))
+    figures = figures or measure(evidence, threshold)
+    return Trust(
+        run,
+        peer,
+        *_judged(verdict(figures)),
+        source=f"on {figures.items} hidden items",
+        roc_auc=figures.roc_auc,
+        hidden_items=figures.items,
+        threshold=threshold,
+        evidence=evidence,
+    )
+
+
+def trust_in_user_attribute(run: str, owner: str, told: CrossValidated) -> Trust:
+    """Return how far a user attribute holds, by what its owner tells of it."""
+    figures = told.roc_auc, told.standard_error
+    return Trust(
+        run,
+        owner,
+        *_judged(auc_verdict(*figures)),
+        source="by its own cross-validation",
+        roc_auc=auc_interval(*figures),
+    )
+
+
+def unmeasured(arrays: Arrays, peer: str) -> str | None:
+    """Return why nothing could be measured of `peer`'s items; None where it was tried."""
+    if "contexts" not in arrays or "user_vectors" not in arrays:
+        return "no hidden items in this protocol or recipe"
+    if f"hidden.{peer}.items" in arrays:
+        return None
+    hidden = any(name.startswith("hidden.") for name in arrays)
+    return (
+        f"no hidden items that {peer} sells; probabilities are in order, not calibrated"
+        if hidden
+        else "no hidden items in this run; probabilities are in order, not calibrated"
+    )
+
+
+def evidence_of(arrays: Arrays, peer: str) -> Evidence | None:
+    """Return the hidden cells that a model keeps of `peer`; None where there was too little to measure."""
+    try:
+        return Evidence.from_arrays(arrays, peer)
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"the model's hidden items of {peer} do not fit: {error}", hint=_RUN_AGAIN
+        ) from error
+
+
+def threshold_of(arrays: Arrays, peer: str) -> float | None:
+    """Return the threshold that hidden items chose for `peer`'s items, None without a head."""
+    prefix = f"head.{peer}."
+    head = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return Head.from_arrays(head).threshold if head else None
+
+
+def interval_as_dict(interval: Interval) -> dict[str, float]:
+    """Return a figure and the ends of its interval for programs."""
+    return {"value": interval.value, "lower": interval.lower, "upper": interval.upper}
+
+
+def _judged(found: Verdict) -> tuple[str, tuple[str, ...]]:
+    return _WORDS[found.word], found.reasons
