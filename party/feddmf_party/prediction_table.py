@@ -10,8 +10,8 @@ from typing import Any
 
 from feddmf.errors import InputError
 from feddmf.files import replacing
-from feddmf_party.data.arrow import pa, parquet
 from feddmf_party.answering import Backing
+from feddmf_party.data.arrow import pa, parquet
 from feddmf_party.offered import Attribute
 from feddmf_party.prediction import Block
 

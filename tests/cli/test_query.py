@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from feddmf.catalogue.view import ViewItem
 from feddmf.payload import Payload
 from feddmf_party import prediction, prediction_table
 from feddmf_party.data.arrow import parquet
@@ -18,8 +21,8 @@ from feddmf_party.prediction import Block, Predictor
 from feddmf_party.run_folder import RunFolder
 from support.cli import Cli, listing
 from support.damage import cut, empty, garble, mark, to_folder
-from support.finished import finished_run, keep_peer
-from support.shops import COUNTRIES
+from support.finished import finished_run, hidden_cells, history_run, keep_peer, logit_model
+from support.shops import COUNTRIES, Shops
 
 ASKED = [f"--attribute=country-{country}" for country in COUNTRIES]
 AUDIENCE = ["query", "audience", "--attribute", "country-France"]
@@ -35,6 +38,10 @@ def test_all_forms_hold_the_same_numbers(cli: Cli, acme: Path, tmp_path: Path) -
     """JSON, CSV and Parquet of all users are equal to the last bit; text is the same, rounded."""
     rows = cli.data("query", "predict", *ASKED, "--folder", acme)["predictions"]
     data = cli.data("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / "all.CSV")
+    attributes = data.pop("attributes")
+    assert [(each["key"], each["kind"], each["verdict"]) for each in attributes] == [
+        (f"country-{country}", "user attribute", "use") for country in COUNTRIES
+    ]
     assert data == {
         "run": "simulated",
         "score_kind": "probability",
@@ -44,9 +51,15 @@ def test_all_forms_hold_the_same_numbers(cli: Cli, acme: Path, tmp_path: Path) -
     text = cli.text("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / "all.parquet")
     assert text == f"80 rows in {tmp_path}/all.parquet\n"
     from_csv = [{**row, "probability": float(row["probability"])} for row in read_csv(tmp_path / "all.CSV")]
-    assert from_csv == rows
-    assert parquet.read_table(tmp_path / "all.parquet").to_pylist() == rows
+    assert from_csv == [{name: row[name] for name in from_csv[0]} for row in rows]
+    assert parquet.read_table(tmp_path / "all.parquet").to_pylist() == from_csv
+    kept = parquet.read_schema(tmp_path / "all.parquet").metadata
+    assert json.loads(kept[b"feddmf.attributes"]) == attributes
     title, header, *lines = cli.text("query", "predict", *ASKED, "--folder", acme).splitlines()
+    told = [lines.pop(), lines.pop()][::-1]
+    assert [line.partition(" of ")[0] for line in told] == [
+        f"evidence: country-{country}" for country in COUNTRIES
+    ]
     assert title == "run simulated"
     assert header.split() == ["user", "attribute", "owner", "probability"]
     assert [line.split()[-1] for line in lines] == [f"{row['probability']:.4f}" for row in rows]
@@ -75,12 +88,28 @@ def test_an_audience_is_the_top_of_all_predictions(cli: Cli, acme: Path, tmp_pat
     every = cli.data("query", "predict", *ASKED[:1], "--folder", acme)["predictions"]
     best = sorted(every, key=lambda row: (-row["probability"], row["user"]))[:7]
     data = cli.data(*AUDIENCE, "--top", "7", "--folder", acme)
-    assert data["attribute"] == {"key": "country-France", "label": "lives in France", "owner": "bolt"}
+    assert {name: data["attribute"][name] for name in ("key", "label", "owner")} == {
+        "key": "country-France",
+        "label": "lives in France",
+        "owner": "bolt",
+    }
+    # Its own probabilities are all that speaks for an attribute's audience.
+    mean = sum(row["probability"] for row in best) / 7
+    assert data["expected"] == {
+        "precision": {"value": pytest.approx(mean), "lower": None, "upper": None},
+        "hits": pytest.approx(7 * mean),
+    }
     assert data["users"] == [
         {"rank": rank, "user": row["user"], "probability": row["probability"]}
         for rank, row in enumerate(best, 1)
     ]
-    title, header, *lines = cli.text(*AUDIENCE, "--top", "7", "--folder", acme).splitlines()
+    title, header, *lines = cli.text(*AUDIENCE, "--size", "7", "--folder", acme).splitlines()
+    *lines, expected, evidence = lines
+    assert expected.startswith(
+        f"expected: {7 * mean:.1f} of these 7 have it, precision {mean:.2f}, by the prob"
+    )
+    assert evidence.startswith("evidence: country-France of bolt, ROC-AUC ")
+    assert evidence.endswith(" by its own cross-validation: use")
     assert title == "lives in France (country-France, offered by bolt), run simulated"
     assert header == "rank  user         probability"
     assert lines == [
@@ -98,7 +127,7 @@ def test_an_audience_larger_than_all_is_all(cli: Cli, acme: Path, top: str) -> N
     """And it is said how many there are."""
     code, out, err = cli.call(*AUDIENCE, "--top", top, "--folder", acme)
     assert (code, err) == (0, "this party has 40 users in all\n")
-    assert len(out.splitlines()) == 42
+    assert len(out.splitlines()) == 44
 
 
 def test_users_are_asked_for_by_name_and_from_a_file(cli: Cli, acme: Path, tmp_path: Path) -> None:
@@ -128,10 +157,16 @@ def test_files_are_written_block_by_block(
     for form in ("csv", "parquet"):
         cli.text("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / f"blocks.{form}")
     assert sizes == [3] * 13 + [1]
-    assert (tmp_path / "blocks.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    rows = [
+        [tuple(row.values()) for row in read_csv(tmp_path / f"{name}.csv")] for name in ("whole", "blocks")
+    ]
+    assert [row[:3] for row in rows[0]] == [row[:3] for row in rows[1]]
+    # A product of another shape rounds otherwise.
+    scores = [[float(row[3]) for row in each] for each in rows]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-5)
     assert parquet.ParquetFile(tmp_path / "blocks.parquet").num_row_groups == 14
-    whole, blocks = (parquet.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "blocks"))
-    assert blocks.equals(whole)
+    written = parquet.read_table(tmp_path / "blocks.parquet").to_pylist()
+    assert [tuple(row.values()) for row in written] == [(*row[:3], float(row[3])) for row in rows[1]]
 
 
 def test_too_much_to_show_belongs_in_a_file(cli: Cli, tmp_path: Path) -> None:
@@ -155,12 +190,28 @@ def test_the_last_run_is_asked_unless_one_is_named(cli: Cli, acme: Path) -> None
     assert cli.data(*AUDIENCE, "--folder", acme, "--run", "simulated")["run"] == "simulated"
 
 
-def test_an_attribute_of_two_owners_is_asked_for_by_owner(cli: Cli, tmp_path: Path) -> None:
-    """Without one the choice is named."""
+def test_two_owners_of_an_attribute_answer_together_unless_one_is_named(cli: Cli, tmp_path: Path) -> None:
+    """How far they are apart stands beside, and what each counts below."""
     kept = finished_run(tmp_path / "runs" / "r-1", {"u": 1.0}, {"bolt": {"a": 1.0}, "carol": {"a": 2.0}})
-    assert "several owners: bolt, carol" in cli.fails(
-        4, "query", "audience", "--attribute=a", "--folder", tmp_path
-    )
+    both = cli.data("query", "audience", "--attribute=a", "--folder", tmp_path)
+    scores = [1 / (1 + np.exp(-logit)) for logit in (2.0, 3.0)]
+    assert both["users"] == [
+        {
+            "rank": 1,
+            "user": "u",
+            "probability": pytest.approx(np.mean(scores)),
+            "disagreement": pytest.approx(np.std(scores)),
+        }
+    ]
+    text = cli.text("query", "predict", "--attribute=a", "--folder", tmp_path)
+    _, header, row, *told = text.splitlines()
+    assert header.split() == ["user", "attribute", "owner", "probability", "disagreement"]
+    assert row.split() == ["u", "a", "bolt,", "carol", "0.9167", "0.0359"]
+    assert told == [
+        "evidence: bolt, not measured: no hidden items in this protocol or recipe",
+        "evidence: carol, not measured: no hidden items in this protocol or recipe",
+        "a: owners count bolt 50%, carol 50%; not measured",
+    ]
     data = cli.data("query", "audience", "--attribute=a", "--owner", "carol", "--folder", tmp_path)
     assert data["attribute"]["owner"] == "carol"
     assert data["users"][0]["probability"] == pytest.approx(1 / (1 + np.exp(-3.0)))
@@ -173,7 +224,7 @@ def test_ids_and_labels_cannot_steer_a_terminal(cli: Cli, tmp_path: Path) -> Non
     vectors = Payload({"vectors": np.array([[1.0]], dtype=np.float32)})
     kept.save_peer("bolt", [("k[/x]", "[bold]\x1b]0;owned\x07")], vectors)
     command = ["query", "audience", "--attribute", "k[/x]", "--folder", tmp_path]
-    title, _, first, second = cli.text(*command).splitlines()
+    title, _, first, second, _ = cli.text(*command).splitlines()
     assert title == "[bold]\\x1b]0;owned\\x07 (k[/x], offered by bolt), run r-1"
     assert first.split()[1] == "[/b]\\x1b[2J"
     assert second.split()[1] == "[red]u"
@@ -319,7 +370,9 @@ def test_scores_that_are_no_probabilities_are_not_called_so(
         {"user": "ann", "attribute": "pen", "owner": "bolt", "score": 0.5},
         {"user": "bob", "attribute": "pen", "owner": "bolt", "score": 0.25},
     ]
-    assert data["predictions"] == rows
+    nothing = {"above_threshold": None, "disagreement": None}
+    assert data["predictions"] == [row | nothing for row in rows]
+    assert data["attributes"][0]["verdict"] == "not measured"
     for name in ("x.csv", "x.parquet"):
         assert cli.data(*command, "--out", tmp_path / name)["score_kind"] == kind
     assert [{**row, "score": float(row["score"])} for row in read_csv(tmp_path / "x.csv")] == rows
@@ -331,8 +384,185 @@ def test_scores_that_are_no_probabilities_are_not_called_so(
         {"rank": 1, "user": "ann", "score": 0.5},
         {"rank": 2, "user": "bob", "score": 0.25},
     ]
-    header = cli.text(*command).splitlines()[1]
+    assert audience["expected"] is None
+    _, header, *_, told = cli.text(*command).splitlines()
     assert header.split(maxsplit=3) == ["user", "attribute", "owner", kind]
+    assert told == "evidence: bolt, not measured: no hidden items in this protocol or recipe"
+
+
+# Probabilities of pen are sigmoid(affinity): .95, .88, .5, .27, .02.
+AFFINITIES = {"ann": 3.0, "bob": 2.0, "cat": 0.0, "dan": -1.0, "eve": -4.0}
+GOOD = hidden_cells(400, 120, skill=1.0)
+SMALL = hidden_cells(60, 20, skill=1.0)
+CHANCE = hidden_cells(120, 60, skill=0.0)
+EMPTY = GOOD[0], np.zeros_like(GOOD[1])
+PEN = ["--attribute", "pen", "--folder"]
+
+
+def measured_run(folder: Path, *hidden: tuple[Any, Any]) -> Path:
+    """Return a party's folder with a run in which peers, by their evidence, published a pen."""
+    peers = ("bolt", "cargo")[: len(hidden)]
+    offered: dict[str, dict[str, float | tuple[float, float, float]]] = {
+        peer: {"pen": 1.0, "vip=yes": (0.0, 0.6, 0.001)} for peer in peers
+    }
+    history_run(folder / "runs" / "r-1", AFFINITIES, offered, dict(zip(peers, hidden, strict=True)))
+    return folder
+
+
+def test_an_audience_says_what_to_expect_of_it_and_why(cli: Cli, tmp_path: Path) -> None:
+    """Expected precision with its interval, expected hits, and the hidden items behind them."""
+    measured_run(tmp_path, GOOD)
+    data = cli.data("query", "audience", *PEN, tmp_path, "--size", 2)
+    expected, evidence = data["expected"], data["attribute"]["evidence"][0]
+    precision = expected["precision"]
+    assert 0 <= precision["lower"] < precision["value"] < precision["upper"] <= 1
+    assert precision["value"] == pytest.approx(0.92, abs=0.05)
+    assert expected["hits"] == pytest.approx(2 * precision["value"])
+    assert (evidence["run"], evidence["owner"], evidence["hidden_items"]) == ("r-1", "bolt", 120)
+    assert evidence["roc_auc"]["lower"] < evidence["roc_auc"]["value"] < evidence["roc_auc"]["upper"]
+    assert (evidence["verdict"], evidence["threshold"], data["attribute"]["threshold"]) == ("use", 0.5, 0.5)
+    lines = cli.text("query", "audience", *PEN, tmp_path, "--size", 2).splitlines()
+    assert re.fullmatch(
+        r"expected: 1\.\d of these 2 have it, precision 0\.\d\d \(0\.\d\d to 1\.00\)", lines[-2]
+    )
+    figure = r"0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)"
+    wanted = f"evidence: bolt, ROC-AUC {figure} on 120 hidden items, threshold 0\\.500: use"
+    assert re.fullmatch(wanted, lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("cut", "users"),
+    [
+        (["--above", "0.4"], ["ann", "bob", "cat"]),
+        (["--threshold"], ["ann", "bob"]),
+        (["--above", "0.99"], []),
+        (["--size", "1"], ["ann"]),
+        ([], list(AFFINITIES)),
+    ],
+)
+def test_an_audience_is_cut_by_size_or_by_probability(
+    cli: Cli, tmp_path: Path, cut: list[str], users: list[str]
+) -> None:
+    """By a probability, or by the threshold that hidden items chose; nobody is an audience too."""
+    data = cli.data("query", "audience", *PEN, measured_run(tmp_path, GOOD), *cut)
+    assert [row["user"] for row in data["users"]] == users
+    assert (data["expected"] is None) == (not users)
+
+
+def test_a_row_says_whether_it_is_above_the_threshold(cli: Cli, tmp_path: Path) -> None:
+    """In JSON and in text."""
+    measured_run(tmp_path, GOOD)
+    data = cli.data("query", "predict", *PEN, tmp_path)
+    above = [True, True, False, False, False]
+    assert [row["above_threshold"] for row in data["predictions"]] == above
+    _, header, *rows = cli.text("query", "predict", *PEN, tmp_path).splitlines()
+    assert header.split() == ["user", "attribute", "owner", "probability", "above"]
+    assert [row.split()[-1] for row in rows[:5]] == ["yes" if each else "no" for each in above]
+
+
+def test_what_is_of_no_use_is_not_answered(cli: Cli, tmp_path: Path) -> None:
+    """Unless it is wanted all the same, and then with a warning."""
+    measured_run(tmp_path, CHANCE)
+    for verb in ("predict", "audience"):
+        said = cli.fails(4, "query", verb, *PEN, tmp_path)
+        assert "run r-1 does not answer for 'pen': ROC-AUC on hidden items is 0.505" in said
+        assert "--anyway" in said
+        code, out, err = cli.call("query", verb, *PEN, tmp_path, "--anyway")
+        assert code == 0
+        assert out.splitlines()[-1].endswith(": do not use")
+        assert err.startswith("pen: do not use: ROC-AUC on hidden items is 0.505")
+    out_file = tmp_path / "x.csv"
+    cli.fails(4, "query", "predict", *PEN, tmp_path, "--out", out_file)
+    assert not out_file.exists()
+
+
+def test_hidden_items_that_nobody_here_has_are_no_evidence(cli: Cli, tmp_path: Path) -> None:
+    """The run tried to measure and could not: its answers are not for use."""
+    said = cli.fails(4, "query", "audience", *PEN, measured_run(tmp_path, EMPTY))
+    assert "too few of the hidden items are had by anybody here" in said
+
+
+def test_what_is_to_be_used_with_care_comes_with_a_warning(cli: Cli, tmp_path: Path) -> None:
+    """On stderr, with the reasons; the answer is as always, in a file too."""
+    measured_run(tmp_path, SMALL)
+    for more in ([], ["--out", tmp_path / "x.csv"]):
+        code, _, err = cli.call("query", "predict", *PEN, tmp_path, *more)
+        assert code == 0
+        assert err.startswith("pen: use with care: measured on only 20 hidden items; ")
+    data = cli.data("query", "audience", *PEN, tmp_path)
+    assert data["attribute"]["verdict"] == "use with care"
+    assert data["attribute"]["reasons"][0] == "measured on only 20 hidden items"
+
+
+def test_of_two_owners_the_one_who_is_better_speaks_for_the_answer(cli: Cli, tmp_path: Path) -> None:
+    """An owner no better than chance does not count; each one's evidence is there."""
+    measured_run(tmp_path, GOOD, CHANCE)
+    data = cli.data("query", "audience", *PEN, tmp_path)
+    assert [each["verdict"] for each in data["attribute"]["evidence"]] == ["use", "do not use"]
+    assert (data["attribute"]["verdict"], data["attribute"]["threshold"]) == ("use", pytest.approx(0.5))
+    said = cli.fails(4, "query", "audience", *PEN, tmp_path, "--owner", "cargo")
+    assert "does not answer for 'pen'" in said
+
+
+def test_a_user_attribute_is_judged_by_what_its_owner_tells(cli: Cli, tmp_path: Path) -> None:
+    """Hidden items say nothing of it, and chose no threshold for it."""
+    measured_run(tmp_path, CHANCE)
+    command = ["query", "audience", "--attribute", "vip=yes", "--folder", tmp_path]
+    data = cli.data(*command)["attribute"]
+    assert (data["kind"], data["verdict"], data["evidence"][0]["hidden_items"]) == (
+        "user attribute",
+        "use with care",
+        0,
+    )
+    assert data["evidence"][0]["roc_auc"]["value"] == pytest.approx(0.6)
+    assert "no threshold was chosen for 'vip=yes'" in cli.fails(4, *command, "--threshold")
+
+
+def test_ways_to_cut_exclude_each_other(cli: Cli, tmp_path: Path) -> None:
+    """One ranking has one cut."""
+    measured_run(tmp_path, GOOD)
+    said = cli.fails(4, "query", "audience", *PEN, tmp_path, "--above", "0.5", "--threshold")
+    assert "--size, --above and --threshold each cut the ranking" in said
+
+
+def test_users_who_came_later_are_scored_by_their_items(cli: Cli, acme: Path, shops: Shops) -> None:
+    """Users of the run, taken for new ones, get the scores that they have."""
+    shutil.copytree(acme / "runs", shops.folder("acme") / "runs")
+    command = ["query", "predict", *ASKED, "--attribute", "bolt-00", "--folder"]
+    known = cli.data(*command, acme)["predictions"]
+    for folder in (acme, shops.folder("acme")):
+        table = shops.folder("acme") / "interactions.csv"
+        new = cli.data(*command, folder, "--interactions", table)["predictions"]
+        assert [row["user"] for row in new] == [row["user"] for row in known]
+        assert [row["probability"] for row in new] == pytest.approx(
+            [row["probability"] for row in known], abs=1e-6
+        )
+    (acme / "later.csv").write_text("user,item\nzoe,am03\nzoe,am05\nyan,am00\n")
+    later = cli.data(*command, acme, "--interactions", acme / "later.csv", "--user", "zoe")["predictions"]
+    assert [row["user"] for row in later] == ["zoe"] * 3
+
+
+def test_an_item_that_the_run_did_not_know_is_named(cli: Cli, acme: Path) -> None:
+    """By row and item; a damaged list of the run's items by its file."""
+    table = acme / "later.csv"
+    table.write_text("user,item\nzoe,am03\nzoe,am99\n")
+    command = ["query", "predict", *ASKED, "--folder", acme, "--interactions", table]
+    said = cli.fails(4, *command)
+    assert "later.csv" in said
+    assert "item 'am99' is not in the catalogue" in said
+    assert "row 2" in said
+    cut(acme / "runs" / "simulated" / "items.parquet")
+    assert "items.parquet" in cli.fails(4, *command)
+
+
+def test_only_histories_score_users_that_they_have_not_seen(cli: Cli, tmp_path: Path) -> None:
+    """Another model has a vector a user, and none for others."""
+    kept = finished_run(tmp_path / "runs" / "r-1", {"u": 1.0}, {"bolt": {"a": 1.0}})
+    kept.save_model(logit_model([1.0]), ["u"], [ViewItem(key="x", label="", local_id="local x", peers=())])
+    (tmp_path / "later.csv").write_text("user,item\nzoe,local x\n")
+    command = ["query", "predict", "--attribute=a", "--folder", tmp_path]
+    said = cli.fails(4, *command, "--interactions", tmp_path / "later.csv")
+    assert "only a history tower scores users that it has not seen" in said
 
 
 def damages() -> Iterator[tuple[str, Callable[[Path], object]]]:
@@ -363,7 +593,7 @@ def test_vectors_of_another_dimension_are_named(cli: Cli, acme: Path) -> None:
     keep_peer(RunFolder(acme / "runs" / "simulated"), "bolt", {"country-France": 1.0})
     said = cli.fails(4, *AUDIENCE, "--folder", acme)
     assert "bolt's vectors" in said
-    assert "have 1 numbers, the model takes 8" in said
+    assert "have 1 numbers, the model takes 74" in said
 
 
 def test_other_folders_are_no_partys(cli: Cli, tmp_path: Path) -> None:

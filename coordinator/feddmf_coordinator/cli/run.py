@@ -224,8 +224,7 @@ def _new_rounds(database: Database, run: str, limit_s: float) -> Iterator[tuple[
 
 def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
     figures = [run_figures(each["diagnostics"]) for each in rounds]
-    # Nobody has trained before the first exchange.
-    losses = [party_losses(each["diagnostics"]) if each["position"] else {} for each in rounds]
+    losses = [party_losses(each["diagnostics"]) for each in rounds]
     tellers = [party for party in run.plan.roster if any(party in told for told in losses)]
     # The parties' losses stand in place of their mean.
     names = [name for name in dict.fromkeys(itertools.chain(*figures)) if name != "loss" or not tellers]

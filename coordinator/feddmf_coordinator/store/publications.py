@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from sqlalchemy import JSON, BigInteger, Column, Connection, ForeignKey, String, Table, select
 
 from feddmf.errors import LocalResourceError
@@ -20,6 +20,8 @@ from feddmf_coordinator.store.database import metadata, to_seconds
 from feddmf_coordinator.store.runs import runs
 
 __all__ = ["Publication", "VectorShelf", "add_publication", "list_publications", "withdraw"]
+
+_ORDER = "order"
 
 publications = Table(
     "publications",
@@ -86,14 +88,16 @@ class VectorShelf:
     def put(self, run: str, party: str, payload: Payload) -> str:
         """Store what `party` publishes after `run`; return its SHA-256, in hex."""
         with replacing(self._path(run, party), mode=0o600) as beside:
-            save_file({name: np.ascontiguousarray(array) for name, array in payload.items()}, beside)
+            arrays = {name: np.ascontiguousarray(array) for name, array in payload.items()}
+            # The format keeps arrays in an order of its own, and a payload's order counts.
+            save_file(arrays, beside, metadata={_ORDER: ",".join(payload)})
         return payload.sha256().hex()
 
     def get(self, publication: Publication) -> Payload:
         """Return what was stored; LocalResourceError where the file is gone or torn."""
         path = self._path(publication.run, publication.party)
         try:
-            payload = Payload(load_file(path))
+            payload = _load(path)
         except (OSError, SafetensorError) as error:
             raise LocalResourceError(
                 f"cannot read {path}: {error}", hint="restore it from a backup"
@@ -110,3 +114,10 @@ class VectorShelf:
 
     def _path(self, run: str, party: str) -> Path:
         return self.folder / run / f"{party}.safetensors"
+
+
+def _load(path: Path) -> Payload:
+    with safe_open(path, framework="numpy") as file:
+        order = (file.metadata() or {}).get(_ORDER)
+        names = order.split(",") if order else list(file.keys())
+        return Payload({name: file.get_tensor(name) for name in names})

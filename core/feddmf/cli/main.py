@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "Training runs: submit, watch, stop.",
     "attributes": "What a party offers to its peers, and what peers offer.",
     "query": "Predict attributes of your own users.",
+    "quality": "How far to trust predictions, and why.",
     "data": "Public data sets for the demo and the benchmarks.",
     "simulate": "Run a run file with all its parties in one process.",
     "evaluate": "Hold protocols and baselines against each other on one data set.",

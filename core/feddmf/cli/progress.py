@@ -79,9 +79,9 @@ def run_figures(diagnostics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def party_losses(diagnostics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the losses that parties have told in a round, by party."""
+    """Return the losses that parties have told in a round, by party; who has not trained yet tells 0."""
     return {
         party: figures["loss"]
         for party, figures in diagnostics.get("parties", {}).items()
-        if "loss" in figures
+        if figures.get("loss")
     }

@@ -179,14 +179,17 @@ class HistoryMember:
         own_vectors, activity = stage.users[0], _activity(stage.data)
         blocks = np.split(reply["vectors"], len(self._peers), axis=1)
         maps = self._peer_maps(reply, stage)
+        hidden = self._items.codes(self._items.hidden)
         for peer, block in zip(self._peers, blocks, strict=True):
             rows = self._items.rows_shared_with(peer, self._items.hidden)
+            # A user attribute that a peer offers as well is no item, and its head no item's.
+            rows = rows[self._is_product[hidden[rows]]]
             if not len(rows) or peer not in maps:
                 continue
             taught |= learn_from_hidden(
                 maps[peer].place(stage.data, own_vectors),
                 block[rows],
-                self._items.codes(self._items.hidden)[rows],
+                hidden[rows],
                 self._data,
                 activity,
                 peer=peer,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.quality.evidence import Evidence
-from feddmf.quality.intervals import Interval, bootstrap
+from feddmf.quality.intervals import Interval, Resampling
 from feddmf.quality.rungs import ratio
 
 __all__ = ["AUDIENCE_SHARES", "AudienceFigures", "audience_size", "audiences", "top_users"]
@@ -47,11 +47,8 @@ def top_users(scores: npt.NDArray[np.floating], size: int) -> npt.NDArray[np.int
     return np.argsort(-scores, axis=0, kind="stable")[:size]
 
 
-def audiences(evidence: Evidence, weights: Floats) -> tuple[AudienceFigures, ...]:
-    """Return the figures of each size of AUDIENCE_SHARES, smallest first; a size is reported once.
-
-    weights: how often each replicate draws each item, [replicates, hidden], as of `resampled_items`.
-    """
+def audiences(evidence: Evidence, resampling: Resampling) -> tuple[AudienceFigures, ...]:
+    """Return the figures of each size of AUDIENCE_SHARES, smallest first; a size is reported once."""
     sizes = (
         dict.fromkeys(audience_size(share, evidence.users) for share in AUDIENCE_SHARES)
         if evidence.users
@@ -59,10 +56,10 @@ def audiences(evidence: Evidence, weights: Floats) -> tuple[AudienceFigures, ...
     )
     ranked = np.take_along_axis(evidence.truth, top_users(evidence.scores, max(sizes, default=0)), axis=0)
     hits = np.cumsum(ranked, axis=0, dtype=np.float64)  # [largest size, hidden]
-    return tuple(_figures(evidence, hits[size - 1], size, weights) for size in sizes)
+    return tuple(_figures(evidence, hits[size - 1], size, resampling) for size in sizes)
 
 
-def _figures(evidence: Evidence, hits: Floats, size: int, weights: Floats) -> AudienceFigures:
+def _figures(evidence: Evidence, hits: Floats, size: int, resampling: Resampling) -> AudienceFigures:
     owners = evidence.truth.sum(axis=0, dtype=np.float64)  # [hidden]
 
     def precision(drawn: Floats) -> Floats:
@@ -74,5 +71,10 @@ def _figures(evidence: Evidence, hits: Floats, size: int, weights: Floats) -> Au
     def lift(drawn: Floats) -> Floats:
         return recall(drawn) * evidence.users / size
 
-    found = [bootstrap(figure, weights) for figure in (precision, recall, lift)]
-    return AudienceFigures(size / evidence.users, size, *found)
+    return AudienceFigures(
+        share=size / evidence.users,
+        users=size,
+        precision=resampling.interval(precision),
+        recall=resampling.interval(recall),
+        lift=resampling.interval(lift, scale="ratio"),
+    )

@@ -32,7 +32,7 @@ class Rungs:
 
         Half of the rungs hold equally many cells, half equally many positive ones, as these are the few.
         """
-        shares = np.linspace(0, 1, _RUNGS // 2 + 1)[1:-1]
+        shares = np.linspace(0, 1, _RUNGS // 2)
         kinds = [kind for kind in (scores.ravel(), scores[truth]) if len(kind)]
         edges = (
             np.unique([np.quantile(kind, shares, method="lower") for kind in kinds]) if kinds else np.empty(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,34 +18,65 @@ __all__ = ["plot_curves", "plot_quality"]
 
 _COLOURS = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#787774")
 _DPI = 130
+_TRAININGS = {"pilot": "with hidden items", "align": "with all items"}
 
 
 def plot_curves(rounds: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw training loss by party, alignment and probe cosine, and bytes, by round."""
+    """Draw training loss by party, alignment and probe cosine, and bytes, by round of all phases.
+
+    Trainings are drawn one by one: the second starts afresh.
+    """
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), constrained_layout=True)
-    numbers = range(1, len(rounds) + 1)
-    diagnostics = [each["diagnostics"] for each in rounds]
-    for colour, party in zip(_COLOURS, diagnostics[0]["parties"], strict=False):
-        # Nobody has trained before the first exchange.
-        losses = [each["parties"][party]["loss"] for each in diagnostics][1:]
-        left.plot(list(numbers)[1:], losses, color=colour, label=party)
-    left.set(title="Training loss (MSE)", xlabel="round", ylabel="loss of the last steps")
+    for phase, training in _trainings(rounds).items():
+        numbers, diagnostics = list(training), list(training.values())
+        first = phase == next(iter(_trainings(rounds)))
+        for colour, party in zip(_COLOURS, diagnostics[0]["parties"], strict=False):
+            # Nobody has trained before the first exchange.
+            losses = [each["parties"][party]["loss"] for each in diagnostics][1:]
+            left.plot(numbers[1:], losses, color=colour, label=party if first else None)
+        _plot_cosines(middle, numbers, diagnostics, labelled=first)
+        for axes in (left, middle):
+            axes.annotate(
+                _TRAININGS.get(phase, phase),
+                (numbers[0], 0),
+                (3, 5),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                fontsize=7,
+                color=_COLOURS[-1],
+            )
+    left.set(title="Training loss", xlabel="round", ylabel="loss of the last steps", ylim=(0, None))
     left.legend(frameon=False)
-    middle.plot(numbers, [each["cosine"] for each in diagnostics], color=_COLOURS[0], label="aligned items")
-    if diagnostics[0]["probe_cosine"] is not None:
-        probes = [each["probe_cosine"] for each in diagnostics]
-        middle.plot(numbers, probes, color=_COLOURS[1], label="probe items (never aligned)")
     middle.set(
         title="Alignment between the parties", xlabel="round", ylabel="mean cosine", ylim=(-0.05, 1.05)
     )
     middle.legend(frameon=False, loc="center right")
-    total, sent = 0, []
-    for each in rounds:
-        total += each["bytes_up"]
-        sent.append(total / 1e6)
-    right.plot(numbers, sent, color=_COLOURS[2])
+    sent = list(itertools.accumulate(each["bytes_up"] / 1e6 for each in rounds))
+    right.plot(range(1, len(rounds) + 1), sent, color=_COLOURS[2])
     right.set(title="Item vectors that left the parties", xlabel="round", ylabel="MB so far", ylim=(0, None))
     _save(figure, (left, middle, right), path)
+
+
+def _trainings(rounds: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, Mapping[str, Any]]]:
+    """Return for each training round -> diagnostics; the last upload belongs to the last training."""
+    found: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for number, each in enumerate(rounds, 1):
+        if "parties" not in each["diagnostics"]:
+            continue
+        training = list(found)[-1] if each["phase"] == "close" and found else each["phase"]
+        found.setdefault(training, {})[number] = each["diagnostics"]
+    return found
+
+
+def _plot_cosines(
+    axes: Any, numbers: Sequence[int], diagnostics: Sequence[Mapping[str, Any]], *, labelled: bool
+) -> None:
+    """Draw the mean cosine of aligned items, and of probe items where there are any."""
+    names = {"cosine": "aligned items", "probe_cosine": "probe items (never aligned)"}
+    for colour, (name, label) in zip(_COLOURS, names.items(), strict=False):
+        if diagnostics[0][name] is not None:
+            values = [each[name] for each in diagnostics]
+            axes.plot(numbers, values, color=colour, label=label if labelled else None)
 
 
 def plot_quality(overall: Mapping[str, Mapping[str, float]], path: Path, *, title: str) -> None:

@@ -18,6 +18,7 @@ from feddmf.rounds import RoundRecord
 from feddmf.runfile import RunSettings
 from feddmf.scoring import Scorer, scorer_for
 from feddmf.simulation import simulate
+from feddmf_party.evaluating.at_home import AtHome
 from feddmf_party.evaluating.federation import Company, Federation
 from feddmf_party.evaluating.outcome import Floats, OnRound, Outcome
 from feddmf_party.evaluating.pooling import pool_owners
@@ -50,12 +51,12 @@ def run_federated(federation: Federation, settings: RunSettings, on_round: OnRou
     simulate(plan, rows, members, on_round=record)
     published = {party: member.publications() for party, member in members.items()}
     sent = sum(each.bytes_up for each in records) + sum(each.nbytes for each in published.values())
-    return _score(federation, settings.protocol, members, published, rounds=len(records), bytes_sent=sent)
+    return _score(federation, settings, members, published, rounds=len(records), bytes_sent=sent)
 
 
 def _score(
     federation: Federation,
-    protocol: str,
+    settings: RunSettings,
     members: Mapping[str, Member],
     published: Mapping[str, Payload],
     *,
@@ -63,7 +64,7 @@ def _score(
     bytes_sent: int,
 ) -> Outcome:
     arrays = {party: member.model_arrays() for party, member in members.items()}
-    scorers = {party: scorer_for(protocol, each) for party, each in arrays.items()}
+    scorers = {party: scorer_for(settings.protocol, each) for party, each in arrays.items()}
     weights = {party: _weights(each, scorers[party], federation.parties) for party, each in arrays.items()}
     # A linear transfer has no space for what a party itself publishes.
     scores_own = all(scorer.vector_length(party) is not None for party, scorer in scorers.items())
@@ -88,8 +89,21 @@ def _score(
         rounds=rounds,
         bytes_sent=bytes_sent,
         scores_own=scores_own,
-        notes=tuple(_without_support(federation, protocol, members)),
+        notes=tuple(_without_support(federation, settings, members)),
+        at_home=_at_home(arrays, scorers),
     )
+
+
+def _at_home(
+    arrays: Mapping[str, Mapping[str, npt.NDArray[Any]]], scorers: Mapping[str, Scorer]
+) -> Mapping[str, AtHome]:
+    """Return what parties with heads learned from the items that they hid."""
+    found = {
+        party: AtHome.of(arrays[party], scorer.heads)
+        for party, scorer in scorers.items()
+        if isinstance(scorer, HistoryScorer)
+    }
+    return {party: each for party, each in found.items() if each is not None}
 
 
 def _weights(
@@ -101,15 +115,18 @@ def _weights(
     return {party: found.get(party, 0.0) for party in parties}
 
 
-def _without_support(federation: Federation, protocol: str, members: Mapping[str, Member]) -> Iterator[str]:
+def _without_support(
+    federation: Federation, settings: RunSettings, members: Mapping[str, Member]
+) -> Iterator[str]:
     """Yield, for each party that has any, how many of its offered items have too few users to be fitted."""
+    name = settings.protocol
+    section = "transfer" if settings.has_history else name
+    effect = "have no linear vector" if settings.has_history else "score all users alike"
     for party, member in members.items():
-        below, offered = (
-            int(member.figures().get("below_support", 0)),
-            len(federation.companies[party].askable),
-        )
+        below = int(member.figures().get("below_support", 0))
         if below:
+            offered = len(federation.companies[party].askable)
             yield (
-                f"{protocol}: {below} of the {offered} items that {party} offers have fewer users there than "
-                f"{protocol}.min_support, and score all users alike"
+                f"{name}: {below} of the {offered} items that {party} offers have fewer users there than "
+                f"{section}.min_support, and {effect}"
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from feddmf_party.evaluating.at_home import AtHome
 from feddmf_party.evaluating.federation import Company, Federation
 
 __all__ = ["Floats", "OnRound", "Outcome", "Scores"]
@@ -34,13 +36,14 @@ class Scores:
 class Outcome:
     """Each party's scores; the exchanges of a run; the bytes that parties sent up, publications included.
 
-    notes: what people must know to read the scores.
+    notes: what people must know to read the scores; at_home: by party, what it learned from hidden items.
     """
 
     scores: Mapping[str, Scores]
     rounds: int = 0
     bytes_sent: int = 0
     notes: tuple[str, ...] = ()
+    at_home: Mapping[str, AtHome] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -52,6 +55,7 @@ class Outcome:
         bytes_sent: int = 0,
         scores_own: bool = True,
         notes: tuple[str, ...] = (),
+        at_home: Mapping[str, AtHome] = MappingProxyType({}),
     ) -> Outcome:
         """Ask `score` for each party's blocks, (company, keys) -> [users, keys]."""
         scores = {
@@ -63,4 +67,4 @@ class Outcome:
             )
             for party, company in federation.companies.items()
         }
-        return cls(scores, rounds, bytes_sent, notes)
+        return cls(scores, rounds, bytes_sent, notes, at_home)

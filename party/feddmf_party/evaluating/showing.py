@@ -24,6 +24,14 @@ _QUALITY = {
     "f1_at_chosen": "F1 chosen",
     "f1_best": "F1 best",
 }
+_TRUST = {
+    "brier_skill": "Brier skill",
+    "top_decile_calibration_error": "error in top tenth",
+    "hidden_roc_auc": "hidden ROC-AUC",
+    "hidden_roc_auc_lower": "from",
+    "hidden_roc_auc_upper": "to",
+    "hidden_covers": "covered",
+}
 _RANKING = {
     "precision_at_10": "precision@10",
     "recall_at_10": "recall@10",
@@ -46,6 +54,7 @@ def tables(data: Mapping[str, Any], protocols: Sequence[str]) -> list[Table]:
     made = [
         _figures(summary, protocols, _QUALITY, title, seeds),
         _figures(summary, protocols, _RANKING, "\nin each user's first ten", seeds),
+        *_trust(summary, protocols, seeds),
         _costs(summary, protocols),
     ]
     if "attributes" in summary:
@@ -62,7 +71,7 @@ def note(data: Mapping[str, Any]) -> str:
     )
     return (
         f"F1 at .5: threshold .5; it depends on the {data['negatives']} negatives drawn per positive.\n"
-        "F1 chosen: threshold chosen on validation items, never on test cells. "
+        "F1 chosen: threshold chosen on hidden or validation items, never on test cells. "
         "F1 best: on the test cells, an oracle's.\n"
         "First ten: of all that is asked, for users with something to find; equal scores stand in item order."
         + als
@@ -86,6 +95,16 @@ def _figures(
         (name, *(_mean_and_std(summary[name][figure], seeds) for figure in headers)) for name in protocols
     ]
     return table(("", *headers.values()), rows, title=title)
+
+
+def _trust(summary: Mapping[str, Any], protocols: Sequence[str], seeds: int) -> list[Table]:
+    """Return the table of what parties knew by themselves, where some of `protocols` hides items."""
+    measured = [name for name in protocols if not math.isnan(summary[name]["hidden_roc_auc"]["mean"])]
+    title = (
+        "\nhow far probabilities hold, and what parties knew from the items that they had hidden;\n"
+        "covered: how often the 90 % interval of the hidden items' ROC-AUC holds that of the test"
+    )
+    return [_figures(summary, measured, _TRUST, title, seeds)] if measured else []
 
 
 def _mean_and_std(figure: Mapping[str, float], seeds: int) -> str | None:
