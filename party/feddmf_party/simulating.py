@@ -76,13 +76,14 @@ def _seat(plan: Plan, catalogue: Catalogue, party: str, home: PartyFolder) -> Se
 
 
 def _support_notices(settings: RunSettings, seats: Mapping[str, Seat]) -> Iterator[str]:
-    """Yield which parties offer items that too few of their users have for the run to learn anything of."""
+    """Yield which parties offer items that too few of their users have for a linear vector to be fitted."""
+    effect = "have no linear vector" if settings.has_history else "score all users alike"
     for party, seat in seats.items():
         below = int(seat.member.figures().get("below_support", 0))
         if below:
             yield (
                 f"{party}: {below} of its {len(seat.offered)} offered items have fewer than "
-                f"{asked_support(settings)} users there and score all users alike"
+                f"{asked_support(settings)} users there and {effect}"
             )
 
 

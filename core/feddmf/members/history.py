@@ -93,7 +93,9 @@ class HistoryMember:
         if phase == LINEAR:
             linear = {"linear": self._final.contexts} if self._settings.linear_columns else {}
             return Payload(linear | self._tower_map())
-        return self._stage.upload()
+        upload = self._stage.upload()
+        # Whatever is not aligned is nobody's business.
+        return Payload({"loss": upload["loss"]}) if self._settings.alignment.method == "once" else upload
 
     def publications(self) -> Payload:
         """Return the published form of the offered items and user attributes, and what is said of each."""

@@ -44,6 +44,7 @@ ALIGN = "align"
 LINEAR = "linear"
 CLOSE = "close"
 
+_LOSS = ArraySpec("loss", ReleaseKind.LOSS_SCALAR, Axis.ONE, 1)
 # What is said of a tower, and not of an item.
 _WHOLE = frozenset({"constant"})
 
@@ -94,7 +95,7 @@ class FedDMF:
             peers = len(plan.roster) - 1
             theirs = _maps(plan, Axis.MATCHED_ITEMS, peers)
             phases.append(Phase(LINEAR, 1, PayloadSchema(maps), PayloadSchema(theirs)))
-        return (*phases, Phase(CLOSE, 1, final))
+        return (*phases, Phase(CLOSE, 1, final if pairwise else PayloadSchema((_LOSS,))))
 
     def publication(self, plan: Plan) -> PayloadSchema:
         """Return the schema of the offered items' vectors, with a history of what is said of each beside."""
@@ -119,6 +120,9 @@ class FedDMF:
             rows = {party: state.rows.matched(party) for party in contributions}
             replies = side_by_side(contributions, rows, whole=_WHOLE)
             return Outcome(state, replies, {})
+        if state.plan.settings.alignment.method == "once":
+            losses = {p: {"loss": float(payload["loss"][0, 0])} for p, payload in contributions.items()}
+            return Outcome(state, {}, {"parties": losses}, done=True)
         if phase in {PILOT, ALIGN} and phase != state.training:
             # Another training, from the start.
             fresh = Following(state.plan.settings.enforcement)
@@ -163,8 +167,7 @@ class FedDMF:
             },
         }
         state = replace(state, following=following)
-        if settings.alignment.method != "once":
-            self._enforce(state, phase, probe)
+        self._enforce(state, phase, probe)
         if phase == CLOSE:
             return Outcome(state, {}, diagnostics, done=True)
         pairs = np.array([[measured.pairs]], dtype=np.uint64)
@@ -184,8 +187,7 @@ class FedDMF:
 
 def _tables(plan: Plan, axis: Axis) -> PayloadSchema:
     """Return the schema of an upload: the tables of matched vectors and the loss."""
-    loss = ArraySpec("loss", ReleaseKind.LOSS_SCALAR, Axis.ONE, 1)
-    return PayloadSchema((*_table_specs(plan, axis), loss))
+    return PayloadSchema((*_table_specs(plan, axis), _LOSS))
 
 
 def _targets(plan: Plan, axis: Axis) -> PayloadSchema:

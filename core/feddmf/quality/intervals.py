@@ -66,10 +66,13 @@ class Resampling:
         """Draw the items of `truth`, [users, items]."""
         items = truth.shape[1]
         draws = generator(seed, "quality", "bootstrap", items)
-        shares = np.full(items, 1 / max(items, 1))
-        weights = draws.multinomial(items, shares, size=REPLICATES).astype(np.float64)
+        drawn = (
+            draws.integers(items, size=(REPLICATES, items)) if items else np.empty((REPLICATES, 0), np.int64)
+        )
+        places = drawn + items * np.arange(REPLICATES)[:, None]
+        weights = np.bincount(places.ravel(), minlength=REPLICATES * items).reshape(REPLICATES, items)
         owners = truth.sum(axis=0, dtype=np.float64)
-        return cls(weights, float(owners.sum() ** 2 / max(np.square(owners).sum(), 1.0)))
+        return cls(weights.astype(np.float64), float(owners.sum() ** 2 / max(np.square(owners).sum(), 1.0)))
 
     def interval(
         self,

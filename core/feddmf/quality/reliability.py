@@ -57,6 +57,14 @@ class Reliability:
         return _mean_distance(self.top_predicted, self.top_observed, self.top_cells)
 
     @property
+    def top_chance(self) -> float:
+        """The mean distance that chance alone would leave over the top decile with right probabilities."""
+        spreads = np.sqrt(
+            2 / np.pi * self.top_predicted * (1 - self.top_predicted) / np.maximum(self.top_cells, 1)
+        )
+        return _mean_distance(spreads, np.zeros_like(spreads), self.top_cells)
+
+    @property
     def top_ratio(self) -> float:
         """Positive cells of the top decile over those expected there; nan where none are expected."""
         expected = float(self.top_predicted @ self.top_cells)

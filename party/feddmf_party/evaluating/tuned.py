@@ -1,7 +1,7 @@
 """One DeepMF over all parties' tables, as well as it can be trained: a bound for what is learnt apart.
 
 Beside the paper's recipe it has cross-entropy for squared error, a bias for each user and item, far more
-unobserved cells, large batches, weight decay, and steps that shrink.
+unobserved cells, larger batches, weight decay, and steps that shrink.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from feddmf.errors import RunFailed
 from feddmf.model import START_STD, DeepMF, fresh_model, normal
+from feddmf.randomness import counter_seed
 from feddmf.runfile import ModelSettings, RunSettings
 from feddmf.sampling import Samples
 from feddmf.scoring import sigmoid
@@ -26,12 +27,14 @@ from feddmf_party.evaluating.outcome import Floats, OnRound, Outcome
 __all__ = ["BiasedDeepMF", "run_tuned"]
 
 _POOL = "tuned"
-# The paper's sizes; without dropout, since weight decay does its work.
-_MODEL = ModelSettings(tower="id", embedding_dim=32, hidden_dim=64, dropout=0.0)
-_NEGATIVES = 30
+# The paper's sizes. What follows was chosen on splits that are not reported: on ml-latest-small the average
+# precision is .43 with 10 negatives and .44 with 20; a learning rate that falls does in 12 epochs what a
+# constant one does not in 30.
+_MODEL = ModelSettings(tower="id", embedding_dim=32, hidden_dim=64, dropout=0.2)
+_NEGATIVES = 20
 _EPOCHS = 12
-_BATCH = 16_384
-_LEARNING_RATE = 0.02
+_BATCH = 4096
+_LEARNING_RATE = 0.01
 # The last step is a twentieth of the first.
 _DECAY = 0.95
 _WEIGHT_DECAY = 1e-5
@@ -46,9 +49,9 @@ class BiasedDeepMF(nn.Module):
         self.user_bias = nn.Parameter(torch.zeros(users))
         self.item_bias = nn.Parameter(torch.zeros(len(model.items)))
 
-    def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return logits [batch] for codes users, items [batch]."""
-        logits: Tensor = self.model(users, items)
+    def forward(self, users: Tensor, items: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Return logits [batch] for codes users, items [batch]; keep: [batch, hidden] dropout mask."""
+        logits: Tensor = self.model(users, items, keep)
         return logits + self.user_bias[users] + self.item_bias[items]
 
     @torch.no_grad()
@@ -69,7 +72,7 @@ def run_tuned(federation: Federation, settings: RunSettings, on_round: OnRound) 
     start = normal((len(federation.items), _MODEL.embedding_dim), START_STD, settings.seed, _POOL, "items")
     inner = fresh_model(federation.users, start, _MODEL, seed=settings.seed, party=_POOL)
     model = BiasedDeepMF(inner, federation.users)
-    _train(model, samples, on_round)
+    _train(model, samples, settings.seed, on_round)
 
     def score(company: Company, keys: npt.NDArray[np.str_]) -> Floats:
         users = torch.from_numpy(federation.pooled_users(company))
@@ -79,27 +82,29 @@ def run_tuned(federation: Federation, settings: RunSettings, on_round: OnRound) 
     return Outcome.of(federation, score)
 
 
-def _train(model: BiasedDeepMF, samples: Samples, on_round: OnRound) -> None:
+def _train(model: BiasedDeepMF, samples: Samples, seed: int, on_round: OnRound) -> None:
     optimizer = torch.optim.Adam(
         model.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, fused=True
     )
-    steps_per_epoch = math.ceil(samples.samples / _BATCH)
+    steps = math.ceil(samples.samples / _BATCH)
     for number in range(_EPOCHS):
         epoch, total = samples.epoch(number), 0.0
-        for step in range(steps_per_epoch):
+        drop = torch.Generator().manual_seed(counter_seed(seed, _POOL, "dropout", number) % 2**63)
+        for step in range(steps):
             chosen = slice(step * _BATCH, (step + 1) * _BATCH)
             users, items, labels = (
                 torch.from_numpy(part[chosen]) for part in (epoch.users, epoch.items, epoch.labels)
             )
-            done = (number + step / steps_per_epoch) / _EPOCHS
+            keep = torch.empty(len(users), _MODEL.hidden_dim).bernoulli_(1 - _MODEL.dropout, generator=drop)
             for group in optimizer.param_groups:
-                group["lr"] = _LEARNING_RATE * (1 - _DECAY * done)
+                group["lr"] = _LEARNING_RATE * (1 - _DECAY * (number + step / steps) / _EPOCHS)
             optimizer.zero_grad(set_to_none=True)
-            loss = nn.functional.binary_cross_entropy_with_logits(model(users, items), labels)
+            logits = model(users, items, keep / (1 - _MODEL.dropout))
+            loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
             total += loss.item()
-        mean = total / max(steps_per_epoch, 1)
+        mean = total / max(steps, 1)
         if not math.isfinite(mean):
             raise RunFailed(f"the tuned model diverged in epoch {number + 1}", hint="leave it out")
         on_round(f"epoch {number + 1} of {_EPOCHS}, loss {mean:.4f}")

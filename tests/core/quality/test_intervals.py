@@ -25,7 +25,7 @@ def mean_of(values: Floats) -> object:
 
 
 def test_the_mean_of_items_has_its_textbook_standard_error() -> None:
-    """As a difference the interval is the mean -+ t times sd / sqrt(n), give or take the replicates' chance."""
+    """As a difference the interval is the mean -+ t times sd / sqrt(n), give or take some chance."""
     values = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 0.0, 7.0, 2.0])
     found = Resampling.of(TRUTH, 0).interval(mean_of(values), scale="difference")
     reach = student_quantile(7) * values.std() / math.sqrt(8)
@@ -90,7 +90,7 @@ def test_student_quantiles_are_those_of_the_tables(freedom: float, expected: flo
 
 
 def test_intervals_cover_the_auc_of_items_not_seen() -> None:
-    """Of 30 draws of 40 items with effects of their own, at least 25 and not all too easily hold the truth."""
+    """Of 30 draws of 40 items with effects of their own, 25 or more hold the truth, and are narrow."""
     everything = make_evidence(99, items=3000, spread=0.7)
     known = roc_auc(everything.truth, everything.scores)
     found = [

@@ -22,6 +22,7 @@ def test_true_probabilities_are_reliable() -> None:
     assert found.error < 0.02
     assert found.top_error < 0.05
     assert found.top_ratio == pytest.approx(1, abs=0.1)
+    assert found.top_error == pytest.approx(found.top_chance, rel=0.5)
     assert found.cells.sum() == evidence.truth.size
     assert found.top_cells.sum() == evidence.truth.size / 10
 
