@@ -1,4 +1,4 @@
-"""Write reference.md from the code and RESULTS.md from the rows in results/, so that neither can drift.
+"""Write reference.md from the code, RESULTS.md and QUALITY.md from the rows in results/, so that none can drift.
 
 `python docs/generate.py` writes them; `python docs/generate.py --check` fails where one would change.
 """
@@ -22,6 +22,7 @@ from feddmf_coordinator.settings import CoordinatorSettings
 from feddmf_party.offer import Offer
 from feddmf_party.policy import Policy
 from feddmf_party.reproduce.files import document
+from feddmf_party.reproduce.quality import QUALITY
 from feddmf_party.reproduce.registry import EXPERIMENTS
 from feddmf_party.settings import PartySettings
 
@@ -38,10 +39,11 @@ EXIT_MEANING = {
 
 
 def main() -> None:
-    """Write or check both pages."""
+    """Write or check the pages."""
     pages = {
         DOCS / "reference.md": "\n".join(lines()) + "\n",
-        DOCS / "RESULTS.md": document(EXPERIMENTS, DOCS),
+        DOCS / "RESULTS.md": document([each for each in EXPERIMENTS if each is not QUALITY], DOCS),
+        DOCS / "QUALITY.md": document([QUALITY], DOCS, intro=(DOCS / "quality_notes.md").read_text("utf-8")),
     }
     for page, text in pages.items():
         if "--check" not in sys.argv:

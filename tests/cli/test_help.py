@@ -45,6 +45,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
         "run": ("submit", "list", "show", "watch", "stop"),
         "attributes": ("offer", "list"),
         "query": ("predict", "audience"),
+        "quality": ("report",),
         "data": ("list", "fetch"),
         "simulate": ("",),
         "demo": ("",),

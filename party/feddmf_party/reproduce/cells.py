@@ -80,7 +80,7 @@ def work_through(cells: Sequence[Cell], options: Options, say: Callable[[str], N
 
 
 def _measure(cell: Cell, options: Options) -> Sequence[Row]:
-    data = _load(options.dataset, options.data_dir, quick=options.quick)
+    data = load(options.dataset, options.data_dir, quick=options.quick)
     dealt = split(data.users, data.items, data.pairs, seed=cell.seed, parties=_PARTIES, **cell.shares)
     federation = Federation.of(dealt, data.item_labels)
     outcome = run_contender(cell.contender, federation, cell.settings(), lambda _: None)
@@ -104,7 +104,8 @@ def _measure(cell: Cell, options: Options) -> Sequence[Row]:
 
 
 @cache
-def _load(name: str, data_dir: Path | None, *, quick: bool) -> Dataset:
+def load(name: str, data_dir: Path | None, *, quick: bool) -> Dataset:
+    """Return a data set, or with `quick` a small part of it."""
     data = load_dataset(name, data_dir)
     return _smaller(data) if quick else data
 

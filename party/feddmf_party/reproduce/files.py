@@ -53,9 +53,9 @@ def read_rows(experiment: Experiment, path: Path) -> Rows:
     return tuple(reader)
 
 
-def document(experiments: Sequence[Experiment], folder: Path) -> str:
-    """Return RESULTS.md of those `experiments` whose rows are under `folder`/results."""
-    parts = [_INTRO]
+def document(experiments: Sequence[Experiment], folder: Path, *, intro: str = _INTRO) -> str:
+    """Return the page of those `experiments` whose rows are under `folder`/results, below `intro`."""
+    parts = [intro]
     for experiment in experiments:
         path = _rows_file(experiment, folder)
         if not path.exists():
