@@ -1,4 +1,4 @@
-"""Write reference.md from the code, RESULTS.md and QUALITY.md from the rows in results/, so that none can drift.
+"""Write reference.md from the code, RESULTS.md and QUALITY.md from the rows in results/: none can drift.
 
 `python docs/generate.py` writes them; `python docs/generate.py --check` fails where one would change.
 """

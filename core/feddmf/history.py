@@ -72,7 +72,7 @@ class _CellLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # noqa: PLR0917  (torch passes them by place)
+    def forward(  # noqa: PLR0917  (torch passes them by place)
         ctx: Any, users: Tensor, vectors: Tensor, bias: Tensor, shifts: Tensor, seen: Tensor, at: Tensor
     ) -> Tensor:
         logits = torch.addmm(bias, users, vectors.T).add_(shifts[:, None])  # [users, items]
@@ -84,7 +84,7 @@ class _CellLoss(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         cells, users, vectors = ctx.saved_tensors
         cells = cells * upstream
         return cells @ vectors, cells.T @ users, cells.sum(0), cells.sum(1), None, None
@@ -98,5 +98,5 @@ def cell_loss(
     users: [users, dim]; vectors: [items, dim]; bias: [items]; shifts: [users]; seen: [items], 1 or 0;
     at: int64, the positive cells as user * items + item, of seen items only.
     """
-    loss: Tensor = _CellLoss.apply(users, vectors, bias, shifts, seen, at)
+    loss: Tensor = _CellLoss.apply(users, vectors, bias, shifts, seen, at)  # type: ignore[no-untyped-call]
     return loss

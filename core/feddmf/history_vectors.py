@@ -30,5 +30,5 @@ def history_vectors(
     counted[items] = 1
     counts = np.bincount(data.rows(), weights=counted[data.indices], minlength=data.users)
     sums = sum_contexts(data, items, contexts)
-    vectors = np.tanh(SCALE * sums / np.sqrt(counts + DAMPING)[:, None] + constant)
+    vectors: npt.NDArray[np.float64] = np.tanh(SCALE * sums / np.sqrt(counts + DAMPING)[:, None] + constant)
     return vectors.astype(np.float32)

@@ -40,13 +40,15 @@ class Placed:
     def logits(self, users: Codes, published: Floats) -> Floats:
         """Return the scalar products of user codes and item vectors, [users, items]."""
         dim = self.vectors.shape[1]
-        return self.vectors[users] @ published[:, :dim].T
+        products: Floats = self.vectors[users] @ published[:, :dim].T
+        return products
 
     def attribute_logits(self, users: Codes, published: Floats, activity: Floats) -> Floats:
         """Return logits [users, attributes] of user attributes, published in rows like those of items."""
         intercept, slope = published[:, self.vectors.shape[1] : self.vectors.shape[1] + 2].T
         linear = self.sums[users] @ self._targets(published).T
-        return self.logits(users, published) + intercept + activity[users, None] * slope + linear
+        logits: Floats = self.logits(users, published) + intercept + activity[users, None] * slope + linear
+        return logits
 
     def features(self, users: Codes, published: Floats, activity: Floats) -> Floats:
         """Return what a head takes, [users * items, features]; published: [items, dim + 2 + columns].
@@ -66,4 +68,5 @@ class Placed:
 
     def _popularity(self, targets: Floats) -> Floats:
         """Return ln of the mean linear score over all users, [items]: the estimated share that has each."""
-        return np.log(np.maximum(targets @ self.usual_sum, _LEAST_SHARE))
+        shares: Floats = np.log(np.maximum(targets @ self.usual_sum, _LEAST_SHARE))
+        return shares

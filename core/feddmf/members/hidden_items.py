@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from feddmf.head_fitting import fit_head
 from feddmf.interactions import Interactions
-from feddmf.members.peer_maps import Placed
+from feddmf.placed import Placed
 from feddmf.randomness import generator
 
 __all__ = ["learn_from_hidden"]

@@ -177,7 +177,8 @@ class HistoryMember:
 
     def _learn(self, reply: Payload) -> dict[str, npt.NDArray[Any]]:
         """Fit heads on what peers say of the hidden items."""
-        stage, taught = self._stage, {}
+        stage = self._stage
+        taught: dict[str, npt.NDArray[Any]] = {}
         own_vectors, activity = stage.users[0], _activity(stage.data)
         blocks = np.split(reply["vectors"], len(self._peers), axis=1)
         maps = self._peer_maps(reply, stage)

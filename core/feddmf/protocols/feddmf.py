@@ -141,17 +141,17 @@ class FedDMF:
         vectors = {p: stacked(payload, tables, stage.aligned[p]) for p, payload in contributions.items()}
         rows = {p: stacked_rows(stage.aligned[p], tables, stage.n_aligned) for p in contributions}
         measured = align(vectors, rows, stage.n_aligned * len(tables), settings.alignment.margin)
+        targets = measured.targets
         if settings.alignment.method == "tie":
-            means = tie(vectors, rows, stage.n_aligned * len(tables))
-            marks = {p: draw_mark(mean, settings.seed, p, phase, number) for p, mean in means.items()}
-            targets = {p: mean + marks[p] for p, mean in means.items()}
-            told = {p: Marked(vectors[p], mean, marks[p]).split(len(tables)) for p, mean in means.items()}
+            marked = {
+                p: Marked(vectors[p], mean, draw_mark(mean, settings.seed, p, phase, number))
+                for p, mean in tie(vectors, rows, stage.n_aligned * len(tables)).items()
+            }
+            targets = {p: each.means + each.mark for p, each in marked.items()}
+            following, verdicts = state.following.observe(vectors, marked, tables=len(tables))
         else:
-            targets = dict(measured.targets)
-            told = {p: Pulled(vectors[p], pull).split(len(tables)) for p, pull in measured.pulls.items()}
-        following, verdicts = state.following.observe(
-            {p: np.split(sent, len(tables)) for p, sent in vectors.items()}, told
-        )
+            pulled = {p: Pulled(vectors[p], pull) for p, pull in measured.pulls.items()}
+            following, verdicts = state.following.observe(vectors, pulled, tables=len(tables))
         probe = _probe(stage, contributions)
         diagnostics = {
             "cosine": measured.cosine,

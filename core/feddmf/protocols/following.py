@@ -56,6 +56,10 @@ class Told(Protocol):
         """Return the evidence in what it sends next, [rows, dim]."""
         ...
 
+    def split(self, tables: int) -> Sequence[Any]:
+        """Return the parts of `tables` tables that are stacked."""
+        ...
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -79,19 +83,23 @@ class Following:
     failures: Mapping[str, int] = field(default_factory=dict)
 
     def observe(
-        self, vectors: Mapping[str, Sequence[Floats]], told: Mapping[str, Sequence[Told]]
+        self, vectors: Mapping[str, Floats], told: Mapping[str, Told], *, tables: int = 1
     ) -> tuple[Following, dict[str, Verdict]]:
-        """Judge one round by the `vectors` that were sent in it, party -> tables; `told` in answer to it."""
+        """Judge one round by the `vectors` that were sent in it; `told`: what parties are told in answer.
+
+        tables: of how many tables, one below the other, both are.
+        """
         evidence = {**self.evidence}
         verdicts = {}
-        for party, tables in vectors.items():
+        for party, sent in vectors.items():
             before = self.told.get(party, ())
-            news = [each.news(sent) for each, sent in zip(before, tables, strict=False)]
+            news = [each.news(part) for each, part in zip(before, np.split(sent, tables), strict=False)]
             known = evidence.get(party, ())
             evidence[party] = [old.plus(new) for old, new in zip(known, news, strict=True)] if known else news
             verdicts[party] = self._judge(party, evidence[party], news)
         failures = {party: verdict.rounds_not_following for party, verdict in verdicts.items()}
-        after = replace(self, rounds=self.rounds + 1, told=told, evidence=evidence, failures=failures)
+        parts = {party: each.split(tables) for party, each in told.items()}
+        after = replace(self, rounds=self.rounds + 1, told=parts, evidence=evidence, failures=failures)
         return after, verdicts
 
     def enforce(self) -> None:

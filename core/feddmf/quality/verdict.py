@@ -17,7 +17,7 @@ SMALL_AUC = 0.56
 LARGE_AUC = 0.71
 """A large effect (d .8) as an AUC, from the same table: what one may act on without a second thought."""
 FEWEST_ITEMS, SOME_ITEMS = 10, 40
-"""Hidden items: under 10 the bootstrap's intervals are too narrow to be believed; from 40 they cover."""
+"""Hidden items: under 10 the bootstrap is too narrow to be believed, from 40 it covers the ROC-AUC."""
 FEWEST_POSITIVES, SOME_POSITIVES = 20, 150
 """Positive cells: what a head is fitted on at all, and what its layers are fitted on."""
 SOME_USERS = 50

@@ -173,9 +173,7 @@ def observed(settings: EnforcementSettings, rounds: int) -> tuple[Following, dic
     following, verdicts = Following(settings), {}
     for number in range(rounds):
         vectors = {"acme": RIGHT, "bolt": unit_rows(RIGHT + 0.1 * number * UP)}
-        following, verdicts = following.observe(
-            {p: [sent] for p, sent in vectors.items()}, {p: [Pulled(sent, UP)] for p, sent in vectors.items()}
-        )
+        following, verdicts = following.observe(vectors, {p: Pulled(sent, UP) for p, sent in vectors.items()})
     return following, verdicts
 
 
