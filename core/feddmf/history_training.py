@@ -64,7 +64,8 @@ class HistoryTrainer:
         )
         self._order: tuple[int, Codes] | None = None
         self.steps_per_epoch = math.ceil(data.users / settings.batch_size)
-        self.total_steps = max(settings.epochs * self.steps_per_epoch, rounds)
+        steps = min(settings.epochs * self.steps_per_epoch, settings.max_steps)
+        self.total_steps = max(steps, rounds)
 
     def span(self, number: int) -> tuple[int, int]:
         """Return first and last + 1 of the steps between exchange `number` and the next one."""

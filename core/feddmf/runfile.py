@@ -80,6 +80,12 @@ class TrainingSettings(Settings):
     """How each party fits its model at home."""
 
     epochs: int = Field(default=50, ge=1, le=10_000, description="Passes over the users or observed pairs.")
+    max_steps: int = Field(
+        default=400,
+        ge=1,
+        le=100_000_000,
+        description="Cap on the steps of a training, however many users there are; tower history only.",
+    )
     batch_size: int = Field(
         default=100,
         ge=1,

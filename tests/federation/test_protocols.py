@@ -158,7 +158,7 @@ DECLINES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a protocol": (
         {"protocol": "transfer"},
         "",
-        "uses protocol transfer, asks for context_vectors (contexts)",
+        "uses protocol transfer",
     ),
     "masked sums": (
         {"protocol": "fedavg", "masks": True},

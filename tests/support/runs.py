@@ -56,7 +56,7 @@ class SmallRun:
 
 
 def run_settings(parties: tuple[str, ...], **sections: Any) -> RunSettings:
-    """Return run settings with `sections` as a run file gives them; the recipe is "embedding" unless given."""
+    """Return run settings with `sections` as a run file gives them, by recipe "embedding" unless given."""
     base = {"name": "small", "purpose": "a test", "parties": parties, "recipe": "embedding"}
     return RunSettings.model_validate({**base, **sections})
 

@@ -21,7 +21,7 @@ from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, Relea
 from feddmf.plan import MatchedRows, Plan, StageRows
 from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
 from feddmf.protocols.following import Following
-from feddmf.protocols.marked import Marked, draw_mark
+from feddmf.protocols.marked import Marked, draw_mark, least_response
 from feddmf.protocols.pulled import Pulled
 from feddmf.protocols.relaying import side_by_side
 from feddmf.protocols.tables import TABLES, stacked, stacked_rows, unstacked
@@ -108,13 +108,14 @@ class FedDMF:
 
     def init(self, plan: Plan, rows: MatchedRows) -> FedDMFState:
         """Return the state before the first round."""
-        return FedDMFState(plan, rows, Following(plan.settings.enforcement))
+        return FedDMFState(plan, rows, _nobody_yet(plan))
 
     def combine(
         self, state: FedDMFState, phase: str, number: int, contributions: Mapping[str, Payload]
     ) -> Outcome:
         """Measure the alignment and reply with targets, hand on what peers are told, or decide at the end."""
         if phase == REVEAL:
+            self._enforce_at_the_end(state)
             return _told(state, contributions)
         if phase == LINEAR:
             rows = {party: state.rows.matched(party) for party in contributions}
@@ -125,8 +126,7 @@ class FedDMF:
             return Outcome(state, {}, {"parties": losses}, done=True)
         if phase in {PILOT, ALIGN} and phase != state.training:
             # Another training, from the start.
-            fresh = Following(state.plan.settings.enforcement)
-            state = replace(state, following=fresh, training=phase)
+            state = replace(state, following=_nobody_yet(state.plan), training=phase)
         return self._aligned(state, phase, number, contributions)
 
     def on_dropout(self, state: FedDMFState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
@@ -176,13 +176,31 @@ class FedDMF:
 
     def _enforce(self, state: FedDMFState, phase: str, probe: Alignment | None) -> None:
         """Raise Misconduct where a party does not follow, RunFailed where a run ends out of alignment."""
-        settings = state.plan.settings
-        if settings.enforcement.not_following == "fail" and settings.alignment.beta > 0:
+        if _is_enforced(state.plan):
             state.following.enforce()
-            if phase == CLOSE:
-                state.following.enforce_at_the_end()
         if phase == CLOSE:
-            _check_probe(probe, settings.enforcement.probe_floor)
+            self._enforce_at_the_end(state)
+            _check_probe(probe, state.plan.settings.enforcement.probe_floor)
+
+    def _enforce_at_the_end(self, state: FedDMFState) -> None:
+        if _is_enforced(state.plan):
+            state.following.enforce_at_the_end()
+
+
+def _is_enforced(plan: Plan) -> bool:
+    """Tell whether a party that does not follow ends the run."""
+    alignment = plan.settings.alignment
+    pulls = alignment.method == "tie" or (alignment.method == "cosine" and alignment.beta > 0)
+    return pulls and plan.settings.enforcement.not_following == "fail"
+
+
+def _nobody_yet(plan: Plan) -> Following:
+    """Return the state in which nobody has been told anything."""
+    settings = plan.settings
+    floor = settings.enforcement.follow_floor
+    if settings.alignment.method == "tie" and settings.has_history:
+        floor = least_response(floor, settings.training.max_steps / settings.rounds)
+    return Following(settings.enforcement, floor)
 
 
 def _tables(plan: Plan, axis: Axis) -> PayloadSchema:

@@ -30,6 +30,11 @@ class Evidence(Protocol):
     """What is known of one party's response; sums over rounds."""
 
     @property
+    def tells_early(self) -> bool:
+        """Whether it holds before the training has ended."""
+        ...
+
+    @property
     def still(self) -> bool:
         """Whether there was reason to move and nothing moved, not by a bit."""
         ...
@@ -74,9 +79,11 @@ class Following:
     """The state between rounds: what each party sent and was told last, its evidence, its failures.
 
     Tables of vectors are judged one by one: who follows in one and not in the other does not follow.
+    floor: the response under which a party does not follow.
     """
 
     settings: EnforcementSettings
+    floor: float
     rounds: int = 0
     told: Mapping[str, Sequence[Told]] = field(default_factory=dict)
     evidence: Mapping[str, Sequence[Evidence]] = field(default_factory=dict)
@@ -112,17 +119,17 @@ class Following:
         """Raise Misconduct naming a party that has not followed over the whole run, however short it was."""
         for party, so_far in sorted(self.evidence.items()):
             if self._is_deaf(so_far):
-                raise _misconduct(party, "in the whole run")
+                raise _misconduct(party, "in the whole training")
 
     def _judge(self, party: str, so_far: Sequence[Evidence], news: Sequence[Evidence]) -> Verdict:
         responses = [each.response for each in so_far if each.response is not None]
         still = any(new.still for new in news)
-        failing = self.rounds >= self.settings.warmup_rounds and (self._is_deaf(so_far) or still)
+        deaf = self._is_deaf([each for each in so_far if each.tells_early])
+        failing = self.rounds >= self.settings.warmup_rounds and (deaf or still)
         return Verdict(min(responses, default=None), self.failures.get(party, 0) + 1 if failing else 0)
 
     def _is_deaf(self, so_far: Sequence[Evidence]) -> bool:
-        floor = self.settings.follow_floor
-        return any(each.most is not None and each.most < floor for each in so_far)
+        return any(each.most is not None and each.most < self.floor for each in so_far)
 
 
 def _misconduct(party: str, when: str) -> Misconduct:

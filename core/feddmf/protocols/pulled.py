@@ -60,6 +60,11 @@ class PulledEvidence:
         )
 
     @property
+    def tells_early(self) -> bool:
+        """Whatever is pulled moves from the first round on."""
+        return True
+
+    @property
     def still(self) -> bool:
         """Whether something pulled and nothing moved, not by a bit."""
         return self.pull > 0 and self.movement == 0

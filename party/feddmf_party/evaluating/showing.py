@@ -70,7 +70,7 @@ def note(data: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"F1 at .5: threshold .5; it depends on the {data['negatives']} negatives drawn per positive.\n"
+        "F1 at .5: threshold .5; of models that draw negatives it depends on how many per positive.\n"
         "F1 chosen: threshold chosen on hidden or validation items, never on test cells. "
         "F1 best: on the test cells, an oracle's.\n"
         "First ten: of all that is asked, for users with something to find; equal scores stand in item order."

@@ -72,7 +72,7 @@ def test_who_does_not_train_is_named(kind: str, cheat: Trick, parties: int) -> N
     """Noise, frozen vectors, and frozen vectors with a little noise end the run with the sender's name."""
     run = small_run(parties, **RUNS[kind])
     with pytest.raises(
-        Misconduct, match="bolt has not followed its alignment targets for 5 rounds"
+        Misconduct, match="bolt has not followed its alignment targets (for 5 rounds|in the whole training)"
     ) as caught:
         play(run, cheat)
     assert caught.value.party == "bolt"
@@ -109,7 +109,7 @@ def test_who_stops_training_later_is_named_later(cheat: Trick) -> None:
 def test_a_run_that_is_shorter_than_its_warm_up_is_judged_at_the_end(cheat: Trick, rounds: int) -> None:
     """However few rounds a run has, noise and frozen vectors are named before anything is published."""
     run = small_run(2, alignment={"max_rounds": rounds})
-    with pytest.raises(Misconduct, match="bolt has not followed its alignment targets in the whole run"):
+    with pytest.raises(Misconduct, match="bolt has not followed its alignment targets in the whole training"):
         play(run, cheat)
     play(run)  # the honest run of that length holds
 
@@ -170,7 +170,7 @@ def test_evidence_does_not_depend_on_how_rounds_hold_rows(seed: int) -> None:
 
 def observed(settings: EnforcementSettings, rounds: int) -> tuple[Following, dict[str, Verdict]]:
     """Return the verdicts on acme, who stands still, and bolt, who follows, after some rounds."""
-    following, verdicts = Following(settings), {}
+    following, verdicts = Following(settings, settings.follow_floor), {}
     for number in range(rounds):
         vectors = {"acme": RIGHT, "bolt": unit_rows(RIGHT + 0.1 * number * UP)}
         following, verdicts = following.observe(vectors, {p: Pulled(sent, UP) for p, sent in vectors.items()})
