@@ -28,12 +28,12 @@ def plot_curves(rounds: Sequence[Mapping[str, Any]], path: Path) -> None:
     """
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), constrained_layout=True)
     for phase, training in _trainings(rounds).items():
-        numbers, diagnostics = list(training), list(training.values())
+        # Nobody has trained before the first exchange.
+        numbers, diagnostics = list(training)[1:], list(training.values())[1:]
         first = phase == next(iter(_trainings(rounds)))
         for colour, party in zip(_COLOURS, diagnostics[0]["parties"], strict=False):
-            # Nobody has trained before the first exchange.
-            losses = [each["parties"][party]["loss"] for each in diagnostics][1:]
-            left.plot(numbers[1:], losses, color=colour, label=party if first else None)
+            losses = [each["parties"][party]["loss"] for each in diagnostics]
+            left.plot(numbers, losses, color=colour, label=party if first else None)
         _plot_cosines(middle, numbers, diagnostics, labelled=first)
         for axes in (left, middle):
             axes.annotate(
@@ -45,12 +45,12 @@ def plot_curves(rounds: Sequence[Mapping[str, Any]], path: Path) -> None:
                 fontsize=7,
                 color=_COLOURS[-1],
             )
-    left.set(title="Training loss", xlabel="round", ylabel="loss of the last steps", ylim=(0, None))
-    left.legend(frameon=False)
+    left.set(title="Training loss", xlabel="round", ylabel="loss of the last steps")
+    left.legend(frameon=False, loc="upper right")
     middle.set(
         title="Alignment between the parties", xlabel="round", ylabel="mean cosine", ylim=(-0.05, 1.05)
     )
-    middle.legend(frameon=False, loc="center right")
+    middle.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.05))
     sent = list(itertools.accumulate(each["bytes_up"] / 1e6 for each in rounds))
     right.plot(range(1, len(rounds) + 1), sent, color=_COLOURS[2])
     right.set(title="Item vectors that left the parties", xlabel="round", ylabel="MB so far", ylim=(0, None))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from feddmf.errors import InputError
-from feddmf.evaluation import ALL_METRICS
+from feddmf.evaluation import ALL_METRICS, brier_skill
 from feddmf_party.datasets import Dataset
 from feddmf_party.evaluating.at_home import AtHome
 from feddmf_party.evaluating.attribute_table import AttributeTable, read_attributes
@@ -207,7 +207,7 @@ def test_a_threshold_chosen_at_home_is_taken(tastes: Dataset) -> None:
     assert (found["f1_at_chosen"], found["hidden_roc_auc"], found["hidden_covers"]) == (1.0, 0.9, 0.0)
     wide = measure_party(company, scores, AtHome(threshold=0.3, roc_auc=0.9, lower=0.8, upper=1.0))
     assert (wide["f1_at_chosen"], wide["hidden_covers"]) == (0.0, 1.0)
-    assert found["brier_skill"] == pytest.approx(measure_party(company, scores)["brier_skill"])
+    assert found["brier_skill"] == pytest.approx(brier_skill(company.truth, scores.asked))
 
 
 def test_no_truth_of_what_is_asked_reaches_a_run(tastes: Dataset) -> None:
