@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 __all__ = ["FEATURES", "Head", "cell_features"]
 
-FEATURES = ("tower", "linear", "popularity", "activity")
+FEATURES = ("tower", "linear", "popularity", "activity", "nearness")
 """What a head knows of a cell: the user's tower times the peer's vector; the peer's linear score; ln of the
-item's mean linear score over the party's users, held at 1e-4 or more; ln(1 + items that the user has)."""
+item's mean linear score over the party's users, held at 1e-4 or more; ln(1 + items that the user has); ln of
+how near the item is to these, by the party's own item vectors."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -101,18 +102,22 @@ def cell_features(
     linear: npt.NDArray[np.floating],
     popularity: npt.NDArray[np.floating],
     activity: npt.NDArray[np.floating],
+    nearness: npt.NDArray[np.floating],
 ) -> Floats:
     """Return the FEATURES of all cells, float32 [users * items, FEATURES], users first.
 
-    tower, linear: [users, items]; popularity: [items]; activity: [users]. ValueError where shapes differ.
+    tower, linear, nearness: [users, items]; popularity: [items]; activity: [users]. ValueError where shapes
+    differ.
     """
     users, items = tower.shape
-    if linear.shape != tower.shape or popularity.shape != (items,) or activity.shape != (users,):
-        shapes = (tower.shape, linear.shape, popularity.shape, activity.shape)
-        raise ValueError(f"tower, linear, popularity, activity are {shapes}")
+    by_cell = {tower.shape, linear.shape, nearness.shape}
+    if len(by_cell) > 1 or popularity.shape != (items,) or activity.shape != (users,):
+        shapes = (tower.shape, linear.shape, popularity.shape, activity.shape, nearness.shape)
+        raise ValueError(f"{', '.join(FEATURES)} are {shapes}")
     features = np.empty((users, items, len(FEATURES)), dtype=np.float32)
     features[..., 0], features[..., 1] = tower, linear
     features[..., 2], features[..., 3] = popularity, activity[:, None]
+    features[..., 4] = nearness
     return features.reshape(users * items, len(FEATURES))
 
 

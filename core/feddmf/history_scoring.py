@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.head import Head
+from feddmf.interactions import Interactions
+from feddmf.neighbours import Neighbours
 from feddmf.placed import Placed
 from feddmf.scoring import sigmoid
 
@@ -37,6 +39,13 @@ class HistoryScorer:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> HistoryScorer:
         """Take what a member with histories keeps; KeyError names a missing array."""
         own = arrays["user_vectors"]
+        data = Interactions(
+            arrays["histories.starts"],
+            arrays["histories.items"],
+            np.ones(len(arrays["histories.items"]), dtype=np.float32),
+            len(arrays["vectors"]),
+        )
+        near = Neighbours(data, arrays["vectors"])
         peers = [name.removeprefix("linear.") for name in arrays if name.startswith("linear.")]
         measured = [
             name.split(".")[1] for name in arrays if name.startswith("head.") and name.endswith(".centre")
@@ -46,7 +55,12 @@ class HistoryScorer:
             activity=arrays["activity"],
             usual_activity=float(arrays["activity"].mean()),
             placed={
-                peer: Placed(arrays.get(f"user_vectors.{peer}", own), arrays[f"linear.{peer}"])
+                peer: Placed(
+                    arrays.get(f"user_vectors.{peer}", own),
+                    arrays[f"linear.{peer}"],
+                    # Vectors of a peer whose tower is its own mean nothing beside the party's.
+                    neighbours=None if f"user_vectors.{peer}" in arrays else near,
+                )
                 for peer in peers
             },
             heads={peer: Head.from_arrays(_with_prefix(f"head.{peer}.", arrays)) for peer in measured},
@@ -77,7 +91,7 @@ class HistoryScorer:
         shape = (len(users), len(vectors))
         if head is None:
             # Logit of the estimated share, moved by taste and activity.
-            tower, _, popularity, activity = features.T
+            tower, _, popularity, activity, _ = features.T
             return sigmoid((tower + popularity + activity - self.usual_activity).reshape(shape))
         return head.probabilities(features).reshape(shape)
 

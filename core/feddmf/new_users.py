@@ -34,7 +34,7 @@ def scorer_of_new_users(arrays: Arrays, data: Interactions) -> HistoryScorer:
     known = HistoryScorer.from_arrays(arrays)
     own = history_vectors(data, products, contexts[products], arrays["constant"])
     placed = {
-        peer: replace(_maps(arrays, peer).place(data, own), usual=each.usual_sum)
+        peer: replace(_maps(arrays, peer).place(data, own, arrays["vectors"]), usual=each.usual_sum)
         for peer, each in known.placed.items()
     }
     activity = np.log1p(data.user_counts()).astype(np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.head import cell_features
+from feddmf.neighbours import Neighbours
 
 __all__ = ["Placed"]
 
@@ -24,12 +25,14 @@ class Placed:
     """Users of the party as one peer's items meet them.
 
     vectors: [users, dim], of a tower; sums: [users, columns], of the linear contexts of their items;
-    usual: [columns], the mean of these sums over all users of the run, None where these are all of them.
+    usual: [columns], the mean of these sums over all users of the run, None where these are all of them;
+    neighbours: the users' items in the space of the vectors, None where the party has no vectors there.
     """
 
     vectors: Floats
     sums: Floats
     usual: Floats | None = None
+    neighbours: Neighbours | None = None
 
     @cached_property
     def usual_sum(self) -> Floats:
@@ -55,13 +58,12 @@ class Placed:
 
         users: the user codes that are asked for; activity: [users of the party].
         """
-        targets = self._targets(published)
-        return cell_features(
-            self.logits(users, published),
-            self.sums[users] @ targets.T,
-            self._popularity(targets),
-            activity[users],
-        )
+        targets, logits = self._targets(published), self.logits(users, published)
+        near = np.zeros_like(logits)
+        if self.neighbours is not None:
+            near = self.neighbours.nearness(users, published[:, : self.vectors.shape[1]])
+        linear = self.sums[users] @ targets.T
+        return cell_features(logits, linear, self._popularity(targets), activity[users], near)
 
     def _targets(self, published: Floats) -> Floats:
         return published[:, self.vectors.shape[1] + 2 :]

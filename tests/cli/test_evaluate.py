@@ -12,9 +12,10 @@ import pytest
 
 from feddmf.evaluation import ALL_METRICS
 from feddmf_party.evaluating.contenders import CONTENDERS
+from feddmf_party.evaluating.measuring import TRUST
 from support.cli import Cli, listing
 
-FIGURES = {*ALL_METRICS, "seconds", "rounds", "bytes_sent"}
+FIGURES = {*ALL_METRICS, *TRUST, "seconds", "rounds", "bytes_sent"}
 COLUMNS = ("--user-column", "who", "--item-column", "what")
 
 

@@ -89,9 +89,9 @@ def test_all_keys_uncommented_are_the_models(name: str) -> None:
 
 @every_file
 def test_lines_are_short_and_say_what_they_are(name: str) -> None:
-    """At most 98 characters; prose begins with "# ", a key with "#"; each key has prose above it."""
+    """At most 98 characters but for lists; prose begins with "# ", a key with "#" and has prose above it."""
     lines = FILES[name][0]().splitlines()
-    assert all(len(line) <= 98 for line in lines)
+    assert all(len(line) <= 98 for line in lines if not re.match(r"#?[a-z_]+ = \[", line))
     for above, line in pairwise(lines):
         if re.match(r"#?[a-z_]+ = ", line):
             assert above.startswith("# "), line

@@ -243,7 +243,7 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
     ),
     "a policy against it": (
         lambda shops: (shops.folder("bolt") / "policy.toml").write_text("max_rounds = 3"),
-        ["bolt declines the run: run simulated has 61 exchanges, over 3", "policy.toml"],
+        ["bolt declines the run: run simulated has 43 exchanges, over 3", "policy.toml"],
     ),
     "a policy that has gone": (
         lambda shops: (shops.folder("acme") / "policy.toml").symlink_to("/nowhere/policy.toml"),
@@ -277,6 +277,7 @@ def test_a_value_that_is_no_number_is_named(cli: Cli, shops: Shops, tmp_path: Pa
 
 def test_a_run_that_fails_ends_with_its_own_code(cli: Cli, shops: Shops, tmp_path: Path) -> None:
     """A probe floor that nothing reaches: exit code 1, and nothing is kept."""
+    edit(shops.run_file, "[model]", 'recipe = "embedding"\n[model]')
     edit(shops.run_file, "probe_share = 0.0", "probe_share = 0.3\n[enforcement]\nprobe_floor = 1.0")
     assert "under the floor of 1" in cli.fails(1, *shops.simulate(tmp_path / "results"))
     assert not (tmp_path / "results").exists()

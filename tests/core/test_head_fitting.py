@@ -9,7 +9,7 @@ import torch
 
 from feddmf import head_fitting
 from feddmf.evaluation import calibration_error, f1_at, f1_best, roc_auc, threshold_best
-from feddmf.head import Head
+from feddmf.head import FEATURES, Head
 from feddmf.head_fitting import FEWEST_CELLS, FittedHead, fit_head
 
 USERS, ITEMS = 100, 60
@@ -20,7 +20,7 @@ Hidden = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.in
 def hidden_cells(seed: int = 0, *, users: int = USERS, items: int = ITEMS, base: float = -3.0) -> Hidden:
     """Return features, truth and items of cells whose logit is base + 1.5 tower + |linear| - 0.5."""
     draws = np.random.default_rng(seed)
-    features = draws.standard_normal((users * items, 4)).astype(np.float32)
+    features = draws.standard_normal((users * items, len(FEATURES))).astype(np.float32)
     logits = base + 1.5 * features[:, 0] + np.abs(features[:, 1]) - 0.5
     truth = draws.random(len(logits)) < 1 / (1 + np.exp(-logits))
     return features, truth, np.tile(np.arange(items) + 7, users)

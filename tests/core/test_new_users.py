@@ -31,17 +31,20 @@ def floats(*shape: int) -> npt.NDArray[np.float32]:
 def kept_arrays(*, once: bool) -> dict[str, npt.NDArray[Any]]:
     """Return what a member keeps of the users of DATA; with a tower of the peer's own where `once`."""
     data = without_items(DATA, np.array([ITEMS - 1]))
-    contexts, constant = floats(ITEMS, DIM), floats(DIM)
+    contexts, constant, vectors = floats(ITEMS, DIM), floats(DIM), 1 + floats(ITEMS, DIM)
     own = history_vectors(data, PRODUCTS, contexts[PRODUCTS], constant)
     theirs = (floats(3, DIM), floats(1, DIM)[0]) if once else (None, None)
     maps = PeerMaps(np.array([0, 2, 4]), floats(3, COLUMNS), *theirs)
-    placed = maps.place(data, own)
+    placed = maps.place(data, own, vectors)
     arrays: dict[str, npt.NDArray[Any]] = {
         "user_vectors": own,
         "activity": np.log1p(data.user_counts()).astype(np.float32),
         "contexts": contexts,
         "constant": constant,
         "products": PRODUCTS,
+        "vectors": vectors,
+        "histories.starts": data.indptr,
+        "histories.items": data.indices,
         "linear.bolt": placed.sums,
         "map.bolt.items": maps.codes,
         "map.bolt.linear": maps.linear,

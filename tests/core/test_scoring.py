@@ -33,7 +33,7 @@ def test_scores_are_those_of_the_model(seed: int, users: int, items: int) -> Non
     with torch.no_grad():
         expected = torch.sigmoid(model(pairs[:, 0], pairs[:, 1])).reshape(users, items).numpy()
     vectors = model.items.detach().numpy()
-    found = scorer.probabilities(scorer.project(np.arange(users), "any"), vectors)
+    found = scorer.score(np.arange(users), "any", vectors)
     assert (found.dtype, found.shape) == (np.dtype(np.float32), (users, items))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -41,10 +41,10 @@ def test_scores_are_those_of_the_model(seed: int, users: int, items: int) -> Non
 def test_blocks_do_not_change_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut into blocks of one user, scores are the same bits."""
     model, scorer = make(1, 7, 3)
-    projected, vectors = scorer.project(np.arange(7), "any"), model.items.detach().numpy()
-    whole = scorer.probabilities(projected, vectors)
+    users, vectors = np.arange(7), model.items.detach().numpy()
+    whole = scorer.score(users, "any", vectors)
     monkeypatch.setattr(scoring, "_BLOCK_FLOATS", 1)
-    np.testing.assert_allclose(scorer.probabilities(projected, vectors), whole, rtol=1e-6)
+    np.testing.assert_allclose(scorer.score(users, "any", vectors), whole, rtol=1e-6)
 
 
 def test_hopeless_and_certain_scores_are_probabilities() -> None:
@@ -52,15 +52,15 @@ def test_hopeless_and_certain_scores_are_probabilities() -> None:
     one = np.ones((1, 1), dtype=np.float32)
     for bias, expected in ((-1e30, 0.0), (1e30, 1.0)):
         scorer = DeepMFScorer(one, one, one, one[0], one[0], np.array([bias], dtype=np.float32))
-        assert scorer.probabilities(scorer.project(np.array([0]), "any"), one).tolist() == [[expected]]
+        assert scorer.score(np.array([0]), "any", one).tolist() == [[expected]]
 
 
 def test_nobody_and_nothing_can_be_scored() -> None:
     """No users or no items give empty blocks."""
     model, scorer = make(1, 2, 3)
-    projected = scorer.project(np.arange(2), "any")
-    assert scorer.probabilities(projected[:0], model.items.detach().numpy()).shape == (0, 3)
-    assert scorer.probabilities(projected, np.zeros((0, 4), dtype=np.float32)).shape == (2, 0)
+    nobody = np.arange(0)
+    assert scorer.score(nobody, "any", model.items.detach().numpy()).shape == (0, 3)
+    assert scorer.score(np.arange(2), "any", np.zeros((0, 4), dtype=np.float32)).shape == (2, 0)
 
 
 @given(st.lists(st.floats(-1.5, 1.25, width=32), min_size=2, unique=True))
@@ -68,7 +68,7 @@ def test_linear_scores_keep_their_order_within_one(scores: list[float]) -> None:
     """Ends level off instead of being cut; between them a score is what it was."""
     given_ = np.array([sorted(scores)], dtype=np.float32)
     scorer = FactorScorer(np.ones((1, 1), dtype=np.float32))
-    found = scorer.probabilities(scorer.project(np.array([0]), "any"), given_.T)
+    found = scorer.score(np.array([0]), "any", given_.T)
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
     apart = np.diff(given_) > 1e-3
@@ -83,7 +83,7 @@ def test_factors_score_by_their_product() -> None:
     users, items = np.array([[0.5, 0.25], [1.0, 0.0]]), np.array([[0.5, 1.0]])
     scorer = scorer_for("fcf", {"user_factors": users, "item_factors": items})
     assert (scorer.users, scorer.vector_length("any")) == (2, 2)
-    assert scorer.probabilities(scorer.project(np.array([1, 0]), "any"), items).tolist() == [[0.5], [0.5]]
+    assert scorer.score(np.array([1, 0]), "any", items).tolist() == [[0.5], [0.5]]
 
 
 def test_transfer_scores_by_owner() -> None:
@@ -97,8 +97,8 @@ def test_transfer_scores_by_owner() -> None:
     assert scorer.users == 1
     assert [scorer.vector_length(owner) for owner in ("bolt", "cargo", "delta")] == [2, 1, None]
     for owner, vector, expected in (("bolt", [1, 1], 0.75), ("cargo", [0.5], 0.375)):
-        projected = scorer.project(np.array([0]), owner)
-        assert scorer.probabilities(projected, np.array([vector], dtype=np.float32)).tolist() == [[expected]]
+        vectors = np.array([vector], dtype=np.float32)
+        assert scorer.score(np.array([0]), owner, vectors).tolist() == [[expected]]
 
 
 @pytest.mark.parametrize(

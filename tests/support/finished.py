@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.catalogue.view import ViewItem
-from feddmf.head import Head
+from feddmf.head import FEATURES, Head
 from feddmf.payload import Payload
 from feddmf_party.run_folder import RunFolder
 
@@ -83,6 +83,9 @@ def history_model(
         "contexts": np.ones((2, 1), dtype=np.float32),
         "constant": np.zeros(1, dtype=np.float32),
         "products": np.arange(2),
+        "vectors": np.ones((2, 1), dtype=np.float32),
+        "histories.starts": np.zeros(len(own) + 1, dtype=np.int64),
+        "histories.items": np.zeros(0, dtype=np.int32),
     }
     for peer, (scores, truth) in hidden.items():
         arrays |= {
@@ -135,11 +138,11 @@ def _plain_head(threshold: float) -> Head:
     empty = np.zeros((1, 0), dtype=np.float32)
     return Head(
         threshold=threshold,
-        centre=np.zeros(4, dtype=np.float32),
-        factor=np.ones(4, dtype=np.float32),
-        linear_weight=np.array([[1, 0, 0, 0]], dtype=np.float32),
+        centre=np.zeros(len(FEATURES), dtype=np.float32),
+        factor=np.ones(len(FEATURES), dtype=np.float32),
+        linear_weight=np.eye(1, len(FEATURES), dtype=np.float32),
         out_bias=np.zeros(1, dtype=np.float32),
-        first_weight=np.zeros((1, 0, 4), dtype=np.float32),
+        first_weight=np.zeros((1, 0, len(FEATURES)), dtype=np.float32),
         first_bias=empty,
         second_weight=np.zeros((1, 0, 0), dtype=np.float32),
         second_bias=empty,

@@ -19,6 +19,7 @@ from feddmf.cli.progress import RoundProgress, party_losses, run_figures
 from feddmf.cli.tables import utc
 from feddmf.errors import CatalogueError, RunFailed, TimedOut
 from feddmf.plan import Plan, matched_rows
+from feddmf.protocols.feddmf import CLOSE
 from feddmf.protocols.registry import exchanges, protocol_for
 from feddmf.runfile import RunSettings, load_run
 from feddmf_coordinator.cli.options import FolderOption, open_database
@@ -224,7 +225,11 @@ def _new_rounds(database: Database, run: str, limit_s: float) -> Iterator[tuple[
 
 def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
     figures = [run_figures(each["diagnostics"]) for each in rounds]
-    losses = [party_losses(each["diagnostics"]) for each in rounds]
+    # Nobody has trained before the first exchange of a training.
+    trained = [each["number"] > 0 or each["phase"] == CLOSE for each in rounds]
+    losses = [
+        party_losses(each["diagnostics"]) if told else {} for told, each in zip(trained, rounds, strict=True)
+    ]
     tellers = [party for party in run.plan.roster if any(party in told for told in losses)]
     # The parties' losses stand in place of their mean.
     names = [name for name in dict.fromkeys(itertools.chain(*figures)) if name != "loss" or not tellers]

@@ -121,12 +121,15 @@ class HistoryMember:
         arrays: dict[str, npt.NDArray[Any]] = {
             "user_vectors": vectors,
             "activity": _activity(self._data),
-            "contexts": self._stage.model.contexts.detach().numpy(),
+            "contexts": self._stage.table("contexts"),
+            "vectors": self._stage.table("vectors"),
+            "histories.starts": self._data.indptr,
+            "histories.items": self._data.indices,
             "constant": self._stage.model.constant.detach().numpy(),
             "products": np.flatnonzero(self._is_product),
         }
         for peer, maps in self._peer_maps(self._received, self._stage).items():
-            placed = maps.place(self._data, vectors)
+            placed = maps.place(self._data, vectors, self._stage.table("vectors"))
             arrays[f"linear.{peer}"] = placed.sums
             arrays[f"map.{peer}.items"] = maps.codes
             arrays[f"map.{peer}.linear"] = maps.linear
@@ -190,7 +193,7 @@ class HistoryMember:
             if not len(rows) or peer not in maps:
                 continue
             taught |= learn_from_hidden(
-                maps[peer].place(stage.data, own_vectors),
+                maps[peer].place(stage.data, own_vectors, stage.table("vectors")),
                 block[rows],
                 hidden[rows],
                 self._data,

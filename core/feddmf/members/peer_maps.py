@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from feddmf.history_vectors import history_vectors
 from feddmf.interactions import Interactions
+from feddmf.neighbours import Neighbours
 from feddmf.placed import Placed
 from feddmf.transfer import sum_contexts
 
@@ -31,9 +32,12 @@ class PeerMaps:
     contexts: Floats | None = None
     constant: Floats | None = None
 
-    def place(self, data: Interactions, own_vectors: Floats) -> Placed:
-        """Return where the users of `data` are; own_vectors: [users, dim], of the party's own tower."""
+    def place(self, data: Interactions, own_vectors: Floats, items: Floats) -> Placed:
+        """Return where the users of `data` are.
+
+        own_vectors: [users, dim], of the party's own tower; items: [items, dim], its own item vectors.
+        """
         sums = sum_contexts(data, self.codes, self.linear).astype(np.float32)
         if self.contexts is None or self.constant is None:
-            return Placed(own_vectors, sums)
+            return Placed(own_vectors, sums, neighbours=Neighbours(data, items))
         return Placed(history_vectors(data, self.codes, self.contexts, self.constant), sums)

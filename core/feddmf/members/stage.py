@@ -91,10 +91,14 @@ class Stage:
         """Vectors [users, dim] of the party's users, and what their activity adds [users], after training."""
         return user_states(self.model, self.data)
 
-    def rows(self, table: str, codes: Codes) -> npt.NDArray[np.float32]:
-        """Return the rows of item codes in `table`, [codes, dim]."""
-        rows: npt.NDArray[np.float32] = getattr(self.model, table).detach().numpy()[codes]
+    def table(self, name: str) -> npt.NDArray[np.float32]:
+        """Return the whole table called `name`, [items, dim], as it is now."""
+        rows: npt.NDArray[np.float32] = getattr(self.model, name).detach().numpy()
         return rows
+
+    def rows(self, table: str, codes: Codes) -> npt.NDArray[np.float32]:
+        """Return a copy of the rows of item codes in `table`, [codes, dim]."""
+        return self.table(table)[codes]
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return the trainer's state, the last loss and cosine."""

@@ -124,8 +124,8 @@ def evaluate(
 
     Protocols: feddmf, fedavg, fcf, transfer.
 
-    Baselines: independent, centralised, centralised_als, random, popularity,
-    popularity_x_activity.
+    Baselines: independent, centralised, centralised_paper, centralised_als, random,
+    popularity, popularity_x_activity.
 
     Each is scored on all cells of users x what it does not sell and others do.
     """

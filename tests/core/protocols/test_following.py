@@ -72,7 +72,7 @@ def test_who_does_not_train_is_named(kind: str, cheat: Trick, parties: int) -> N
     """Noise, frozen vectors, and frozen vectors with a little noise end the run with the sender's name."""
     run = small_run(parties, **RUNS[kind])
     with pytest.raises(
-        Misconduct, match="bolt has not followed its alignment targets (for 5 rounds|in the whole training)"
+        Misconduct, match=r"bolt has not followed its alignment targets (for 5 rounds|in the whole training)"
     ) as caught:
         play(run, cheat)
     assert caught.value.party == "bolt"
