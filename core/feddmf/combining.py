@@ -54,14 +54,14 @@ def shares(weights: Floats, owns: npt.NDArray[np.bool_]) -> npt.NDArray[np.float
 def weigh(skills: Sequence[float]) -> npt.NDArray[np.float64]:
     """Return what each peer of a run counts, [peers], by its measured skill; nan for one not measured.
 
-    A peer counts by its skill, and not at all where it is no better than chance. One that was not measured
-    counts as the least of those that are better; where nobody was found to be better, it counts 1.
+    A peer counts by its skill, and not at all where it is no better than chance, or was not measured while
+    others were; where nobody was found to be better, those that were not measured count alike.
     """
     measured = np.array(skills, dtype=np.float64)
     unknown = np.isnan(measured)
     weights = np.where(unknown, 0.0, np.maximum(measured, 0.0))
     better = weights > 0
-    weights[unknown] = weights[better].min() if better.any() else 1.0
+    weights[unknown] = 0.0 if better.any() else 1.0
     return weights
 
 

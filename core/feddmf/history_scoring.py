@@ -83,14 +83,13 @@ class HistoryScorer:
     def score(self, users: Codes, owner: str, vectors: Floats) -> Floats:
         """Return probabilities [users, items] by the owner's head.
 
-        Without a head they are those of the linear part and the activity alone, in a sensible order and not
-        calibrated.
+        Without a head they are in a sensible order, and not calibrated.
         """
         placed, head = self.placed[owner], self.heads.get(owner)
         features = placed.features(users, vectors, self.activity)
         shape = (len(users), len(vectors))
         if head is None:
-            # Logit of the estimated share, moved by taste and activity.
+            # For rare items ln of the estimated share is its logit; taste and activity move it.
             tower, _, popularity, activity, _ = features.T
             return sigmoid((tower + popularity + activity - self.usual_activity).reshape(shape))
         return head.probabilities(features).reshape(shape)

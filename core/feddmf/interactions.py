@@ -45,6 +45,16 @@ class Interactions:
         """Return the number of items of each user, int64 [users]."""
         return np.diff(self.indptr)
 
+    def of_users(self, users: npt.NDArray[np.integer]) -> Interactions:
+        """Return the users with these codes alone, in the order given."""
+        lengths = self.user_counts()[users]
+        ends = np.cumsum(lengths)
+        places = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
+            self.indptr[users] - ends + lengths, lengths
+        )
+        indptr = np.concatenate([[0], ends]).astype(np.int64)
+        return Interactions(indptr, self.indices[places], self.values[places], self.items)
+
     def columns(self, codes: npt.NDArray[np.integer]) -> Interactions:
         """Return the same users with the items `codes` alone, which are 0, 1, ... in the order given."""
         place = np.full(self.items, -1, dtype=np.int64)

@@ -61,7 +61,8 @@ class Neighbours:
             )
             found = weights[self.data.indices[places]]
             near[first + filled] = np.add.reduceat(found, starts[filled], axis=0)
-        return np.log(near + np.float32(_LEAST))
+        logs: Floats = np.log(near + np.float32(_LEAST))
+        return logs
 
 
 def _blocks(lengths: npt.NDArray[np.int64], most: int) -> list[tuple[int, int]]:

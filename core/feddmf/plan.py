@@ -119,17 +119,21 @@ class PartyItems:
         """Return the item codes of `keys`, int64 [keys]."""
         return np.array([self._code[key] for key in keys], dtype=np.int64)
 
+    @cached_property
+    def rows(self) -> dict[Axis, tuple[str, ...]]:
+        """The keys behind the rows of each axis, but for what is offered."""
+        return {
+            Axis.MATCHED_ITEMS: self.matched,
+            Axis.ALIGNED_ITEMS: self.aligned,
+            Axis.PILOT_ITEMS: self.pilot_matched,
+            Axis.PILOT_ALIGNED_ITEMS: self.pilot_aligned,
+            Axis.HIDDEN_ITEMS: self.hidden,
+            Axis.REVEALED_ITEMS: self.revealed,
+        }
+
     def sizes(self, offered: int) -> dict[Axis, int]:
         """Return the number of rows of each axis."""
-        return {
-            Axis.MATCHED_ITEMS: len(self.matched),
-            Axis.ALIGNED_ITEMS: len(self.aligned),
-            Axis.OFFERED_ITEMS: offered,
-            Axis.PILOT_ITEMS: len(self.pilot_matched),
-            Axis.PILOT_ALIGNED_ITEMS: len(self.pilot_aligned),
-            Axis.HIDDEN_ITEMS: len(self.hidden),
-            Axis.REVEALED_ITEMS: len(self.revealed),
-        }
+        return {**{axis: len(keys) for axis, keys in self.rows.items()}, Axis.OFFERED_ITEMS: offered}
 
     @cached_property
     def _code(self) -> dict[str, int]:

@@ -79,7 +79,7 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """How each party fits its model at home."""
 
-    epochs: int = Field(default=50, ge=1, le=10_000, description="Passes over the users or observed pairs.")
+    epochs: int = Field(default=25, ge=1, le=10_000, description="Passes over the users or observed pairs.")
     max_steps: int = Field(
         default=400,
         ge=1,
@@ -187,7 +187,8 @@ class RunSettings(Settings):
     )
     linear_rank: Annotated[int, Field(ge=0, le=FULL_RANK)] | Literal["full"] = Field(
         default=64,
-        description='Length of the linear vectors beside those of tower history: 0 for none, or "full".',
+        description='Length of the linear vectors beside those of tower history, or "full"; with 0, none, '
+        "predictions do not know how popular an item is.",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="Root of every random draw of the run.")
     model: ModelSettings = ModelSettings()
@@ -208,7 +209,7 @@ class RunSettings(Settings):
         if isinstance(merged.get("alignment"), str):
             merged["alignment"] = {"method": merged["alignment"]}
         for section, defaults in _defaults(merged).items():
-            given = values.get(section, {})
+            given = merged.get(section, {})
             if isinstance(given, Settings):
                 given = given.model_dump(exclude_unset=True)
             if isinstance(given, Mapping):
@@ -268,7 +269,9 @@ def _defaults(values: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Return the recipe of a run file that is not validated yet."""
     recipe = str(values.get("recipe", "default"))
     model = values.get("model", {})
-    tower = model.tower if isinstance(model, ModelSettings) else dict(model).get("tower")
+    tower = model.tower if isinstance(model, ModelSettings) else None
+    if isinstance(model, Mapping):
+        tower = model.get("tower")
     if recipe == "default" and (values.get("protocol", "feddmf") != "feddmf" or tower == "id"):
         recipe = "embedding"
     return RECIPES.get(recipe, {})

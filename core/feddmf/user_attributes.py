@@ -90,16 +90,6 @@ def without_items(data: Interactions, codes: npt.NDArray[np.integer]) -> Interac
     return Interactions(indptr, data.indices[kept], data.values[kept], data.items)
 
 
-def select_items(data: Interactions, codes: npt.NDArray[np.integer]) -> Interactions:
-    """Return the pairs of item `codes` [n], in any order, as a table whose items are their places there."""
-    place = np.full(data.items, -1, dtype=np.int64)
-    place[codes] = np.arange(len(codes))
-    found = place[data.indices]
-    kept = found >= 0
-    pairs = data.rows()[kept], found[kept]
-    return Interactions.from_pairs(*pairs, data.values[kept], shape=(data.users, len(codes)))
-
-
 def too_few(labels: Bools, known: Bools, min_users: int) -> Mapping[int, str]:
     """Return attribute -> reason for each that fewer than `min_users` users have, or fewer lack.
 

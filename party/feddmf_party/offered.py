@@ -123,8 +123,10 @@ class Offered:
     def _usable(self, places: Sequence[_Place]) -> list[_Place]:
         """Return the places that make an answer: an item at all peers that the model knows, or one fit."""
         known = [place for place in places if place[0].party not in self._strangers]
+        items = [place for place in known if CrossValidated.of(*place) is None]
         fitted = [place for place in known if (told := CrossValidated.of(*place)) and told.is_fitted]
-        return fitted[:1] or [place for place in known if CrossValidated.of(*place) is None]
+        # Where owners differ in what it is, no owner's word of itself stands before what hidden items say.
+        return items or fitted[:1]
 
 
 def _attribute(places: Sequence[_Place]) -> Attribute:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 
 from feddmf.config import describe_error
@@ -111,7 +113,7 @@ class Participation:
             items, payload = await client.publication(
                 self.plan.run, peer, schema, limit_s=self.publish_limit_s
             )
-            _check_published(peer, items)
+            _check_published(peer, items, payload)
             kept.save_peer(peer, items, payload, own=self.items.view.by_key)
         kept.finish(
             {
@@ -170,8 +172,8 @@ def _parse_plan(document: bytes, run: str, party: str) -> Plan:
     return plan
 
 
-def _check_published(peer: str, published: tuple[tuple[str, str], ...]) -> None:
-    """Raise CatalogueError unless `peer` publishes items with a key each, each once."""
+def _check_published(peer: str, published: tuple[tuple[str, str], ...], payload: Payload) -> None:
+    """Raise CatalogueError unless `peer` publishes items with a key each, each once, of possible quality."""
     keys = [key for key, _ in published]
     long = next((key for key, label in published if max(len(key), len(label)) > _LONGEST_NAME), None)
     wrong = (
@@ -181,6 +183,8 @@ def _check_published(peer: str, published: tuple[tuple[str, str], ...]) -> None:
         if long is not None
         else "an item is there twice"
         if len(set(keys)) < len(keys)
+        else "what it says of the quality cannot be"
+        if "quality" in payload and not _can_be(payload["quality"])
         else None
     )
     if wrong is not None:
@@ -190,15 +194,23 @@ def _check_published(peer: str, published: tuple[tuple[str, str], ...]) -> None:
         )
 
 
+def _can_be(quality: npt.NDArray[np.floating]) -> bool:
+    """Tell whether rows are a flag, a ROC-AUC and a standard error, as `feddmf.protocols.feddmf` has them."""
+    flags, areas, errors = quality.T
+    held = np.isin(flags, (0, 1)) & (areas >= 0) & (areas <= 1) & (errors >= 0) & (errors <= 1)
+    return bool(held.all())
+
+
 def _cleared_exchange(part: Participation, client: FederationClient) -> Exchange:
     sizes = part.items.sizes(len(part.offered))
     phases = {phase.name: phase for phase in part.phases}
     limit_s = part.plan.settings.waits.round_s + _BEYOND_S
 
     async def exchange(phase: str, number: int, payload: Payload) -> Reply:
-        cleared = part.gate.clear(
-            phase, number, payload, schema=phases[phase].contribution, sizes=sizes, items=part.items.matched
-        )
+        schema = phases[phase].contribution
+        axes = dict.fromkeys(spec.axis for spec in schema.arrays if spec.axis in part.items.rows)
+        items = [key for axis in axes for key in part.items.rows[axis]]
+        cleared = part.gate.clear(phase, number, payload, schema=schema, sizes=sizes, items=items)
         return await client.exchange(cleared, reply=phases[phase].reply, sizes=sizes, limit_s=limit_s)
 
     return exchange

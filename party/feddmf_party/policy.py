@@ -56,7 +56,7 @@ class Policy(Settings):
     min_support: int = Field(
         default=3,
         ge=_LEAST_SUPPORT,
-        description="Least users behind what fcf, transfer and the linear vectors of feddmf send of an item: "
+        description="Least users behind what fcf, transfer and the linear part of feddmf send of an item: "
         "a run may ask for more.",
     )
     min_users: int = Field(
@@ -89,8 +89,8 @@ def asked_support(settings: RunSettings) -> int | None:
     """Return how many users of a party an item must have in a run; None where its protocol does not ask."""
     if settings.protocol == "fcf":
         return settings.fcf.min_support
-    linear = settings.protocol == "transfer" or (settings.has_history and settings.linear_columns > 0)
-    return settings.transfer.min_support if linear else None
+    # With histories it bounds the linear vectors and the user attributes.
+    return settings.transfer.min_support if settings.protocol == "transfer" or settings.has_history else None
 
 
 def _objections(plan: Plan, items: PartyItems, policy: Policy, offered: int) -> Iterator[_Objection]:

@@ -55,7 +55,7 @@ def test_each_item_is_shared_among_its_owners() -> None:
     [
         ([0.5, 0.25], [0.5, 0.25]),
         ([0.5, -0.1], [0.5, 0]),  # no better than chance
-        ([0.5, 0.25, NAN, -1], [0.5, 0.25, 0.25, 0]),  # not measured: as the least of the better ones
+        ([0.5, 0.25, NAN, -1], [0.5, 0.25, 0, 0]),  # not measured, while others were
         ([NAN, NAN], [1, 1]),
         ([NAN, -0.1], [1, 0]),
         ([-0.1, 0], [0, 0]),

@@ -54,3 +54,22 @@ def test_a_code_outside_is_refused(user: int, item: int, message: str) -> None:
     """A code below 0 or past the end is an error, not a wrong row."""
     with pytest.raises(ValueError, match=message):
         Interactions.from_pairs(np.array([user]), np.array([item]), shape=(3, 4))
+
+
+@given(st.integers(0, 50))
+def test_users_and_items_can_be_picked(seed: int) -> None:
+    """The users of a pick are in its order, the items of one count from 0; pairs and values stay theirs."""
+    random = np.random.default_rng(seed)
+    dense = random.integers(0, 3, (5, 4))
+    users, items = np.nonzero(dense)
+    data = Interactions.from_pairs(users, items, dense[users, items].astype(float), shape=dense.shape)
+
+    def spread(table: Interactions) -> np.ndarray:
+        found = np.zeros((table.users, table.items))
+        found[table.rows(), table.indices] = table.values
+        return found
+
+    chosen = random.permutation(5)[: random.integers(0, 6)]
+    assert np.array_equal(spread(data.of_users(chosen)), dense[chosen])
+    picked = random.permutation(4)[:3]
+    assert np.array_equal(spread(data.columns(picked)), dense[:, picked])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from feddmf.errors import CatalogueError, ConfigError, FedDMFError, InputError, PolicyError
+from feddmf.payload import EMPTY, Payload
 from feddmf.plan import Plan
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import write_offer
@@ -132,7 +134,7 @@ def test_what_peers_publish_is_checked_again_at_home(
 ) -> None:
     """The coordinator should have refused it; the party does not rely on that."""
     with pytest.raises(CatalogueError, match="what bolt has published does not hold: ") as caught:
-        _check_published("bolt", published)
+        _check_published("bolt", published, EMPTY)
     assert message in caught.value.message
     assert len(caught.value.message) < 200
 
@@ -140,4 +142,25 @@ def test_what_peers_publish_is_checked_again_at_home(
 def test_what_peers_may_publish_passes() -> None:
     """Items, also such as others sell, each once, or nothing."""
     for published in ((), (("bolt-000", "A"), ("bolt-001", "")), (("m000", "M"), ("acme-000", "A"))):
-        _check_published("bolt", published)
+        _check_published("bolt", published, EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("row", "fits"),
+    [
+        ((0, 0, 0), True),
+        ((1, 0.9, 0.01), True),
+        ((1, 0, 0), True),
+        ((1, 50, 0.01), False),
+        ((1, 0.9, -3), False),
+        ((2, 0.9, 0.01), False),
+    ],
+)
+def test_quality_that_cannot_be_is_refused(row: tuple[float, float, float], fits: bool) -> None:
+    """A flag, a ROC-AUC and a standard error are within their bounds, whoever tells them."""
+    payload = Payload({"quality": np.array([row], dtype=np.float32)})
+    if fits:
+        _check_published("bolt", (("bolt-000", "A"),), payload)
+        return
+    with pytest.raises(CatalogueError, match="what it says of the quality cannot be"):
+        _check_published("bolt", (("bolt-000", "A"),), payload)

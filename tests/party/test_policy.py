@@ -57,7 +57,9 @@ def test_the_linear_vectors_of_a_history_have_support() -> None:
     assert "min_support = 2" in caught.value.hint
     with pytest.raises(PolicyError, match=r"the run file must say transfer\.min_support = 3 or more"):
         check_protocol("feddmf", recipe="default", transfer={"min_support": 1})
-    check_protocol("feddmf", recipe="default", linear_rank=0, transfer={"min_support": 1})
+    # Without a linear part there are still user attributes.
+    with pytest.raises(PolicyError, match="lets 2 users stand behind"):
+        check_protocol("feddmf", recipe="default", linear_rank=0, transfer={"min_support": 2})
 
 
 @pytest.mark.parametrize(

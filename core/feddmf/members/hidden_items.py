@@ -12,6 +12,7 @@ from feddmf.head_fitting import fit_head
 from feddmf.interactions import Interactions
 from feddmf.placed import Placed
 from feddmf.randomness import generator
+from feddmf.user_attributes import dense_labels
 
 __all__ = ["learn_from_hidden"]
 
@@ -38,7 +39,7 @@ def learn_from_hidden(
     """
     found: dict[str, npt.NDArray[Any]] = {f"hidden.{peer}.items": codes}
     users = _sample(data.users, len(codes), generator(seed, "hidden users", peer))
-    truth = _truth(data, codes)[users]
+    truth = dense_labels(data.of_users(users), codes)
     columns = np.tile(np.arange(len(codes)), len(users))
     features = placed.features(users, published, activity)
     fitted = fit_head(features, truth.ravel(), columns, seed=seed, address=peer, threads=threads)
@@ -55,16 +56,6 @@ def _sample(users: int, items: int, draws: np.random.Generator) -> npt.NDArray[n
     if users <= most:
         return np.arange(users)
     return np.sort(draws.choice(users, most, replace=False))
-
-
-def _truth(data: Interactions, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return who has which of the items `codes`, bool [users, codes]."""
-    place = np.full(data.items, -1)
-    place[codes] = np.arange(len(codes))
-    columns = place[data.indices]
-    truth = np.zeros((data.users, len(codes)), dtype=np.bool_)
-    truth[data.rows()[columns >= 0], columns[columns >= 0]] = True
-    return truth
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -160,6 +160,12 @@ class HistoryMember:
     def _offered_products(self) -> Codes:
         return self._offered[self._is_product[self._offered]]
 
+    @property
+    def _spare(self) -> int:
+        """Linear columns that are for user attributes; half of them at most."""
+        attributes = len(self._offered) - len(self._offered_products)
+        return min(attributes, self._settings.linear_columns // 2)
+
     def _begin(self, name: str) -> Stage:
         """Return a training from the start; in the pilot nothing of the hidden items is in it."""
         if name != PILOT:
@@ -212,7 +218,9 @@ class HistoryMember:
         for peer in self._peers:
             keys = self._items.hidden_by(peer)
             asked = self._items.codes(keys)
-            fitted = maps.fit(self._stage.codes, np.concatenate([asked, self._offered_products]))
+            # What is asked may be offered as well, to somebody who does not sell it.
+            others = np.setdiff1d(self._offered_products, asked)
+            fitted = maps.fit(self._stage.codes, np.concatenate([asked, others]), spare=self._spare)
             linear.append(fitted.contexts)
             places = np.array([rows_of[key] for key in keys], dtype=np.int64)
             vectors[places] = self._published(asked, fitted.targets[: len(asked)])
@@ -241,10 +249,9 @@ class HistoryMember:
             known,
             seed=self._settings.seed,
             min_users=self._attributes.min_users,
-            # Half of the columns at most: the others are for items.
-            columns=min(labels.shape[1], self._settings.linear_columns // 2),
+            columns=self._spare,
         )
-        products = self._maps.fit(self._items.matched_codes, self._offered_products, spare=fitted.used)
+        products = self._maps.fit(self._items.matched_codes, self._offered_products, spare=self._spare)
         return Offer(products, fitted)
 
     def _labelled(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]] | None:

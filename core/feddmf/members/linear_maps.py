@@ -18,6 +18,10 @@ Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
+# A system of more unknowns takes a gigabyte and minutes.
+_MOST_INPUTS = 10_000
+
+
 @dataclass(frozen=True, eq=False)
 class ItemMap:
     """A fitted map by item: contexts float32 [inputs, columns], targets float32 [outputs, columns]."""
@@ -35,12 +39,13 @@ class LinearMaps:
     def __init__(self, data: Interactions, settings: RunSettings, *, party: str) -> None:
         self._data, self._settings = data, settings
         self._columns = settings.linear_columns
+        self._counts = data.item_counts()
         least = settings.transfer.min_support
         self.supported = supported_items(data, least, party=party, section="transfer")
 
     def fit(self, inputs: Codes, outputs: Codes, *, spare: int = 0) -> ItemMap:
         """Return the map from item codes `inputs` to `outputs`; its last `spare` columns are zero."""
-        known, asked = self.supported[inputs], self.supported[outputs]
+        known, asked = self._usable(inputs), self.supported[outputs]
         # Items with too few users go before anything is computed: nothing that leaves depends on them.
         fitted = fit_linear_map(
             self._data,
@@ -54,3 +59,12 @@ class LinearMaps:
         used = self._columns - spare
         contexts[known, :used], targets[asked, :used] = fitted.contexts, fitted.targets
         return ItemMap(contexts, targets)
+
+    def _usable(self, inputs: Codes) -> npt.NDArray[np.bool_]:
+        """Return which `inputs` have support; of too many those that most users have."""
+        known = self.supported[inputs]
+        if np.count_nonzero(known) > _MOST_INPUTS:
+            counts = np.where(known, self._counts[inputs], -1)
+            known = np.zeros(len(inputs), dtype=np.bool_)
+            known[np.argsort(-counts, kind="stable")[:_MOST_INPUTS]] = True
+        return known

@@ -19,7 +19,7 @@ from feddmf.plan import PartyItems
 from feddmf.protocols.registry import protocol_for
 from feddmf.simulation import simulate
 from feddmf.user_attributes import UserAttributes
-from support.runs import SmallRun, small_run
+from support.runs import SIXTEEN, SmallRun, small_run, subset_catalogue
 
 SECTIONS: dict[str, Any] = {
     "recipe": "default",
@@ -34,7 +34,7 @@ SECTIONS: dict[str, Any] = {
 def a_run(parties: int = 2, **sections: Any) -> SmallRun:
     """Return a run with enough in it for a head: 60 shared items and 80 users a party."""
     merged = {**SECTIONS, **sections}
-    return small_run(parties, shared=60, own=12, users=80, each=14, **merged)
+    return small_run(parties, **{"shared": 60, "own": 12, "users": 80, "each": 14} | merged)
 
 
 class Recorder:
@@ -100,6 +100,24 @@ def test_what_it_is_told_of_hidden_items_is_not_aligned_with_its_own() -> None:
         assert not set(items.pilot_matched) & somewhere
         assert len(member.sent["pilot", 0]["vectors"]) == len(items.pilot_matched)
         assert len(member.sent["align", 0]["vectors"]) == len(items.matched)
+
+
+def test_what_is_hidden_and_offered_has_its_linear_part() -> None:
+    """Among three an item that one hides may be offered by another to the third; it is told of all the same."""
+    run = a_run(3, catalogue=subset_catalogue(SIXTEEN[:3], shared=60, own=6))
+    members: dict[str, Member] = {
+        party: HistoryMember(items, run.tables[party], items.askable) for party, items in run.items.items()
+    }
+    recorders = {party: Recorder(member) for party, member in members.items()}
+    simulate(run.plan, run.rows, recorders)
+    both = 0
+    for party, items in run.items.items():
+        offered = [row for row, key in enumerate(items.revealed) if key in set(items.askable)]
+        counts = run.tables[party].item_counts()[items.codes(items.revealed)]
+        told = recorders[party].sent["reveal", 0]["vectors"]
+        both += len(offered)
+        assert told[[row for row in offered if counts[row] > 5], 8:].any(axis=1).all()
+    assert both > 5
 
 
 def test_evidence_holds_the_truth_of_hidden_items() -> None:
