@@ -12,6 +12,13 @@ from feddmf_party.reproduce.tables import Spread, markdown, spread, where
 __all__ = ["draw", "section"]
 
 _MB = 1e6
+_DEFAULT = "default"
+_RIVALS = {
+    "transfer": ("average_precision", "roc_auc", "user_roc_auc"),
+    "transfer, full rank": ("average_precision", "roc_auc"),
+    "centralised DeepMF, tuned": ("average_precision", "roc_auc"),
+}
+_MOST_LOSS, _MOST_ERROR, _LEAST_SKILL, _LEAST_COVERED = 0.01, 0.03, 0.25, 0.8
 _SHOWN = {
     "average_precision": "AP",
     "roc_auc": "ROC-AUC",
@@ -50,7 +57,43 @@ def section(rows: Rows) -> str:
             parts.append(f"### {title}\n")
             parts += [_table(where(of_group, data=name), name) for name in data]
     parts += ["### How far probabilities hold\n", *(_trust(where(rows, data=name), name) for name in data)]
-    return "\n".join(parts)
+    parts += [
+        "### What was held to\n",
+        *(claim for name in data for claim in _claims(where(rows, data=name), name)),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _claims(rows: Rows, data: str) -> Iterator[str]:
+    """Yield a line for each thing that the default recipe is held to, and whether it holds."""
+    default = where(rows, variant=_DEFAULT)
+    yield from _above(rows, default, data)
+    loss = max(_number(row["f1_best"]) - _number(row["f1_at_chosen"]) for row in default)
+    yield _line(
+        data, "F1 at the threshold chosen at home is within .01 of the best", loss <= _MOST_LOSS, loss
+    )
+    error = _mean(default, "top_decile_calibration_error").mean
+    yield _line(
+        data, "calibration error in the top tenth of scores is at most .03", error <= _MOST_ERROR, error
+    )
+    skill = _mean(default, "brier_skill").mean
+    yield _line(data, "Brier skill over the base rate is at least .25", skill >= _LEAST_SKILL, skill)
+    covered = _mean(default, "hidden_covers").mean
+    yield _line(
+        data, "90 % intervals cover the true ROC-AUC 8 times in 10", covered >= _LEAST_COVERED, covered
+    )
+
+
+def _above(rows: Rows, default: Rows, data: str) -> Iterator[str]:
+    for name, figures in _RIVALS.items():
+        rival = where(rows, variant=name)
+        for figure in figures if rival else ():
+            ahead = _mean(default, figure).mean - _mean(rival, figure).mean
+            yield _line(data, f"{_SHOWN[figure]} is above that of {name}", ahead > 0, ahead, sign="+")
+
+
+def _line(data: str, claim: str, holds: bool, figure: float, *, sign: str = "") -> str:
+    return f"- {data}: {claim}: {'**holds**' if holds else '**does not hold**'} ({figure:{sign}.3f})."
 
 
 def draw(rows: Rows, path: Path) -> None:

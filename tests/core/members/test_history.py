@@ -103,7 +103,7 @@ def test_what_it_is_told_of_hidden_items_is_not_aligned_with_its_own() -> None:
 
 
 def test_what_is_hidden_and_offered_has_its_linear_part() -> None:
-    """Among three an item that one hides may be offered by another to the third; it is told of all the same."""
+    """Among three an item that one hides may be offered by another to the third; it is told of as well."""
     run = a_run(3, catalogue=subset_catalogue(SIXTEEN[:3], shared=60, own=6))
     members: dict[str, Member] = {
         party: HistoryMember(items, run.tables[party], items.askable) for party, items in run.items.items()
