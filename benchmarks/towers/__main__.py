@@ -17,7 +17,7 @@ from feddmf_party.datasets.registry import DATASETS, load_dataset
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the means over the seeds as a Markdown table; return the exit status."""
+    """Print the means over the seeds as a Markdown table, each as it comes aside; return the exit status."""
     given = _parser().parse_args(arguments)
     known = FIFTH if given.features else VARIANTS
     names = given.only.split(",") if given.only else list(known)
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         for seed in given.seeds:
             for name, figures in measure(dataset, seed, names, overrides):
                 found[name].append(figures)
+                said = ", ".join(f"{column} {value:.4f}" for column, value in figures.items())
+                print(f"seed {seed}, {name}: {said}", file=sys.stderr, flush=True)
     except FedDMFError as error:
         print(error, file=sys.stderr)
         return 1

@@ -79,7 +79,7 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """How each party fits its model at home."""
 
-    epochs: int = Field(default=25, ge=1, le=10_000, description="Passes over the users or observed pairs.")
+    epochs: int = Field(default=50, ge=1, le=10_000, description="Passes over the users or observed pairs.")
     max_steps: int = Field(
         default=400,
         ge=1,

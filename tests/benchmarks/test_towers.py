@@ -39,11 +39,12 @@ def test_the_base_has_the_vectors_and_the_loss_of_the_product() -> None:
     assert ours.loss(logits, at, torch.ones(3), seen).item() == pytest.approx(loss.item(), rel=1e-5)
 
 
-def test_a_variant_is_measured() -> None:
-    """On a made-up table a tower with values in its histories, and its stack, beat chance."""
-    from benchmarks.towers.measuring import measure_towers
+def test_variants_and_features_are_measured() -> None:
+    """On a made-up table a tower with values in its histories, and heads with any feature, beat chance."""
+    from benchmarks.towers.features import FIFTH
+    from benchmarks.towers.measuring import measure_features, measure_towers
 
-    table = generate(100, 100, 2500, seed=3)
+    table = generate(60, 100, 1500, seed=3)
     pairs = Pairs.merge(
         np.array([f"u{user:03}" for user in table.rows()]),
         np.array([f"i{item:03}" for item in table.indices]),
@@ -55,3 +56,6 @@ def test_a_variant_is_measured() -> None:
     [(name, found)] = measure_towers(dataset, 5, ["value-in"], settings)
     assert name == "value-in"
     assert min(found.values()) > table.pairs / (table.users * table.items)
+    features = dict(measure_features(dataset, 5, list(FIFTH), settings))
+    assert list(features) == list(FIFTH)
+    assert all(figures["AUC"] > 0.5 for figures in features.values())

@@ -63,6 +63,14 @@ VARIANTS = [
 ]
 
 
+# One of each kind of training; the other ways to align are played without and with everybody killed.
+KINDS = [
+    each
+    for each in VARIANTS
+    if each.protocol != "feddmf" or (each.tower, each.method) in {TOWERS[0], TOWERS[3]}
+]
+
+
 def make_run(variant: Variant, parties: int, *, overlap: str = "whole") -> SmallRun:
     """Return a fresh run; its items are sold by all parties, or each by any two or more of them."""
     catalogue = {"whole": shared_catalogue, "partial": subset_catalogue}[overlap]
@@ -176,7 +184,7 @@ def test_every_transport_gives_the_bytes_of_a_simulation(
     assert play(run, transport, set()) == undisturbed(run)
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("variant", KINDS, ids=str)
 def test_sixteen_parties_are_no_limit_to_a_transport(transport: OpenTransport, variant: Variant) -> None:
     """As many parties as a run takes, each item sold by any of them, end with the bytes of a simulation."""
     run = make_run(variant, 16, overlap="partial")
@@ -185,7 +193,7 @@ def test_sixteen_parties_are_no_limit_to_a_transport(transport: OpenTransport, v
 
 
 @pytest.mark.parametrize("parties", [2, 3, 5])
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("variant", KINDS, ids=str)
 def test_killing_one_member_at_any_round_changes_nothing(
     transport: OpenTransport, variant: Variant, parties: int
 ) -> None:

@@ -68,7 +68,7 @@ VARIANTS = (
     Variant("sizes", "32 numbers a vector", settings=("model.embedding_dim=32",), data=_FIRST),
     Variant("sizes", "128 numbers a vector", settings=("model.embedding_dim=128",), data=_FIRST),
     Variant("sizes", "5 epochs", settings=("training.epochs=5", _REPORT), data=_FIRST),
-    Variant("sizes", "50 epochs", settings=("training.epochs=50",)),
+    Variant("sizes", "25 epochs", settings=("training.epochs=25",), data=_FIRST),
     Variant("sizes", "dropout .3", settings=("model.dropout=0.3",), data=_FIRST),
     Variant("sizes", "20 % hidden", settings=("alignment.hidden_share=0.2",), data=_FIRST),
 )
