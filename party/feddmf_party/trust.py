@@ -143,7 +143,7 @@ def trust_in_user_attribute(run: str, owner: str, told: CrossValidated) -> Trust
         run,
         owner,
         *_judged(auc_verdict(*figures)),
-        source="by its own cross-validation",
+        source="measured by the owner on its own users",
         roc_auc=auc_interval(*figures),
     )
 
@@ -151,7 +151,7 @@ def trust_in_user_attribute(run: str, owner: str, told: CrossValidated) -> Trust
 def unmeasured(arrays: Arrays, peer: str) -> str | None:
     """Return why nothing could be measured of `peer`'s items; None where it was tried."""
     if "contexts" not in arrays or "user_vectors" not in arrays:
-        return "no hidden items in this protocol or recipe"
+        return "no hidden items in this protocol or recipe; scores are in order, no calibrated probabilities"
     if f"hidden.{peer}.items" in arrays:
         return None
     hidden = any(name.startswith("hidden.") for name in arrays)

@@ -111,7 +111,10 @@ def test_a_run_without_hidden_items_says_so(
 def test_another_protocol_says_that_it_hides_nothing(cli: Cli, tmp_path: Path) -> None:
     """The same for a tower of user ids."""
     finished_run(tmp_path / "runs" / "r-1", {"u": 1.0}, {"bolt": {"a": 1.0}})
-    assert "  no hidden items in this protocol or recipe" in cli.text(*REPORT, tmp_path).splitlines()
+    assert (
+        "  no hidden items in this protocol or recipe; scores are in order, no calibrated probabilities"
+        in cli.text(*REPORT, tmp_path).splitlines()
+    )
 
 
 def test_a_run_without_a_publication_is_said(cli: Cli, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from support.shops import COUNTRIES, Shops
 ASKED = [f"--attribute=country-{country}" for country in COUNTRIES]
 AUDIENCE = ["query", "audience", "--attribute", "country-France"]
 
+UNMEASURED = "no hidden items in this protocol or recipe; scores are in order, no calibrated probabilities"
+
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file."""
@@ -109,7 +111,7 @@ def test_an_audience_is_the_top_of_all_predictions(cli: Cli, acme: Path, tmp_pat
         f"expected: {7 * mean:.1f} of these 7 have it, precision {mean:.2f}, by the prob"
     )
     assert evidence.startswith("evidence: country-France of bolt, ROC-AUC ")
-    assert evidence.endswith(" by its own cross-validation: use")
+    assert evidence.endswith(" measured by the owner on its own users: use")
     assert title == "lives in France (country-France, offered by bolt), run simulated"
     assert header == "rank  user         probability"
     assert lines == [
@@ -208,8 +210,8 @@ def test_two_owners_of_an_attribute_answer_together_unless_one_is_named(cli: Cli
     assert header.split() == ["user", "attribute", "owner", "probability", "disagreement"]
     assert row.split() == ["u", "a", "bolt,", "carol", "0.9167", "0.0359"]
     assert told == [
-        "evidence: bolt, not measured: no hidden items in this protocol or recipe",
-        "evidence: carol, not measured: no hidden items in this protocol or recipe",
+        f"evidence: bolt, not measured: {UNMEASURED}",
+        f"evidence: carol, not measured: {UNMEASURED}",
         "a: owners count bolt 50%, carol 50%; not measured",
     ]
     data = cli.data("query", "audience", "--attribute=a", "--owner", "carol", "--folder", tmp_path)
@@ -387,7 +389,7 @@ def test_scores_that_are_no_probabilities_are_not_called_so(
     assert audience["expected"] is None
     _, header, *_, told = cli.text(*command).splitlines()
     assert header.split(maxsplit=3) == ["user", "attribute", "owner", kind]
-    assert told == "evidence: bolt, not measured: no hidden items in this protocol or recipe"
+    assert told == f"evidence: bolt, not measured: {UNMEASURED}"
 
 
 # Probabilities of pen are sigmoid(affinity): .95, .88, .5, .27, .02.
@@ -479,7 +481,7 @@ def test_what_is_of_no_use_is_not_answered(cli: Cli, tmp_path: Path) -> None:
 def test_hidden_items_that_nobody_here_has_are_no_evidence(cli: Cli, tmp_path: Path) -> None:
     """The run tried to measure and could not: its answers are not for use."""
     said = cli.fails(4, "query", "audience", *PEN, measured_run(tmp_path, EMPTY))
-    assert "too few of the hidden items are had by anybody here" in said
+    assert "too few hidden items, or too few users here who have one" in said
 
 
 def test_what_is_to_be_used_with_care_comes_with_a_warning(cli: Cli, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ MOST_TOP_ERROR = 0.03
 TOP_RATIO = (0.75, 1.33)
 """Positive cells of the top decile over those expected there: beyond a third either way, plans go wrong."""
 
+_TOO_LITTLE = (
+    f"too few hidden items, or too few users here who have one, to measure anything: {FEWEST_ITEMS} items and "
+    f"{FEWEST_POSITIVES} pairs are the least; share more matched items, or hide more (alignment.hidden_share)"
+)
 _Z = 1.645  # of a normal distribution's middle 90 %
 
 
@@ -41,7 +45,7 @@ class Verdict:
 def verdict(figures: Figures | None) -> Verdict:
     """Judge the figures of a peer; None, where there was too little to fit a head on, is refused."""
     if figures is None:
-        return Verdict("refuse", ("too few of the hidden items are had by anybody here to measure anything",))
+        return Verdict("refuse", (_TOO_LITTLE,))
     refusals = _refusals(figures)
     if refusals:
         return Verdict("refuse", tuple(refusals))
@@ -93,7 +97,8 @@ def _doubts(figures: Figures) -> list[str]:
         ),
         (
             not reliability.top_error <= MOST_TOP_ERROR + reliability.top_chance,
-            f"high probabilities are off by {reliability.top_error:.3f} in the mean",
+            f"high probabilities are off by {reliability.top_error:.3f} in the mean, and come true "
+            f"{reliability.top_ratio:.2f} times as often as they say",
         ),
         (
             not low <= reliability.top_ratio <= high,

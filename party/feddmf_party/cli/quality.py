@@ -146,5 +146,5 @@ def _user_attributes(quality: PeerQuality) -> Table:
         )
         for each in quality.attributes
     ]
-    title = f"\nuser attributes of {quality.peer}, by its own cross-validation"
+    title = f"\nuser attributes of {quality.peer}, measured by it on its own users"
     return table(("column", "key", "label", "ROC-AUC", "verdict"), rows, title=title)
