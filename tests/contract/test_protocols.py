@@ -88,9 +88,9 @@ def make_run(variant: Variant, parties: int, *, overlap: str = "whole") -> Small
 
 
 def kills_of(variant: Variant, run: SmallRun) -> list[Kill]:
-    """Return which member to kill at which place: of the default each at each, else each at one in turn."""
+    """Return which member to kill where: of two by the default each at each, else each at one in turn."""
     places = exchanges(run.plan)
-    if (variant.tower, variant.method) == ("history", "tie"):
+    if (variant.tower, variant.method, len(run.plan.roster)) == ("history", "tie", 2):
         return [(party, place) for party in run.plan.roster for place in range(places)]
     return [(party, turn % places) for turn, party in enumerate(run.plan.roster)]
 
