@@ -28,8 +28,8 @@ TOP_RATIO = (0.75, 1.33)
 """Positive cells of the top decile over those expected there: beyond a third either way, plans go wrong."""
 
 _TOO_LITTLE = (
-    f"too few hidden items, or too few users here who have one, to measure anything: {FEWEST_ITEMS} items and "
-    f"{FEWEST_POSITIVES} pairs are the least; share more matched items, or hide more (alignment.hidden_share)"
+    f"too few hidden items, or too few users here who have one, to measure anything: {FEWEST_ITEMS} items "
+    f"and {FEWEST_POSITIVES} pairs are the least; share more matched items, or hide more (alignment.hidden_share)"
 )
 _Z = 1.645  # of a normal distribution's middle 90 %
 
@@ -97,8 +97,10 @@ def _doubts(figures: Figures) -> list[str]:
         ),
         (
             not reliability.top_error <= MOST_TOP_ERROR + reliability.top_chance,
-            f"high probabilities are off by {reliability.top_error:.3f} in the mean, and come true "
-            f"{reliability.top_ratio:.2f} times as often as they say",
+            (
+                f"high probabilities are off by {reliability.top_error:.3f} in the mean, and come true "
+                f"{reliability.top_ratio:.2f} times as often as they say"
+            ),
         ),
         (
             not low <= reliability.top_ratio <= high,
