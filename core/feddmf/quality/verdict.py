@@ -28,8 +28,9 @@ TOP_RATIO = (0.75, 1.33)
 """Positive cells of the top decile over those expected there: beyond a third either way, plans go wrong."""
 
 _TOO_LITTLE = (
-    f"too few hidden items, or too few users here who have one, to measure anything: {FEWEST_ITEMS} items "
-    f"and {FEWEST_POSITIVES} pairs are the least; share more matched items, or hide more (alignment.hidden_share)"
+    "too few hidden items, or too few users here who have one, to measure anything: "
+    f"{FEWEST_ITEMS} items and {FEWEST_POSITIVES} pairs are the least; share more matched items, "
+    "or hide more of them (alignment.hidden_share)"
 )
 _Z = 1.645  # of a normal distribution's middle 90 %
 
