@@ -45,17 +45,18 @@ def bars(
     values: Mapping[str, Mapping[str, Spread]], path: Path, *, titles: Mapping[str, str], label: str
 ) -> None:
     """Draw a panel a side, a bar a contender, best at the top where the first side does not say otherwise."""
+    size = (12, max(3.4, 0.42 * len(values) + 1.2))
     figure, axes = plt.subplots(
-        1, len(titles), figsize=(12, 0.42 * len(values) + 1.2), constrained_layout=True, sharey=True
+        1, len(titles), figsize=size, constrained_layout=True, sharey=True, squeeze=False
     )
     names = list(values)[::-1]
-    for axis, (side, title), colour in zip(axes, titles.items(), COLOURS, strict=False):
+    for axis, (side, title), colour in zip(axes[0], titles.items(), COLOURS, strict=False):
         means = [values[name][side].mean for name in names]
         errors = [0 if each[1] != each[1] else each[1] for each in (values[name][side] for name in names)]
         axis.barh(names, means, xerr=errors, color=colour, height=0.66, ecolor="#37352f")
         for place, (mean, error) in enumerate(zip(means, errors, strict=True)):
             known = mean == mean  # noqa: PLR0124  (nan where a model has no such cells)
-            text = f" {mean:.3f}" if known else " does not score these"
+            text = f" {mean:.3f}" if known else " not scored"
             axis.text(mean + error if known else 0, place, text, va="center", fontsize=8)
         axis.set(title=title, xlabel=label)
         _plain(axis)
