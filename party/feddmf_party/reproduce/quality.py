@@ -44,7 +44,7 @@ class Variant:
 
 
 _FIRST = _DATA[:1]
-_QUICK = ("default", "transfer", "popularity x activity")
+_QUICK = ("default", "transfer", "fcf", "popularity x activity")
 VARIANTS = (
     Variant("recipes", "default"),
     Variant("recipes", "default, full linear rank", settings=("linear_rank=full",)),
