@@ -18,15 +18,15 @@ def told(seed: int = 0) -> Marked:
 
 
 def step(seed: int) -> np.ndarray:
-    """Return a step of training, ten times as long as a mark."""
+    """Return a step of training, as long as a mark."""
     return 0.2 * np.random.default_rng((seed, 1)).standard_normal(ROWS).astype(np.float32)
 
 
 def test_a_mark_is_small_and_drawn_alike() -> None:
-    """It is a fiftieth of the vectors in every entry, and the same at the same address."""
+    """It is a fifth of the vectors in every entry, and the same at the same address."""
     means = np.full((3, 2), 5.0, dtype=np.float32)
     mark = draw_mark(means, 1, "acme", "align", 3)
-    np.testing.assert_allclose(np.abs(mark), 0.1, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(mark), 1.0, rtol=1e-6)
     assert np.array_equal(mark, draw_mark(means, 1, "acme", "align", 3))
     assert not np.array_equal(
         draw_mark(np.ones(ROWS, np.float32), 1, "acme"), draw_mark(np.ones(ROWS), 1, "bolt")
