@@ -101,6 +101,14 @@ class TrainingSettings(Settings):
         le=100,
         description="Unobserved pairs drawn for each observed one; tower id only, history takes all.",
     )
+    optimizer: Literal["adam", "lazy_adam"] = Field(
+        default="adam",
+        description="lazy_adam leaves the vectors that no sample of a step touches as they are; tower id only.",
+    )
+    engine: Literal["auto", "compiled", "torch", "cuda"] = Field(
+        default="auto",
+        description="What computes the steps: cuda where there is one, else compiled code; part of bit-identity.",
+    )
     threads: int = Field(default=1, ge=1, le=256, description="Threads of the trainer; part of bit-identity.")
 
 
@@ -127,6 +135,10 @@ class AlignmentSettings(Settings):
     )
     probe_share: float = Field(
         default=0.05, ge=0, le=0.5, description="Share of matched items never aligned, to measure with."
+    )
+    encoding: Literal["float32", "float16", "int8"] = Field(
+        default="float32",
+        description="How vectors travel: whole, or rounded to a half or a quarter of the bytes.",
     )
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "simulate": "Run a run file with all its parties in one process.",
     "evaluate": "Hold protocols and baselines against each other on one data set.",
     "reproduce": "Run the published experiments again.",
+    "bench": "Measure speed and memory against baselines.",
     "demo": "The main job on real data, start to end.",
 }
 # What typer makes of Ctrl-C.

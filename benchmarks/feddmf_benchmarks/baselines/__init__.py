@@ -1,0 +1,1 @@
+"""What FedDMF is held against: the way it is usually written."""

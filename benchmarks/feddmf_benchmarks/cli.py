@@ -1,0 +1,64 @@
+"""`feddmf bench`: how fast, against what, and how near to the machine's limit."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from feddmf.cli.output import FormatOption, OutputFormat, show, table
+from feddmf_benchmarks.row import Row, Scale
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["bench"]
+
+
+class _Suite(enum.StrEnum):
+    """What is measured."""
+
+    TRAIN = "train"
+    ALIGN = "align"
+    WIRE = "wire"
+    LOAD = "load"
+    SCORE = "score"
+    END_TO_END = "end-to-end"
+
+
+def bench(
+    suite: Annotated[_Suite, typer.Argument(help="What to measure.")],
+    scale: Annotated[
+        Scale, typer.Option("--scale", help="small for a minute, usual, or full for what is published.")
+    ] = Scale.USUAL,
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Measure speed and memory against baselines that run in turns with it, one thread each."""
+    # Before any library that reads it is loaded, here and in the processes of the contenders.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[name] = "1"
+    module = importlib.import_module(f"feddmf_benchmarks.suites.{suite.value.replace('-', '_')}")
+    rows: list[Row] = module.rows(scale)
+    show({"rows": [row.as_dict() for row in rows]}, output, lambda: _table(rows))
+
+
+def _table(rows: list[Row]) -> Table:
+    columns = ("name", "baseline", "ratio", "value", "unit", "share of limit", "peak MiB")
+    return table(
+        columns,
+        [
+            (
+                row.name,
+                row.baseline or None,
+                None if row.ratio is None else f"{row.ratio:.2f}",
+                f"{row.value:,.4g}",
+                row.unit,
+                None if row.share_of_limit is None else f"{row.share_of_limit:.1%}",
+                f"{row.peak_mib:,.0f}",
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What `feddmf bench` can measure, one module a noun."""
