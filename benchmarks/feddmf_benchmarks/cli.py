@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import enum
 import importlib
+import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, show, table
+from feddmf.files import write_text
+from feddmf_benchmarks.machine import describe_machine
 from feddmf_benchmarks.row import Row, Scale
 
 if TYPE_CHECKING:
@@ -34,6 +38,10 @@ def bench(
     scale: Annotated[
         Scale, typer.Option("--scale", help="small for a minute, usual, or full for what is published.")
     ] = Scale.USUAL,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the rows, and what they were measured on, here as JSON."),
+    ] = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Measure speed and memory against baselines that run in turns with it, one thread each."""
@@ -42,7 +50,15 @@ def bench(
         os.environ[name] = "1"
     module = importlib.import_module(f"feddmf_benchmarks.suites.{suite.value.replace('-', '_')}")
     rows: list[Row] = module.rows(scale)
-    show({"rows": [row.as_dict() for row in rows]}, output, lambda: _table(rows))
+    data = {
+        "suite": suite.value,
+        "scale": scale.value,
+        "machine": describe_machine(),
+        "rows": [row.as_dict() for row in rows],
+    }
+    if out is not None:
+        write_text(out, json.dumps(data, indent=1) + "\n")
+    show(data, output, lambda: _table(rows))
 
 
 def _table(rows: list[Row]) -> Table:

@@ -27,7 +27,7 @@ _LONGEST_S = 3600.0
 class Contender:
     """Somebody who does the measured work.
 
-    name: as it is printed; prepare: makes all that is not measured (data, warm-up, compilation) and returns the
+    name: as it is printed; prepare: makes all that is not measured (data, warm-up, compilation), returns the
     work. It must be picklable: a function of a module, or functools.partial of one.
     """
 

@@ -103,11 +103,11 @@ class TrainingSettings(Settings):
     )
     optimizer: Literal["adam", "lazy_adam"] = Field(
         default="adam",
-        description="lazy_adam leaves the vectors that no sample of a step touches as they are; tower id only.",
+        description="lazy_adam leaves vectors that no sample of a step touches as they are; tower id only.",
     )
     engine: Literal["auto", "compiled", "torch", "cuda"] = Field(
         default="auto",
-        description="What computes the steps: cuda where there is one, else compiled code; part of bit-identity.",
+        description="What computes the steps: cuda where there is one, else compiled; part of bit-identity.",
     )
     threads: int = Field(default=1, ge=1, le=256, description="Threads of the trainer; part of bit-identity.")
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from feddmf.errors import ConnectError, FedDMFError, PolicyError, RunFailed, TimedOut
 from feddmf.locks import only_one
+from feddmf.wire import federation_pb2 as pb
 from feddmf_party.announcing import Announcer
+from feddmf_party.checkpoints import Checkpoints, unfinished_runs
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.folder import PartyFolder
@@ -41,6 +43,7 @@ class NodeEvents:
 
     connected: Callable[[str, str], None] = _ignore  # federation, address
     joined: Callable[[Participation], None] = _ignore
+    resumed: Callable[[str], None] = _ignore
     declined: Callable[[str, FedDMFError], None] = _ignore
     round_done: Callable[[RoundFigures], None] = _ignore
     finished: Callable[[RunFolder], None] = _ignore
@@ -82,6 +85,13 @@ class Node:
 
     async def _serve(self, client: FederationClient, *, once: bool, wait_s: float | None) -> None:
         began, seen = time.monotonic(), set[str]()
+        for run in unfinished_runs(self._folder.runs):
+            seen.add(run)
+            if await self._goes_on(client, run):
+                self._events.resumed(run)
+                await self._attempt(client, run, once=once)
+                if once:
+                    return
         while True:
             await self._announcer.tell(client)
             run = self._pulse.waiting_run
@@ -95,23 +105,46 @@ class Node:
                 continue
             # What was heard before a run ended may name it as waiting still.
             seen.add(run)
-            try:
-                await self._take_part(client, run)
-            except ConnectError:
-                raise
-            except FedDMFError:
-                if once:
-                    raise
+            await self._attempt(client, run, once=once)
             if once:
                 return
             began = time.monotonic()
+
+    async def _attempt(self, client: FederationClient, run: str, *, once: bool) -> None:
+        try:
+            await self._take_part(client, run)
+        except ConnectError:
+            raise
+        except FedDMFError:
+            self._checkpoints(run).remove()
+            if once:
+                raise
+
+    async def _goes_on(self, client: FederationClient, run: str) -> bool:
+        """Tell whether a run that an earlier process was in is still open; forget it where it is not."""
+        kept = RunFolder(self._folder.runs / run)
+        try:
+            # Whoever died between the last two writes has kept all of the run.
+            reply = None if kept.finished else await client.beat(run)
+        except RunFailed:
+            reply = None
+        if reply is not None and reply.state in {pb.RUNNING, pb.PUBLISHING, pb.FINISHED}:
+            return True
+        self._checkpoints(run).remove()
+        if reply is not None:
+            self._events.failed(run, RunFailed(reply.reason or "it ended while this node was away"))
+        return False
+
+    def _checkpoints(self, run: str) -> Checkpoints:
+        return Checkpoints(self._folder.runs / run, every_s=self._settings.checkpoint_s)
 
     async def _take_part(self, client: FederationClient, run: str) -> None:
         with Worker() as worker:
             part = await self._prepare(client, worker, run)
             with self._pulse.within(run, part.plan.settings.waits.absent_s):
                 try:
-                    await client.answer_run(run, accept=True)
+                    if not part.checkpoints.exists:
+                        await client.answer_run(run, accept=True)
                     self._events.joined(part)
                     await _first_of(self._through(client, worker, part), self._failing(run))
                     self._events.finished(await part.fetch(client))

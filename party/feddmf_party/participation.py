@@ -19,6 +19,7 @@ from feddmf.plan import PartyItems, Plan
 from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf_party.catalogue import AcceptedViews
+from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.data.loader import PartyTable
@@ -67,6 +68,7 @@ class Participation:
     member: Member
     gate: EgressGate
     conditions: str
+    checkpoints: Checkpoints
     notices: tuple[str, ...] = ()
 
     @property
@@ -82,12 +84,29 @@ class Participation:
     async def train(
         self, client: FederationClient, worker: Worker, on_round: Callable[[RoundFigures], None]
     ) -> None:
-        """Take part in every round."""
-        self.gate.join(self.conditions)
-        # What is there is of a run under this id that did not finish.
-        RunFolder(self.folder.runs / self.plan.run).clear()
-        exchange = _recording(self, _cleared_exchange(self, client), on_round)
-        await drive(self.member, self.phases, exchange, compute=worker.run)
+        """Take part in every round, or go on where an earlier process of this node died.
+
+        Raises RunFailed where the table has changed since then.
+        """
+        if self.checkpoints.exists:
+            self.checkpoints.check(self.conditions)
+        else:
+            self.gate.join(self.conditions)
+            # What is there is of a run under this id that did not finish.
+            RunFolder(self.folder.runs / self.plan.run).clear()
+            self.checkpoints.begin(self.conditions)
+        resumed = self.checkpoints.resumption()
+        if resumed.state is not None:
+            await worker.run(self.member.restore, resumed.state)
+        exchange = _kept_exchange(self, _cleared_exchange(self, client), worker)
+        await drive(
+            self.member,
+            self.phases,
+            _recording(self, exchange, on_round, done=resumed.position),
+            compute=worker.run,
+            start=resumed.position,
+            reply=resumed.reply,
+        )
 
     async def publish(self, client: FederationClient) -> None:
         """Publish the vectors of the offered items, and nothing else."""
@@ -123,6 +142,7 @@ class Participation:
                 "plan": self.plan.model_dump(mode="json"),
             }
         )
+        self.checkpoints.remove()
         return kept
 
 
@@ -144,6 +164,7 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
     ledger = LedgerFile(folder.ledger)
     check_not_repeated(plan, conditions, ledger.records())
     gate = EgressGate(plan, policy, ledger)
+    every_s = folder.settings().node.checkpoint_s
     return Participation(
         folder,
         plan,
@@ -153,6 +174,7 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
         seat.member,
         gate,
         conditions,
+        Checkpoints(folder.runs / run, every_s=every_s),
         seat.notices,
     )
 
@@ -216,11 +238,32 @@ def _cleared_exchange(part: Participation, client: FederationClient) -> Exchange
     return exchange
 
 
-def _recording(part: Participation, exchange: Exchange, on_round: Callable[[RoundFigures], None]) -> Exchange:
-    """Wrap an exchange so that each round's figures are kept and shown."""
+def _kept_exchange(part: Participation, exchange: Exchange, worker: Worker) -> Exchange:
+    """Wrap an exchange so that replies are kept, and those of an earlier process are not asked for again."""
+    schedule = [(phase.name, number) for phase in part.phases for number in range(phase.rounds)]
+    checkpoints = part.checkpoints
+
+    async def kept(phase: str, number: int, payload: Payload) -> Reply:
+        position = schedule.index((phase, number))
+        before = checkpoints.reply(position)
+        if before is not None:
+            return before
+        reply = await exchange(phase, number, payload)
+        checkpoints.keep_reply(position, reply)
+        if checkpoints.is_due:
+            checkpoints.keep_state(position, await worker.run(part.member.snapshot))
+        return reply
+
+    return kept
+
+
+def _recording(
+    part: Participation, exchange: Exchange, on_round: Callable[[RoundFigures], None], *, done: int
+) -> Exchange:
+    """Wrap an exchange so that each round's figures are kept and shown; `done` rounds are over."""
     kept = RunFolder(part.folder.runs / part.plan.run)
     rounds = sum(phase.rounds for phase in part.phases)
-    sent = done = 0
+    sent = 0
 
     async def recorded(phase: str, number: int, payload: Payload) -> Reply:
         nonlocal sent, done

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 from feddmf.catalogue.view import ViewItem
 from feddmf.errors import InputError
-from feddmf.files import explain_os_error, read_bytes, replacing, write_bytes, write_text
+from feddmf.files import explain_os_error, read_bytes, replacing, write_text
 from feddmf.payload import Payload
 from feddmf.protocols.feddmf import QUALITY_COLUMNS
+from feddmf_party.arrays_file import load_arrays, save_arrays
 from feddmf_party.data.arrow import ArrowError, pa, parquet
 
 __all__ = ["OwnItems", "PeerItems", "RunFolder", "latest_run"]
@@ -79,14 +78,14 @@ class RunFolder:
         items: Sequence[ViewItem] = (),
     ) -> None:
         """Write the model's arrays, the user id of each user code and the item of each item code."""
-        write_bytes(self.path / "model.safetensors", _dump(arrays), mode=_PRIVATE)
+        save_arrays(self.path / "model.safetensors", arrays)
         self._write_table("users.parquet", {"user": user_ids})
         names = {name: [getattr(item, name) for item in items] for name in _ITEM_COLUMNS}
         self._write_table("items.parquet", names)
 
     def load_model(self) -> dict[str, npt.NDArray[Any]]:
         """Read the model's arrays by name, as they were saved."""
-        return _load(self.path / "model.safetensors")
+        return load_arrays(self.path / "model.safetensors", hint=_RUN_AGAIN)
 
     def load_user_ids(self) -> npt.NDArray[np.object_]:
         """Read the user id of each user code, [users]."""
@@ -106,7 +105,7 @@ class RunFolder:
         rows = [row for row, (key, _) in enumerate(items) if key not in own]
         lacked = [items[row] for row in rows]
         arrays = {name: array[rows] for name, array in payload.items()}
-        write_bytes(self.path / "peers" / f"{party}.safetensors", _dump(arrays))
+        save_arrays(self.path / "peers" / f"{party}.safetensors", arrays)
         write_text(self.path / "peers" / f"{party}.json", json.dumps(lacked, ensure_ascii=False))
 
     def load_peers(self) -> tuple[PeerItems, ...]:
@@ -155,7 +154,7 @@ class RunFolder:
 
     def _load_peer(self, path: Path) -> PeerItems:
         items = _read_json(path, what="a peer's items")
-        arrays = _load(path.with_suffix(".safetensors"))
+        arrays = load_arrays(path.with_suffix(".safetensors"), hint=_RUN_AGAIN)
         vectors, quality = arrays.get("vectors"), arrays.get("quality")
         try:
             keys, labels = tuple(key for key, _ in items), tuple(label for _, label in items)
@@ -189,22 +188,9 @@ def latest_run(runs: Path, run: str | None = None) -> RunFolder:
     return max(finished, key=lambda folder: str(folder.summary()["finished_at"]))
 
 
-def _dump(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    # safetensors takes an array's memory as it lies, and raises no OSError from a full disk by itself.
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-
-
 def _read_json(path: Path, *, what: str) -> Any:
     content = read_bytes(path, what=what, hint=_RUN_AGAIN)
     try:
         return json.loads(content)
     except ValueError as error:
         raise InputError(f"cannot read {what} {path}: {error}", hint=_RUN_AGAIN) from error
-
-
-def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
-        arrays: dict[str, npt.NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read {path}: {error}", hint=_RUN_AGAIN) from error
-    return arrays

@@ -26,6 +26,12 @@ class NodeSettings(Settings):
         le=86_400,
         description="Seconds to wait for a coordinator that is away before the node gives up.",
     )
+    checkpoint_s: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds of training that a node which died does again at most; 0 keeps every round.",
+    )
 
 
 class PartySettings(Settings):
@@ -42,12 +48,9 @@ class PartySettings(Settings):
     node: NodeSettings = Field(NodeSettings(), description="How the node keeps in touch.")
 
     def relative_to(self, folder: Path) -> PartySettings:
-        """Return the settings with table paths resolved against `folder`."""
-        data = self.data.model_copy(update={"path": folder / self.data.path})
-        table = self.attributes
-        if table is not None:
-            table = table.model_copy(update={"path": folder / table.path})
-        return self.model_copy(update={"data": data, "attributes": table})
+        """Return the settings with paths of tables resolved against `folder`."""
+        table = None if self.attributes is None else self.attributes.relative_to(folder)
+        return self.model_copy(update={"data": self.data.relative_to(folder), "attributes": table})
 
 
 def render_party_toml() -> str:

@@ -65,15 +65,23 @@ async def _directly(function: Callable[..., Payload], *arguments: Any) -> Payloa
 
 
 async def drive(
-    member: Member, phases: Sequence[Phase], exchange: Exchange, *, compute: Compute = _directly
+    member: Member,
+    phases: Sequence[Phase],
+    exchange: Exchange,
+    *,
+    compute: Compute = _directly,
+    start: int = 0,
+    reply: Reply | None = None,
 ) -> None:
-    """Take `member` through all rounds of all phases."""
-    reply: Reply | None = None
-    for phase in phases:
-        for number in range(phase.rounds):
-            payload = await compute(
-                member.contribute, phase.name, number, None if reply is None else reply.payload
-            )
-            reply = await exchange(phase.name, number, payload)
-            if reply.done:
-                return
+    """Take `member` through all rounds of all phases, or through those from exchange number `start` on.
+
+    reply: the answer to the exchange before `start`; the member's state is that from before it took it in.
+    """
+    if reply is not None and reply.done:
+        return
+    schedule = [(phase.name, number) for phase in phases for number in range(phase.rounds)]
+    for phase, number in schedule[start:]:
+        payload = await compute(member.contribute, phase, number, None if reply is None else reply.payload)
+        reply = await exchange(phase, number, payload)
+        if reply.done:
+            return

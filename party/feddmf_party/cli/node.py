@@ -31,6 +31,7 @@ class _Reporter:
         return NodeEvents(
             connected=lambda federation, address: say(f"connected to federation {federation} at {address}"),
             joined=self._joined,
+            resumed=lambda run: say(f"goes on with run {run}, which an earlier process of this node was in"),
             declined=self._declined,
             round_done=self._round_done,
             finished=self._finished,

@@ -37,7 +37,7 @@ class Demo:
     folder: Path
     processes: Processes
     data: FederationFolder
-    value_column: str
+    value_column: str = ""
 
     @property
     def coordinator(self) -> Path:
@@ -94,8 +94,9 @@ class Demo:
             self.processes.command("attributes", "offer", "--all-exclusive", "--folder", home)
 
     def train(self) -> RunFigures:
-        """Start both nodes, submit the run, watch it, and return its figures."""
-        write_text(self.run_file, files("feddmf_party.demo").joinpath("run.toml").read_text())
+        """Start both nodes, submit the run (the demo's, where there is none), watch it, return its figures."""
+        if not self.run_file.is_file():
+            write_text(self.run_file, files("feddmf_party.demo").joinpath("run.toml").read_text())
         load_run(self.run_file)
         for party in self.parties:
             self.processes.start(party, "party", "start", "--once", "--folder", str(self.folder / party))
@@ -129,7 +130,5 @@ class Demo:
 
 
 def _party_toml(table: Path, value_column: str) -> str:
-    return (
-        f"[data]\npath = {json.dumps(str(table))}\nvalue_column = {json.dumps(value_column)}\n"
-        "\n[node]\nbeat_s = 0.5\n"
-    )
+    value = f"value_column = {json.dumps(value_column)}\n" if value_column else ""
+    return f"[data]\npath = {json.dumps(str(table))}\n{value}\n[node]\nbeat_s = 0.5\n"

@@ -1,0 +1,154 @@
+"""What a party keeps of a run on the way, so that a node that died goes on where it was, bit for bit.
+
+Each reply is kept as soon as it is there, the member's state now and then. A node that comes back takes the
+last state and works through the replies that came after it, with nobody's help: steps are addressed by
+number, so they give what they gave before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from feddmf.errors import InputError, RunFailed
+from feddmf.files import explain_os_error, read_text, write_text
+from feddmf.members.base import Arrays, Reply
+from feddmf.payload import Payload
+from feddmf_party.arrays_file import load_arrays, save_arrays
+
+__all__ = ["Checkpoints", "Resumption", "unfinished_runs"]
+
+_FOLDER = "checkpoint"
+_BROKEN = "the run cannot be gone on with here; remove the folder and ask the operator to submit it again"
+_NUMBERED = re.compile(r"(reply|state)-(\d{6})\.safetensors")
+_PREFIX = "reply."
+_DONE = "done"
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Where to go on: the first exchange that is not in the state, the reply before it, and the state.
+
+    All empty for a run from its start.
+    """
+
+    position: int = 0
+    reply: Reply | None = None
+    state: Arrays | None = None
+
+
+class Checkpoints:
+    """The folder `checkpoint` of one run; `every_s` seconds lie between two states at least."""
+
+    def __init__(self, run: Path, *, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = run / _FOLDER
+        self._every_s = every_s
+        self._clock = clock
+        self._saved = clock()
+
+    @property
+    def exists(self) -> bool:
+        """Whether the run was begun here and not kept whole."""
+        return (self._path / "run.json").is_file()
+
+    def begin(self, conditions: str) -> None:
+        """Start anew. conditions: the digest of all that the party's contributions depend on."""
+        self.remove()
+        said = {"conditions": conditions, "version": version("feddmf")}
+        write_text(self._path / "run.json", json.dumps(said) + "\n")
+
+    def check(self, conditions: str) -> None:
+        """Raise RunFailed where what the contributions depend on has changed since `begin`."""
+        path = self._path / "run.json"
+        try:
+            said = json.loads(read_text(path, what="the checkpoint's head", hint=_BROKEN))
+            before = (str(said["conditions"]), str(said["version"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is no checkpoint's head", hint=_BROKEN) from error
+        if before[1] != version("feddmf"):
+            raise RunFailed(
+                f"the run was begun by feddmf {before[1]}, and this is {version('feddmf')}",
+                hint="finish a run with the version that began it, or let the operator submit it again",
+            )
+        if before[0] != conditions:
+            raise RunFailed(
+                "the run cannot go on: the table of interactions or the plan is not what it was",
+                hint="let the operator submit the run again, or restore the table as it was",
+            )
+
+    def resumption(self) -> Resumption:
+        """Return where to go on."""
+        states = self._numbers("state")
+        if not states:
+            return Resumption()
+        last = states[-1]
+        reply = self.reply(last)
+        if reply is None:
+            raise InputError(f"{self._file('reply', last)} is missing", hint=_BROKEN)
+        return Resumption(last + 1, reply, load_arrays(self._file("state", last), hint=_BROKEN))
+
+    def reply(self, position: int) -> Reply | None:
+        """Return what the exchange at `position` was answered with; None where no answer was kept."""
+        path = self._file("reply", position)
+        if not path.is_file():
+            return None
+        arrays = load_arrays(path, hint=_BROKEN)
+        payload = {
+            name.removeprefix(_PREFIX): each for name, each in arrays.items() if name.startswith(_PREFIX)
+        }
+        return Reply(Payload({name: payload[name] for name in _order(arrays)}), bool(arrays[_DONE][0]))
+
+    def keep_reply(self, position: int, reply: Reply) -> None:
+        """Keep a reply, durable on return."""
+        held = {_PREFIX + name: array for name, array in reply.payload.items()}
+        order = np.frombuffer(json.dumps(list(reply.payload)).encode(), dtype=np.uint8)
+        save_arrays(self._file("reply", position), {**held, _DONE: np.array([reply.done]), "order": order})
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to keep the state again."""
+        return self._clock() - self._saved >= self._every_s
+
+    def keep_state(self, position: int, state: Arrays) -> None:
+        """Keep the state after the contribution at `position`, whose reply is kept; remove what is older."""
+        save_arrays(self._file("state", position), state)
+        self._saved = self._clock()
+        with explain_os_error(self._path):
+            for kind in ("reply", "state"):
+                for number in self._numbers(kind):
+                    if number < position:
+                        self._file(kind, number).unlink()
+
+    def remove(self) -> None:
+        """Forget the run; call it where it has ended, and been kept whole if it finished."""
+        with explain_os_error(self._path):
+            # The head goes first: without it nothing of the rest counts.
+            (self._path / "run.json").unlink(missing_ok=True)
+            if self._path.exists():
+                shutil.rmtree(self._path)
+
+    def _file(self, kind: str, position: int) -> Path:
+        return self._path / f"{kind}-{position:06d}.safetensors"
+
+    def _numbers(self, kind: str) -> list[int]:
+        found = (_NUMBERED.fullmatch(path.name) for path in self._path.glob(f"{kind}-*"))
+        return sorted(int(match[2]) for match in found if match)
+
+
+def _order(arrays: Arrays) -> list[str]:
+    """Return the names of a reply's arrays in their order, which the file does not keep."""
+    names: list[str] = json.loads(arrays["order"].tobytes())
+    return names
+
+
+def unfinished_runs(runs: Path) -> list[str]:
+    """Return the ids of runs that were begun under `runs` and have not ended, as far as is known here."""
+    return sorted(path.parent.parent.name for path in runs.glob(f"*/{_FOLDER}/run.json"))

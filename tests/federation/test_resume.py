@@ -1,0 +1,113 @@
+"""A node that is killed in the middle of a run and started again goes on, and ends with the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feddmf_party.run_folder import RunFolder
+from feddmf_party.simulating import simulate_folders
+from support.federation import WAITS, founded, quick_run, submit
+from support.processes import feddmf, started
+from support.runs import small_run
+
+PARTIES = ("acme", "bolt")
+# Rounds enough to be killed in the middle of, each of them short.
+LONG: dict[str, Any] = {
+    "training": {"epochs": 3_000, "batch_size": 512},
+    "alignment": {"syncs_per_epoch": 1, "max_rounds": 100},
+}
+HISTORY: dict[str, Any] = {
+    "recipe": "default",
+    "model": {"tower": "history", "embedding_dim": 8},
+    "training": {"epochs": 1_000, "batch_size": 4, "max_steps": 10_000},
+    "alignment": {"method": "tie", "max_rounds": 40, "hidden_share": 0.2},
+}
+
+
+def _bytes(folder: RunFolder) -> dict[str, bytes]:
+    kept = {name: array.tobytes() for name, array in folder.load_model().items()}
+    return kept | {f"{peer.party} vectors": peer.vectors.tobytes() for peer in folder.load_peers()}
+
+
+@pytest.mark.parametrize("checkpoint_s", [0.0, 3600.0])
+@pytest.mark.parametrize("sections", [LONG, HISTORY], ids=["id", "history"])
+def test_a_killed_party_that_comes_back_ends_with_the_same_bytes(
+    tmp_path: Path, checkpoint_s: float, sections: dict[str, Any]
+) -> None:
+    """With its state kept at every round, and with nothing kept but the replies; killed twice."""
+    small = small_run(2)
+    enrolled = founded(
+        tmp_path, small, node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5, "checkpoint_s": checkpoint_s}
+    )
+    settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 20}, **sections)
+    coordinator = str(enrolled.folder.path)
+    node = ("party", "start", "--once", "--folder")
+    home = {party: str(enrolled.parties[party]) for party in PARTIES}
+    with started(tmp_path, "coordinator", "coordinator", "start", "--folder", coordinator) as serving:
+        serving.until("is served at")
+        with started(tmp_path, "acme-log", *node, home["acme"]) as acme:
+            with started(tmp_path, "bolt-log", *node, home["bolt"]) as bolt:
+                run = submit(enrolled, settings)
+                bolt.until("  loss ")
+                bolt.kill()
+            with started(tmp_path, "bolt-2", *node, home["bolt"]) as bolt:
+                bolt.until(f"goes on with run {run}")
+                bolt.until("  loss ")
+                bolt.kill()
+            with started(tmp_path, "bolt-3", *node, home["bolt"]) as bolt:
+                assert (acme.code(within_s=60), bolt.code(within_s=60)) == (0, 0), acme.said + bolt.said
+        assert serving.terminate() == 0
+    folders = {party: Path(home[party]) for party in PARTIES}
+    kept = simulate_folders(settings, small.catalogue, folders, tmp_path / "out")
+    for party, folder in folders.items():
+        served = RunFolder(folder / "runs" / run)
+        assert _bytes(served) == _bytes(kept[party])
+        assert not (served.path / "checkpoint").exists()
+
+
+def test_a_run_that_ended_meanwhile_is_not_gone_on_with(tmp_path: Path) -> None:
+    """A party that comes back too late is told why the run failed, and waits for the next one."""
+    enrolled = founded(tmp_path, small_run(2), node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5})
+    coordinator = str(enrolled.folder.path)
+    settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 2}, **LONG)
+    home = {party: str(enrolled.parties[party]) for party in PARTIES}
+    with started(tmp_path, "coordinator", "coordinator", "start", "--folder", coordinator) as serving:
+        serving.until("is served at")
+        with started(tmp_path, "acme-log", "party", "start", "--once", "--folder", home["acme"]) as acme:
+            with started(tmp_path, "bolt-log", "party", "start", "--folder", home["bolt"]) as bolt:
+                run = submit(enrolled, settings)
+                bolt.until("  loss ")
+                bolt.kill()
+            assert acme.code() == 1
+        late = feddmf("party", "start", "--once", "--wait", "2", "--folder", home["bolt"])
+        assert serving.terminate() == 0
+    assert late.returncode == 3, late.stderr
+    assert f"run {run} failed" in late.stderr
+    assert not list((enrolled.parties["bolt"] / "runs").glob("*/checkpoint"))
+
+
+def test_a_table_that_changed_ends_the_run(tmp_path: Path) -> None:
+    """What was sent came from another table, so that going on would mix the two: the run is left."""
+    enrolled = founded(tmp_path, small_run(2), node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5})
+    coordinator = str(enrolled.folder.path)
+    settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 20}, **LONG)
+    home = {party: str(enrolled.parties[party]) for party in PARTIES}
+    table = enrolled.parties["bolt"] / "interactions.csv"
+    with started(tmp_path, "coordinator", "coordinator", "start", "--folder", coordinator) as serving:
+        serving.until("is served at")
+        with started(tmp_path, "acme-log", "party", "start", "--once", "--folder", home["acme"]) as acme:
+            with started(tmp_path, "bolt-log", "party", "start", "--folder", home["bolt"]) as bolt:
+                run = submit(enrolled, settings)
+                bolt.until("  loss ")
+                bolt.kill()
+            lines = table.read_text().splitlines()
+            table.write_text("\n".join(lines[:-1]) + "\n")
+            late = feddmf("party", "start", "--once", "--folder", home["bolt"])
+            assert acme.code() == 1
+        assert serving.terminate() == 0
+    assert late.returncode == 1, late.stderr
+    assert f"goes on with run {run}" in late.stderr
+    assert "the table of interactions or the plan is not what it was" in late.stderr

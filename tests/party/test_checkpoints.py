@@ -1,0 +1,118 @@
+"""What a party keeps of a run on the way: replies at once, states now and then, nothing of an ended one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from feddmf.errors import InputError, RunFailed
+from feddmf.members.base import Reply
+from feddmf.payload import Payload
+from feddmf_party.checkpoints import Checkpoints, Resumption, unfinished_runs
+
+
+def reply(value: float, *, done: bool = False) -> Reply:
+    """Return a reply of two arrays, whose order is not that of the alphabet."""
+    return Reply(Payload({"b": np.full((2, 2), value, np.float32), "a": np.ones((1, 1))}), done)
+
+
+def begun(tmp_path: Path, every_s: float = 0.0) -> Checkpoints:
+    """Return the checkpoints of a run that has begun under conditions "same"."""
+    kept = Checkpoints(tmp_path / "run-1", every_s=every_s)
+    kept.begin("same")
+    return kept
+
+
+def test_a_run_without_a_state_begins_anew(tmp_path: Path) -> None:
+    """Its replies are there to be worked through again, in the order of their arrays."""
+    kept = begun(tmp_path)
+    kept.keep_reply(0, reply(1.0))
+    assert kept.resumption() == Resumption()
+    (found, missing) = kept.reply(0), kept.reply(1)
+    assert missing is None
+    assert found is not None
+    assert list(found.payload) == ["b", "a"]
+    assert found.payload["b"].tolist() == [[1, 1], [1, 1]]
+    assert not found.done
+
+
+def test_the_last_state_is_gone_on_from_and_what_is_older_is_removed(tmp_path: Path) -> None:
+    """The first exchange that is not in the state comes next, with the reply before it."""
+    kept = begun(tmp_path)
+    for position in range(3):
+        kept.keep_reply(position, reply(position))
+        kept.keep_state(position, {"x": np.array([position])})
+    kept.keep_reply(3, reply(3.0, done=True))
+    resumed = kept.resumption()
+    assert resumed.position == 3
+    assert resumed.state is not None
+    assert resumed.state["x"].tolist() == [2]
+    assert resumed.reply is not None
+    assert resumed.reply.payload["b"][0, 0] == 2
+    last = kept.reply(3)
+    assert last is not None
+    assert last.done
+    assert sorted(path.name for path in (tmp_path / "run-1" / "checkpoint").iterdir()) == [
+        "reply-000002.safetensors",
+        "reply-000003.safetensors",
+        "run.json",
+        "state-000002.safetensors",
+    ]
+
+
+def test_states_are_due_after_their_time(tmp_path: Path) -> None:
+    """Counted from the last one that was kept."""
+    now = [0.0]
+    kept = Checkpoints(tmp_path / "run-1", every_s=10, clock=lambda: now[0])
+    kept.begin("same")
+    assert not kept.is_due
+    now[0] = 10.0
+    assert kept.is_due
+    kept.keep_reply(0, reply(0))
+    kept.keep_state(0, {})
+    assert not kept.is_due
+
+
+def test_other_conditions_end_the_run(tmp_path: Path) -> None:
+    """Another table, or another version of the software; the same ones pass."""
+    kept = begun(tmp_path)
+    kept.check("same")
+    with pytest.raises(RunFailed, match="is not what it was"):
+        kept.check("other")
+    head = tmp_path / "run-1" / "checkpoint" / "run.json"
+    head.write_text(json.dumps({"conditions": "same", "version": "0.0.0"}))
+    with pytest.raises(RunFailed, match=r"begun by feddmf 0\.0\.0"):
+        kept.check("same")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"conditions": 1}'])
+def test_a_torn_head_is_said(tmp_path: Path, content: str) -> None:
+    """With the file's name."""
+    kept = begun(tmp_path)
+    (tmp_path / "run-1" / "checkpoint" / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run\.json"):
+        kept.check("same")
+
+
+def test_a_torn_state_is_said(tmp_path: Path) -> None:
+    """Its name, and what to do."""
+    kept = begun(tmp_path)
+    kept.keep_reply(0, reply(0))
+    kept.keep_state(0, {"x": np.ones(9)})
+    state = tmp_path / "run-1" / "checkpoint" / "state-000000.safetensors"
+    state.write_bytes(state.read_bytes()[:20])
+    with pytest.raises(InputError, match=r"state-000000\.safetensors"):
+        kept.resumption()
+
+
+def test_runs_are_found_until_they_are_forgotten(tmp_path: Path) -> None:
+    """A run is under way from its beginning on."""
+    kept = begun(tmp_path)
+    assert unfinished_runs(tmp_path) == ["run-1"]
+    assert kept.exists
+    kept.remove()
+    assert unfinished_runs(tmp_path) == []
+    assert not kept.exists
