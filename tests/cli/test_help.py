@@ -37,7 +37,7 @@ def test_every_noun_is_listed_and_has_code() -> None:
 
 
 def test_the_commands_are_those_that_were_promised() -> None:
-    """Noun, then verb; demo, evaluate, reproduce and simulate stand alone."""
+    """Noun, then verb; bench, demo, evaluate, reproduce and simulate stand alone."""
     promised = {
         "coordinator": ("init", "start", "invite", "approve", "status", "revoke", "renew"),
         "party": ("init", "enroll", "start", "status"),
@@ -47,6 +47,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
         "query": ("predict", "audience"),
         "quality": ("report",),
         "data": ("list", "fetch"),
+        "bench": ("",),
         "simulate": ("",),
         "demo": ("",),
         "evaluate": ("",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -32,6 +31,7 @@ from feddmf.config import parse_settings
 from feddmf.errors import InputError
 from feddmf.plan import Plan
 from feddmf.rounds import RoundRecord
+from feddmf.run_ids import plain_name
 from feddmf.runfile import RunSettings
 from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
 
@@ -126,7 +126,7 @@ def add_run(
     connection: Connection, settings: RunSettings, *, version: int, digest: str, now: datetime
 ) -> str:
     """Add a submitted run; return its id, which is its name in plain letters and a number."""
-    name = re.sub(r"[^a-z0-9]+", "-", settings.name.lower()).strip("-")[:80] or "run"
+    name = plain_name(settings.name)
     number = (connection.scalar(select(func.max(runs.c.number))) or 0) + 1
     run = f"{name}-{number}"
     connection.execute(
