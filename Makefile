@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test results install check format types lint protos protos-check docs docs-check lock test-coordinator clean
+.PHONY: help demo test results bench bench-full install check format types lint protos protos-check docs docs-check lock test-coordinator clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -76,6 +76,18 @@ docs-check: install
 JOBS ?= $(WORKERS)
 results: install ## Run all published experiments in full: docs/RESULTS.md.
 	$(BIN)/feddmf reproduce all --jobs $(JOBS) --out docs
+
+# Speed against baselines; at SCALE=full some hours, and the rows are those of docs/PERFORMANCE.md.
+SCALE ?= usual
+BENCH_OUT ?= out/bench
+SUITES := train align wire load score end-to-end
+bench: install ## Every benchmark: SCALE=small, usual or full.
+	mkdir -p $(BENCH_OUT)
+	for suite in $(SUITES); do $(BIN)/feddmf bench $$suite --scale $(SCALE) --out $(BENCH_OUT)/bench-$$suite.json || exit 1; done
+
+bench-full: ## What docs/PERFORMANCE.md is made of.
+	$(MAKE) bench SCALE=full BENCH_OUT=docs/results
+	$(MAKE) docs
 
 # The neutral side in an environment of its own, without torch and without the party's libraries.
 COORDINATOR := out/coordinator-venv

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from feddmf.errors import RunFailed
 
-__all__ = ["Contender", "Running", "Work"]
+__all__ = ["Contender", "Running", "Work", "peak_mib"]
 
 # Does one measured piece of work, and returns how much of it there was in the benchmark's unit of work.
 Work = Callable[[], float]
 
-_MIB = 1 << 10  # ru_maxrss counts KiB
+_MIB = 1 << 10  # the kernel counts KiB
 _LONGEST_S = 3600.0
 
 
@@ -87,7 +87,7 @@ class Running:
 def _serve(pipe: Connection, prepare: Callable[[], Work]) -> None:
     try:
         work = prepare()
-        pipe.send((0.0, 0.0, _peak()))
+        pipe.send((0.0, 0.0, peak_mib()))
         while True:
             try:
                 pipe.recv()
@@ -95,11 +95,14 @@ def _serve(pipe: Connection, prepare: Callable[[], Work]) -> None:
                 return
             start = time.perf_counter()
             amount = work()
-            pipe.send((amount, time.perf_counter() - start, _peak()))
+            pipe.send((amount, time.perf_counter() - start, peak_mib()))
     except Exception as error:  # noqa: BLE001  (whatever it is, the other process must be told)
         traceback.print_exc()
         pipe.send(f"{type(error).__name__}: {error}")
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MIB
+def peak_mib() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    # ru_maxrss would do, but it survives fork and exec: it begins at what the parent held.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / _MIB

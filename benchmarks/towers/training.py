@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,8 @@ from torch import Tensor
 
 from feddmf.alignment import unit_rows
 from feddmf.history import START_STD
+from feddmf.history_engines.base import BETAS
+from feddmf.history_engines.torch_engine import TorchEngine
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
 from feddmf.protocols.tables import TABLES
@@ -27,9 +28,6 @@ __all__ = ["Trained", "train"]
 
 Floats = npt.NDArray[np.float32]
 
-# As in the product's training: the rate falls to this share, and a user's loss is divided by that.
-_LAST_RATE, _LOSS_SCALE = 0.05, 100.0
-_BETAS = (0.9, 0.99)
 # Of a private layer, as a share of the rate of all others.
 _LAYER_RATE = 0.3
 
@@ -44,77 +42,64 @@ class Trained:
     bias: Floats
 
 
-class VariantTrainer(HistoryTrainer):
-    """Takes the steps of the product's trainer with the loss and the weights of a variant."""
+class VariantEngine(TorchEngine):
+    """Takes the steps of the product's engine with the loss and the weights of a variant."""
 
-    model: VariantTower
+    tower: VariantTower
 
-    def __init__(self, model: VariantTower, side: Side, settings: RunSettings, rounds: int) -> None:
-        super().__init__(
-            model,
-            side.data,
-            side.seen,
-            settings.training,
-            dropout=settings.model.dropout,
-            rounds=rounds,
-            address=(settings.seed, side.company.party, side.name),
-        )
-        levels = _levels(side.data)
-        self._usual = float(levels.mean())
-        self.values = levels / self._usual  # [pairs]
+    def __init__(self, model: VariantTower, side: Side, threads: int) -> None:
+        super().__init__(model, side.data, side.seen, threads=threads)
+        self._usual = float(_levels(side.data).mean())
         rates = {"extra.ids": model.variant.id_rate}
         groups = [
             {"params": [tensor], "share": rates.get(name, _LAYER_RATE if name.startswith("extra") else 1.0)}
             for name, tensor in model.named_parameters()
         ]
-        self.optimizer = torch.optim.Adam(groups, betas=_BETAS, fused=True)
+        self.optimizer = torch.optim.Adam(groups, betas=BETAS, fused=True)
 
-    def _step(self, step: int, users: npt.NDArray[np.int64], pulls: Mapping[str, Pull]) -> Tensor:
-        rate = self._settings.learning_rate * (1 - (1 - _LAST_RATE) * step / self.total_steps)
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next step, of each group its share."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
-        batch, model, chosen = self._data.of_users(users), self.model, torch.from_numpy(users)
+
+    def loss(self, users: npt.NDArray[np.int64], keep: Tensor | None) -> Tensor:
+        """Return the summed loss of a batch by the variant; arguments as in the product."""
+        batch, model, chosen = self._data.of_users(users), self.tower, torch.from_numpy(users)
         rows, items = (torch.from_numpy(each.astype(np.int64)) for each in (batch.rows(), batch.indices))
-        counts, values = self._counts[chosen], _levels(batch) / self._usual
-        dropped = self._keep(step, len(items))
-        keep = values**model.variant.value_in * (1.0 if dropped is None else dropped)
-        vectors = model.vectors_of(chosen, items, torch.from_numpy(batch.indptr[:-1]), counts, keep)
+        counts = torch.from_numpy(batch.user_counts()).float()
+        values = _levels(batch) / self._usual
+        kept = values**model.variant.value_in * (1.0 if keep is None else keep)
+        vectors = model.vectors_of(chosen, items, torch.from_numpy(batch.indptr[:-1]), counts, kept)
         logits = torch.addmm(model.bias, vectors, model.vectors.T) + model.shifts(counts)[:, None]
         at = rows * self._data.items + items
-        loss = model.loss(logits, at, values**model.variant.value_out, self._seen)
-        self.optimizer.zero_grad(set_to_none=True)
-        (loss / len(users) / _LOSS_SCALE).backward()
-        for name in TABLES:
-            self._shrink_and_pull(getattr(model, name), pulls.get(name))
-        self.optimizer.step()
-        return loss.detach()
+        return model.loss(logits, at, values**model.variant.value_out, self._seen)
 
 
 def train(sides: tuple[Side, Side], settings: RunSettings, variant: Variant) -> tuple[Trained, Trained]:
     """Train the towers of both sides, an alignment after each exchange's steps, and return what they are."""
-    here, there = trainers = [_trainer(side, settings, variant) for side in sides]
+    (here, of_here), (there, of_there) = (_trained_by(side, settings, variant) for side in sides)
     aligned = [torch.from_numpy(side.aligned) for side in sides]
     pulls: list[dict[str, Pull]] = [{}, {}]
     rounds = _rounds(settings, variant)
     for number in range(rounds):
-        for trainer, pull in zip(trainers, pulls, strict=True):
+        for trainer, pull in zip((of_here, of_there), pulls, strict=True):
             trainer.train(*trainer.span(number), pull)
         if variant.align == "tie":
-            _tie(here.model, there.model, *aligned)
+            _tie(here, there, *aligned)
         elif variant.align == "cosine":
             pulls = [
-                _pulls(there.model, aligned[1], aligned[0], variant.beta),
-                _pulls(here.model, aligned[0], aligned[1], variant.beta),
+                _pulls(there, aligned[1], aligned[0], variant.beta),
+                _pulls(here, aligned[0], aligned[1], variant.beta),
             ]
-    first, second = (_trained(trainer, side) for trainer, side in zip(trainers, sides, strict=True))
-    return first, second
+    return _trained(here, sides[0]), _trained(there, sides[1])
 
 
 def _rounds(settings: RunSettings, variant: Variant) -> int:
     return variant.rounds or settings.rounds
 
 
-def _trainer(side: Side, settings: RunSettings, variant: Variant) -> VariantTrainer:
+def _trained_by(side: Side, settings: RunSettings, variant: Variant) -> tuple[VariantTower, HistoryTrainer]:
+    """Return the tower of a side, as it starts, and its trainer."""
     dim = variant.dim or settings.model.embedding_dim
     given = settings.training
     changed = {
@@ -129,7 +114,16 @@ def _trainer(side: Side, settings: RunSettings, variant: Variant) -> VariantTrai
     contexts, vectors = (torch.from_numpy(np.ascontiguousarray(each)) for each in np.split(starts, 2, 1))
     draws = torch.Generator().manual_seed(counter_seed(settings.seed, "layer", side.company.party) % 2**63)
     tower = VariantTower(contexts, vectors, side.data, variant, draws)
-    return VariantTrainer(tower, side, settings, _rounds(settings, variant))
+    return tower, HistoryTrainer(
+        tower,
+        side.data,
+        side.seen,
+        settings.training,
+        dropout=settings.model.dropout,
+        rounds=_rounds(settings, variant),
+        address=(settings.seed, side.company.party, side.name),
+        engine=VariantEngine(tower, side, settings.training.threads),
+    )
 
 
 @torch.no_grad()
@@ -160,10 +154,10 @@ def _levels(data: Interactions) -> Tensor:
     return 1 + torch.from_numpy(data.values).clamp_min(1).log()
 
 
-def _trained(trainer: VariantTrainer, side: Side) -> Trained:
-    model = trainer.model
+def _trained(model: VariantTower, side: Side) -> Trained:
     counts = torch.from_numpy(side.data.user_counts()).float()
-    weights = trainer.values**model.variant.value_in
+    levels = _levels(side.data)
+    weights = (levels / levels.mean()) ** model.variant.value_in
     return Trained(
         users=model.all_vectors(side.data, weights),
         shifts=model.shifts(counts).detach().numpy(),

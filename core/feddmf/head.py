@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FEATURES", "Head", "cell_features"]
+__all__ = ["FEATURES", "Head", "Told", "cell_features"]
 
 FEATURES = ("tower", "linear", "popularity", "activity", "nearness")
 """What a head knows of a cell: the user's tower times the peer's vector; the peer's linear score; ln of the
@@ -29,6 +29,18 @@ _LOWEST, _HIGHEST = np.float32(-6), np.float32(12)
 _BLOCK_CELLS = 1 << 12
 # Beyond these logits float32 probabilities differ from 0 and 1 by nothing that matters, and exp is finite.
 _LOGIT_EDGE = np.float32(30)
+# From so many cells on, a compiled kernel saves more than it takes to load; so many go through it at once.
+_COMPILED_CELLS, _COMPILED_BLOCK = 1 << 18, 1 << 14
+
+
+class Told(NamedTuple):
+    """What a head is told of all cells of users and items: FEATURES, as `cell_features` takes them."""
+
+    tower: Floats  # [users, items]
+    linear: Floats  # [users, items]
+    popularity: Floats  # [items]
+    activity: Floats  # [users]
+    nearness: Floats  # [users, items]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +84,30 @@ class Head:
         found = np.zeros(len(features), dtype=np.float32)
         for start in range(0, len(features), _BLOCK_CELLS):
             block = slice(start, start + _BLOCK_CELLS)
-            found[block] = self._block(self.standardised(features[block]))
-        if np.isnan(found).any():
-            raise ValueError("a feature is not a number")
-        return found
+            found[block] = _mean_probability(self._logits(self.standardised(features[block])))
+        return _numbers(found)
+
+    def of_cells(self, told: Told) -> Floats:
+        """Return the probability of each cell, float32 [users, items] in [0, 1].
+
+        Raises ValueError where a feature is not a number, or the head was fitted on others.
+        """
+        if told.tower.size < _COMPILED_CELLS:
+            return self.probabilities(cell_features(*told)).reshape(told.tower.shape)
+        if len(self.centre) != len(FEATURES):
+            raise ValueError(f"features are {len(FEATURES)}, not {len(self.centre)}")
+        from feddmf.kernels.scoring import Layers, head_logits
+
+        exact = Told(*(np.ascontiguousarray(each, dtype=np.float32) for each in told))
+        named: dict[str, Floats] = {name: getattr(self, name) for name in _ARRAYS}
+        layers = Layers(**named, lowest=_LOWEST, highest=_HIGHEST)
+        found = np.empty(told.tower.size, dtype=np.float32)
+        for start in range(0, len(found), _COMPILED_BLOCK):
+            part = found[start : start + _COMPILED_BLOCK]
+            logits = np.empty((len(self.out_bias), len(part)), dtype=np.float32)
+            head_logits(exact, layers, start, logits)
+            part[:] = _mean_probability(logits)
+        return _numbers(found).reshape(told.tower.shape)
 
     def standardised(self, features: npt.NDArray[np.floating]) -> Floats:
         """Return what the networks see of features [cells, FEATURES], float32 of the same shape."""
@@ -83,15 +115,14 @@ class Head:
         clipped: Floats = np.clip(scaled, _LOWEST, _HIGHEST)
         return clipped
 
-    def _block(self, seen: Floats) -> Floats:
+    def _logits(self, seen: Floats) -> Floats:
+        """Return the networks' logits for standardised features [cells, FEATURES], [networks, cells]."""
         logits = seen @ self.linear_weight.T + self.out_bias  # [cells, networks]
         for network in range(len(self.out_bias) if self.first_bias.size else 0):
             hidden = _relu(seen @ self.first_weight[network].T, self.first_bias[network])  # [cells, width]
             hidden = _relu(hidden @ self.second_weight[network].T, self.second_bias[network])
             logits[:, network] += hidden @ self.out_weight[network]
-        np.clip(logits, -_LOGIT_EDGE, _LOGIT_EDGE, out=logits)
-        found: Floats = (1 / (1 + np.exp(-logits))).mean(axis=1)
-        return found
+        return logits.T
 
 
 _ARRAYS = tuple(name for name in Head.__dataclass_fields__ if name != "threshold")
@@ -119,6 +150,21 @@ def cell_features(
     features[..., 2], features[..., 3] = popularity, activity[:, None]
     features[..., 4] = nearness
     return features.reshape(users * items, len(FEATURES))
+
+
+def _mean_probability(logits: Floats) -> Floats:
+    """Return the networks' mean probability, [cells], for logits [networks, cells], which are spoilt."""
+    np.clip(logits, -_LOGIT_EDGE, _LOGIT_EDGE, out=logits)
+    np.exp(np.negative(logits, out=logits), out=logits)
+    logits += 1
+    found: Floats = np.reciprocal(logits, out=logits).mean(axis=0)
+    return found
+
+
+def _numbers(probabilities: Floats) -> Floats:
+    if np.isnan(probabilities).any():
+        raise ValueError("a feature is not a number")
+    return probabilities
 
 
 def _relu(values: Floats, bias: Floats) -> Floats:

@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from feddmf.history_vectors import DAMPING, SCALE
 from feddmf.interactions import Interactions
 
-__all__ = ["START_STD", "HistoryModel", "cell_loss"]
+__all__ = ["START_STD", "USUAL_ACTIVITY", "HistoryModel", "cell_loss"]
 
 START_STD = 0.02
 """Standard deviation of context and item vectors at the start."""
 
-# About the logarithm of the activity of an active user, so that a_1 starts where it ends.
-_USUAL_ACTIVITY = 4.5
+USUAL_ACTIVITY = 4.5
+"""About the logarithm of the activity of an active user, so that a_1 starts where it ends."""
+
 # Pseudo-counts of the starting item biases.
 _PRIOR_BUYERS, _PRIOR_USERS = 0.3, 10.0
 
@@ -58,7 +59,7 @@ class HistoryModel(nn.Module):
 
     def shifts(self, counts: Tensor) -> Tensor:
         """Return what a user's activity adds to each of its logits, [users]."""
-        return self.activity[0] * (torch.log1p(counts) - _USUAL_ACTIVITY) + self.activity[1]
+        return self.activity[0] * (torch.log1p(counts) - USUAL_ACTIVITY) + self.activity[1]
 
     def arrays(self) -> Mapping[str, Tensor]:
         """Return every trained tensor by name."""

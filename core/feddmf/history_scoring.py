@@ -13,7 +13,7 @@ from feddmf.head import Head
 from feddmf.interactions import Interactions
 from feddmf.neighbours import Neighbours
 from feddmf.placed import Placed
-from feddmf.scoring import sigmoid
+from feddmf.scoring import Scorer, Scores, sigmoid
 
 __all__ = ["HistoryScorer"]
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class HistoryScorer:
+class HistoryScorer(Scorer):
     """Users of a party with the heads that it fitted on hidden items.
 
     own: [users, dim], vectors of the party's own tower; placed: by peer, in whose spaces; heads: by peer,
@@ -42,7 +42,7 @@ class HistoryScorer:
         data = Interactions(
             arrays["histories.starts"],
             arrays["histories.items"],
-            np.ones(len(arrays["histories.items"]), dtype=np.float32),
+            np.broadcast_to(np.float32(1), len(arrays["histories.items"])),
             len(arrays["vectors"]),
         )
         near = Neighbours(data, arrays["vectors"])
@@ -80,19 +80,22 @@ class HistoryScorer:
         """Return the head that was fitted for `owner`, None where there was too little to fit one on."""
         return self.heads.get(owner)
 
-    def score(self, users: Codes, owner: str, vectors: Floats) -> Floats:
-        """Return probabilities [users, items] by the owner's head.
+    def prepare(self, owner: str, vectors: npt.NDArray[np.floating]) -> Scores:
+        """Return what gives probabilities by the owner's head.
 
         Without a head they are in a sensible order, and not calibrated.
         """
-        placed, head = self.placed[owner], self.heads.get(owner)
-        features = placed.features(users, vectors, self.activity)
-        shape = (len(users), len(vectors))
-        if head is None:
+        asked, head = self.placed[owner].ask(vectors.astype(np.float32, copy=False)), self.heads.get(owner)
+        if head is not None:
+            return lambda users: head.of_cells(asked.tell(users, self.activity))
+
+        def ordered(users: Codes) -> Floats:
             # For rare items ln of the estimated share is its logit; taste and activity move it.
-            tower, _, popularity, activity, _ = features.T
-            return sigmoid((tower + popularity + activity - self.usual_activity).reshape(shape))
-        return head.probabilities(features).reshape(shape)
+            told = asked.tell(users, self.activity)
+            activity = told.activity[:, None] - np.float32(self.usual_activity)
+            return sigmoid(told.tower + told.popularity + activity)
+
+        return ordered
 
     def score_user_attributes(self, users: Codes, owner: str, vectors: Floats) -> Floats:
         """Return probabilities [users, attributes] of user attributes: `vectors` hold weights, intercepts."""

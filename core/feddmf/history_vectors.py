@@ -28,7 +28,14 @@ def history_vectors(
     """
     counted = np.zeros(data.items, dtype=np.float64)
     counted[items] = 1
-    counts = np.bincount(data.rows(), weights=counted[data.indices], minlength=data.users)
-    sums = sum_contexts(data, items, contexts)
-    vectors: npt.NDArray[np.float64] = np.tanh(SCALE * sums / np.sqrt(counts + DAMPING)[:, None] + constant)
-    return vectors.astype(np.float32)
+    counts = np.empty(data.users)
+    for first, last in data.blocks():
+        indptr = data.indptr[first : last + 1]
+        rows = np.repeat(np.arange(last - first), np.diff(indptr))
+        weights = counted[data.indices[indptr[0] : indptr[-1]]]
+        counts[first:last] = np.bincount(rows, weights=weights, minlength=last - first)
+    # In place: there may be a million users.
+    vectors = sum_contexts(data, items, contexts)
+    vectors *= (SCALE / np.sqrt(counts + DAMPING))[:, None]
+    vectors += constant
+    return np.tanh(vectors, out=vectors).astype(np.float32)

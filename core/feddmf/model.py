@@ -67,7 +67,11 @@ class DeepMF(nn.Module):
     def forward(self, users: Tensor, items: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return logits [batch] for codes users, items [batch]; keep: [batch, hidden] dropout mask."""
         item_vectors = nn.functional.embedding(items, self.items)
-        hidden = torch.relu(self.project_users(self.tower(users)) + self.project_items(item_vectors))
+        return self.logits(self.project_users(self.tower(users)), self.project_items(item_vectors), keep)
+
+    def logits(self, users: Tensor, items: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Return logits [batch] for projected users and items [batch, hidden]; keep: dropout mask."""
+        hidden = torch.relu(users + items)
         if keep is not None:
             hidden = hidden * keep
         return hidden @ self.out_weight + self.out_bias

@@ -28,6 +28,8 @@ _SQUARINGS = 3
 _LEAST = 0.05
 # Cosines that are looked up at once: 32 MiB.
 _BLOCK_CELLS = 1 << 23
+# From so many cells on, a compiled kernel saves more than it takes to load.
+_COMPILED_CELLS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +44,35 @@ class Neighbours:
         units: Floats = unit_rows(self.vectors)
         return units
 
-    def nearness(self, users: Codes, asked: Floats) -> Floats:
-        """Return ln of the nearness of `asked` item vectors [items, dim] to user codes [n], [n, items]."""
-        weights = np.maximum(self._units @ unit_rows(asked).T, 0)  # [own items, asked]
+    def weights(self, asked: Floats) -> Floats:
+        """Return what each own item counts for `asked` item vectors [items, dim], [own items, asked]."""
+        weights = np.maximum(self._units @ unit_rows(asked).T, 0)
         for _ in range(_SQUARINGS):
             weights *= weights
-        near = np.zeros((len(users), len(asked)), dtype=np.float32)
+        counted: Floats = weights.astype(np.float32, copy=False)
+        return counted
+
+    def nearness(self, users: Codes, asked: Floats) -> Floats:
+        """Return ln of the nearness of `asked` item vectors [items, dim] to user codes [n], [n, items]."""
+        return self.weighed(users, self.weights(asked))
+
+    def weighed(self, users: Codes, weights: Floats) -> Floats:
+        """Return `nearness`, given the `weights` of what is asked, [own, items]."""
+        near = np.zeros((len(users), weights.shape[1]), dtype=np.float32)
+        sums = self._compiled if near.size >= _COMPILED_CELLS else self._by_numpy
+        sums(users, weights, near)
+        near += np.float32(_LEAST)
+        logs: Floats = np.log(near, out=near)
+        return logs
+
+    def _compiled(self, users: Codes, weights: Floats, near: Floats) -> None:
+        from feddmf.kernels.scoring import near_sums
+
+        near_sums(self.data.indptr, self.data.indices, users.astype(np.int64, copy=False), weights, near)
+
+    def _by_numpy(self, users: Codes, weights: Floats, near: Floats) -> None:
         lengths = self.data.user_counts()[users]
-        most = max(1, _BLOCK_CELLS // max(len(asked), 1))
+        most = max(1, _BLOCK_CELLS // max(weights.shape[1], 1))
         for first, last in _blocks(lengths, most):
             block = lengths[first:last]
             filled = np.flatnonzero(block)
@@ -61,8 +84,6 @@ class Neighbours:
             )
             found = weights[self.data.indices[places]]
             near[first + filled] = np.add.reduceat(found, starts[filled], axis=0)
-        logs: Floats = np.log(near + np.float32(_LEAST))
-        return logs
 
 
 def _blocks(lengths: npt.NDArray[np.int64], most: int) -> list[tuple[int, int]]:

@@ -12,9 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.blocks import row_blocks
+from feddmf.encodings import Encoding, is_rounded, rounded
 from feddmf.errors import PayloadError
 
-__all__ = ["EMPTY", "NOTHING", "ArraySpec", "Axis", "DType", "Payload", "PayloadSchema", "ReleaseKind"]
+__all__ = [
+    "EMPTY",
+    "NOTHING",
+    "ArraySpec",
+    "Axis",
+    "DType",
+    "Encoding",
+    "Payload",
+    "PayloadSchema",
+    "ReleaseKind",
+    "longest_row",
+]
 
 Array = npt.NDArray[Any]
 
@@ -72,7 +85,8 @@ class Axis(enum.StrEnum):
 class ArraySpec:
     """Declares one array: its name, kind, dtype, row axis, columns, and the longest row allowed.
 
-    hides: the kind of what a mask hides, which whoever can take the mask off has.
+    hides: the kind of what a mask hides, which whoever can take the mask off has; encoding: how the rows of a
+    float32 array travel.
     """
 
     name: str
@@ -82,6 +96,7 @@ class ArraySpec:
     dtype: DType = DType.FLOAT32
     max_row_norm: float = 1e4
     hides: ReleaseKind | None = None
+    encoding: Encoding = Encoding.FLOAT32
 
     @property
     def kinds(self) -> tuple[ReleaseKind, ...]:
@@ -92,6 +107,13 @@ class ArraySpec:
         """Return the one shape that fits, given the number of rows of each axis."""
         return (1 if self.axis is Axis.ONE else sizes[self.axis], self.columns)
 
+    def nbytes(self, rows: int) -> int:
+        """Return how many bytes travel of `rows` rows."""
+        if self.encoding is Encoding.INT8:
+            return rows * (4 + self.columns)
+        size = 2 if self.encoding is Encoding.FLOAT16 else self.dtype.numpy.itemsize
+        return rows * self.columns * size
+
 
 @dataclass(frozen=True)
 class PayloadSchema:
@@ -100,8 +122,24 @@ class PayloadSchema:
     arrays: tuple[ArraySpec, ...] = ()
 
     def nbytes(self, sizes: Mapping[Axis, int]) -> int:
-        """Return the exact number of bytes of a payload of this schema."""
-        return sum(int(np.prod(spec.shape(sizes))) * spec.dtype.numpy.itemsize for spec in self.arrays)
+        """Return the exact number of bytes that travel of a payload of this schema."""
+        return sum(spec.nbytes(spec.shape(sizes)[0]) for spec in self.arrays)
+
+    def sent_bytes(self, payload: Payload) -> int:
+        """Return how many bytes travel of `payload`, which fits."""
+        return sum(spec.nbytes(len(payload[spec.name])) for spec in self.arrays if spec.name in payload)
+
+    def rounded(self, payload: Payload) -> Payload:
+        """Return `payload` as it arrives under the encodings of its arrays; itself where all travel whole.
+
+        Raises PayloadError where an encoding cannot hold an array.
+        """
+        encodings = {spec.name: spec.encoding for spec in self.arrays}
+        if set(encodings.values()) <= {Encoding.FLOAT32}:
+            return payload
+        return Payload(
+            {name: rounded(a, encodings.get(name, Encoding.FLOAT32), name) for name, a in payload.items()}
+        )
 
     def check(self, payload: Payload, sizes: Mapping[Axis, int]) -> None:
         """Raise PayloadError, naming the array and what is wrong, unless `payload` fits exactly."""
@@ -123,17 +161,46 @@ def _check_array(spec: ArraySpec, array: Array, shape: tuple[int, int]) -> None:
         raise PayloadError(f"array {spec.name} has shape {array.shape}, declared {shape}", hint=hint)
     if spec.dtype is DType.UINT64:
         return
-    # One pass: the squared norm of a row is finite exactly when all that counts in it is.
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))
-    bad = np.flatnonzero(~(norms <= spec.max_row_norm))
-    if bad.size:
-        row = int(bad[0])
-        what = "is not finite" if not np.isfinite(norms[row]) else f"has norm {norms[row]:.3g}"
+    row, norm = _outside(array, spec.max_row_norm)
+    if row is not None:
+        what = "is not finite" if not np.isfinite(norm) else f"has norm {norm:.3g}"
         raise PayloadError(
             f"array {spec.name} row {row} {what}; allowed is a finite norm up to {spec.max_row_norm:g}",
             hint="training diverged or the data is broken: lower learning_rate, check the tables",
         )
+    if not is_rounded(array, spec.encoding):
+        raise PayloadError(
+            f"array {spec.name} has numbers that do not travel as {spec.encoding.value}", hint=hint
+        )
+
+
+def longest_row(array: Array) -> float:
+    """Return the largest norm of a row of `array`, [rows, columns]; 0 without rows."""
+    norms = (_norms(array[rows]).max() for rows in row_blocks(*array.shape))
+    return float(max(norms, default=0.0))
+
+
+def _outside(array: Array, limit: float) -> tuple[int | None, float]:
+    """Return the first row whose norm is not finite or over `limit`, and that norm; None where all hold.
+
+    One pass: the squared norm of a row is finite exactly when all that counts in it is. Sums in the dtype of
+    the array clear most rows; those near the limit, or past what the dtype holds, are summed in float64.
+    """
+    squares = limit * limit * (1 - 1e-6 - array.shape[1] * np.finfo(array.dtype).eps)
+    for rows in row_blocks(*array.shape):
+        with np.errstate(over="ignore", invalid="ignore"):
+            clear = np.einsum("ij,ij->i", array[rows], array[rows]) <= squares
+        for near in np.flatnonzero(~clear):
+            norm = float(_norms(array[rows][near : near + 1])[0])
+            if not norm <= limit:
+                return rows.start + int(near), norm
+    return None, 0.0
+
+
+def _norms(array: Array) -> npt.NDArray[np.float64]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms: npt.NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))
+    return norms
 
 
 class Payload(Mapping[str, Array]):

@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.head import cell_features
+from feddmf.head import Told, cell_features
 from feddmf.neighbours import Neighbours
+from feddmf.user_rows import user_rows
 
-__all__ = ["Placed"]
+__all__ = ["Asked", "Placed"]
 
 Codes = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
@@ -43,13 +44,13 @@ class Placed:
     def logits(self, users: Codes, published: Floats) -> Floats:
         """Return the scalar products of user codes and item vectors, [users, items]."""
         dim = self.vectors.shape[1]
-        products: Floats = self.vectors[users] @ published[:, :dim].T
+        products: Floats = self.vectors[user_rows(users)] @ published[:, :dim].T
         return products
 
     def attribute_logits(self, users: Codes, published: Floats, activity: Floats) -> Floats:
         """Return logits [users, attributes] of user attributes, published in rows like those of items."""
         intercept, slope = published[:, self.vectors.shape[1] : self.vectors.shape[1] + 2].T
-        linear = self.sums[users] @ self._targets(published).T
+        linear = self.sums[user_rows(users)] @ self._targets(published).T
         logits: Floats = self.logits(users, published) + intercept + activity[users, None] * slope + linear
         return logits
 
@@ -58,12 +59,14 @@ class Placed:
 
         users: the user codes that are asked for; activity: [users of the party].
         """
-        targets, logits = self._targets(published), self.logits(users, published)
-        near = np.zeros_like(logits)
-        if self.neighbours is not None:
-            near = self.neighbours.nearness(users, published[:, : self.vectors.shape[1]])
-        linear = self.sums[users] @ targets.T
-        return cell_features(logits, linear, self._popularity(targets), activity[users], near)
+        return cell_features(*self.ask(published).tell(users, activity))
+
+    def ask(self, published: Floats) -> Asked:
+        """Return the items of `published` [items, dim + 2 + columns], made ready to meet users."""
+        dim, targets = self.vectors.shape[1], self._targets(published)
+        vectors = published[:, :dim]
+        weights = None if self.neighbours is None else self.neighbours.weights(vectors)
+        return Asked(self, vectors, targets, self._popularity(targets), weights)
 
     def _targets(self, published: Floats) -> Floats:
         return published[:, self.vectors.shape[1] + 2 :]
@@ -72,3 +75,28 @@ class Placed:
         """Return ln of the mean linear score over all users, [items]: the estimated share that has each."""
         shares: Floats = np.log(np.maximum(targets @ self.usual_sum, _LEAST_SHARE))
         return shares
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Items of one peer as the users of `placed` meet them; all that depends on no user.
+
+    vectors: [items, dim]; targets: [items, columns]; popularity: [items]; weights: what each of the party's
+    own items counts for them, [own items, items], None where it has no vectors in their space.
+    """
+
+    placed: Placed
+    vectors: Floats
+    targets: Floats
+    popularity: Floats
+    weights: Floats | None
+
+    def tell(self, users: Codes, activity: Floats) -> Told:
+        """Return what a head is told of `users` [n] and all the items; activity: [users of the party]."""
+        rows, placed = user_rows(users), self.placed
+        tower: Floats = placed.vectors[rows] @ self.vectors.T
+        linear: Floats = placed.sums[rows] @ self.targets.T
+        near = np.zeros_like(tower)
+        if placed.neighbours is not None and self.weights is not None:
+            near = placed.neighbours.weighed(users, self.weights)
+        return Told(tower, linear, self.popularity, activity[rows], near)

@@ -71,12 +71,12 @@ class PartyItems:
     @cached_property
     def hidden(self) -> tuple[str, ...]:
         """Aligned keys that this party hides from itself in the pilot, sorted."""
-        return tuple(key for key in self.aligned if self._hidden_at(key) == self.view.party)
+        return self.hidden_by(self.view.party)
 
     @cached_property
     def revealed(self) -> tuple[str, ...]:
         """Aligned keys that a peer hides from itself in the pilot, and is told of after it, sorted."""
-        return tuple(key for key in self.aligned if self._hidden_at(key) not in {None, self.view.party})
+        return tuple(key for key, at in self._hidden_at.items() if at not in {None, self.view.party})
 
     @cached_property
     def pilot_aligned(self) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class PartyItems:
         What one party hides the others do not align among themselves either: its vectors would be better than
         those of an exclusive item ever are, and what is learned of them too good.
         """
-        return tuple(key for key in self.aligned if self._hidden_at(key) is None)
+        return tuple(key for key, at in self._hidden_at.items() if at is None)
 
     @cached_property
     def pilot_matched(self) -> tuple[str, ...]:
@@ -111,9 +111,9 @@ class PartyItems:
         rows = [row for row, key in enumerate(keys) if peer in self.view.by_key[key].peers]
         return np.array(rows, dtype=np.int64)
 
-    def hidden_by(self, peer: str) -> tuple[str, ...]:
-        """Return the aligned keys of this party that `peer` hides from itself in the pilot, sorted."""
-        return tuple(key for key in self.revealed if self._hidden_at(key) == peer)
+    def hidden_by(self, party: str) -> tuple[str, ...]:
+        """Return the aligned keys of this party that `party` hides from itself in the pilot, sorted."""
+        return tuple(key for key, at in self._hidden_at.items() if at == party)
 
     def codes(self, keys: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the item codes of `keys`, int64 [keys]."""
@@ -142,9 +142,12 @@ class PartyItems:
     def _peers(self, key: str) -> set[str]:
         return set(self.plan.roster) & set(self.view.by_key[key].peers)
 
-    def _hidden_at(self, key: str) -> str | None:
-        sellers = sorted(self._peers(key) | {self.view.party})
-        return hidden_at(key, sellers, digest=self.plan.catalogue, share=self.plan.settings.hidden_share)
+    @cached_property
+    def _hidden_at(self) -> dict[str, str | None]:
+        """Who hides each aligned key, if anybody does; in the order of `aligned`."""
+        digest, share = self.plan.catalogue, self.plan.settings.hidden_share
+        sellers = {key: sorted(self._peers(key) | {self.view.party}) for key in self.aligned}
+        return {key: hidden_at(key, those, digest=digest, share=share) for key, those in sellers.items()}
 
     @cached_property
     def _split(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from feddmf.errors import FedDMFError, Misconduct, PayloadError, RunFailed
@@ -159,6 +159,8 @@ class RoundTable:
         contributions = {party: collecting.contributions[party] for party in self._roster}
         try:
             outcome = self._protocol.combine(self._state, phase.name, number, contributions)
+            told = {party: phase.reply.rounded(each) for party, each in outcome.replies.items()}
+            outcome = replace(outcome, replies=told)
             for party in self._roster:
                 phase.reply.check(outcome.reply(party), self._rows.sizes(party))
             self._on_round(_record(phase, number, outcome, contributions))
@@ -184,6 +186,6 @@ def _record(phase: Phase, number: int, outcome: Outcome, contributions: Mapping[
         phase.name,
         number,
         outcome.diagnostics,
-        bytes_up=sum(payload.nbytes for payload in contributions.values()),
-        bytes_down=sum(payload.nbytes for payload in outcome.replies.values()),
+        bytes_up=sum(phase.contribution.sent_bytes(payload) for payload in contributions.values()),
+        bytes_down=sum(phase.reply.sent_bytes(payload) for payload in outcome.replies.values()),
     )

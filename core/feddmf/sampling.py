@@ -1,90 +1,70 @@
-"""Training samples: every observed pair and drawn unobserved ones, one epoch at a time."""
+"""Training samples: every observed pair and drawn unobserved ones, any slice of an epoch by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from feddmf.interactions import Interactions
-from feddmf.randomness import generator
+from feddmf.kernels.sampling import ROUNDS, Batch, Cells, draw_numbers, draw_places, numbers_at
+from feddmf.randomness import counter_seed, generator
 
-__all__ = ["Epoch", "Part", "PooledSampler", "Sampler", "Samples"]
+__all__ = ["Batch", "Part", "PooledSampler", "Sampler", "Samples"]
 
-
-@dataclass(frozen=True, eq=False)
-class Epoch:
-    """Shuffled samples: users, items int64 [samples] and labels float32 [samples]."""
-
-    users: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
+_Code = TypeVar("_Code", bound=np.integer[Any])
 
 
 class Samples(Protocol):
-    """What a training takes its epochs from."""
+    """What a training takes its samples from."""
 
     @property
     def samples(self) -> int:
         """Number of samples an epoch."""
         ...
 
-    def epoch(self, number: int) -> Epoch:
-        """Return the samples of epoch `number`, the same ones whenever it is asked for."""
+    def batch(self, epoch: int, first: int, last: int) -> Batch:
+        """Return the samples first..last-1 of an epoch, the same ones whenever they are asked for."""
         ...
 
 
 class Sampler:
-    """Draws epochs; the same (seed, party, epoch) gives the same samples in the same order.
+    """Draws the samples of one table; the same (seed, party, epoch) gives the same ones in the same order.
 
-    Negatives are uniform over all unobserved (user, item) cells, not drawn for the user of each positive:
-    only so does a user's activity show in the samples, and activity alone ranks well.
+    Each observed pair is one of an epoch's samples, which are shuffled. The others are uniform over all
+    unobserved (user, item) cells, not drawn for the user of each positive: only so does a user's activity
+    show in the samples, and activity alone ranks well.
     """
 
     def __init__(self, data: Interactions, *, negatives: int, seed: int, party: str) -> None:
-        self._data = data
+        self._cells = Cells(
+            indptr=_read_only(data.indptr),
+            indices=_read_only(data.indices),
+            rows=_read_only(data.rows()),
+            columns=data.items,
+        )
         self._address = (seed, party)
-        self._observed = data.rows().astype(np.int64) * data.items + data.indices  # sorted, [pairs]
         full = data.pairs == data.users * data.items
-        self._negatives = 0 if full else negatives * data.pairs
+        self.samples = data.pairs + (0 if full else negatives * data.pairs)
+        self._keys = (-1, np.uint64(0), _shuffle(seed, party, -1))  # of the epoch that was last asked for
 
-    @property
-    def samples(self) -> int:
-        """Number of samples an epoch."""
-        return self._data.pairs + self._negatives
+    def batch(self, epoch: int, first: int, last: int) -> Batch:
+        """Return the samples first..last-1 of `epoch`."""
+        if self._keys[0] != epoch:
+            self._keys = (epoch, self._key(epoch), _shuffle(*self._address, epoch))
+        _, key, order = self._keys
+        return draw_places(self._cells, key, self.samples, first, last, order)
 
-    def epoch(self, number: int) -> Epoch:
-        """Return the samples of epoch `number`."""
-        seed, party = self._address
-        random = generator(seed, party, "samples", number)
-        cells = np.concatenate([self._observed, self._draw_unobserved(random)])
-        labels = np.zeros(self.samples, dtype=np.float32)
-        labels[: self._data.pairs] = 1
-        order = random.permutation(self.samples)
-        users, items = np.divmod(cells[order], self._data.items)
-        return Epoch(users, items, labels[order])
+    def numbered(self, epoch: int, numbers: Codes) -> Batch:
+        """Return the samples `numbers` of `epoch`, of which the observed pairs come first."""
+        return draw_numbers(self._cells, self._key(epoch), numbers)
 
-    def _draw_unobserved(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Draw cells user * items + item uniformly from the unobserved ones, [negatives]."""
-        cells = self._data.users * self._data.items
-        if 2 * self._data.pairs > cells:
-            # Most draws would be observed; what is left is smaller than what is there.
-            left = np.setdiff1d(np.arange(cells), self._observed, assume_unique=True)
-            return left[random.integers(max(len(left), 1), size=self._negatives)]
-        drawn = random.integers(cells, size=self._negatives)
-        wrong = self._is_observed(drawn).nonzero()[0]
-        while wrong.size:
-            drawn[wrong] = random.integers(cells, size=len(wrong))
-            wrong = wrong[self._is_observed(drawn[wrong])]
-        return drawn
-
-    def _is_observed(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        at = np.minimum(np.searchsorted(self._observed, cells), len(self._observed) - 1)
-        observed: npt.NDArray[np.bool_] = self._observed[at] == cells
-        return observed
+    def _key(self, epoch: int) -> np.uint64:
+        return np.uint64(counter_seed(*self._address, "unobserved", epoch) % 2**64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,31 +74,45 @@ class Part:
     users, items: int64 [users], [items] of the party, the pool's code for each of its own.
     """
 
-    samples: Samples
-    users: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
+    samples: Sampler
+    users: Codes
+    items: Codes
 
 
 class PooledSampler:
     """The epochs of several parties as one, in the codes of the pool, shuffled together.
 
-    Each party's negatives are its own, so a cell that no party knows is never drawn.
+    Each party's unobserved cells are its own, so a cell that no party knows is never drawn.
     """
 
     def __init__(self, parts: Sequence[Part], *, seed: int) -> None:
         self._parts = tuple(parts)
         self._seed = seed
+        self.samples = sum(part.samples.samples for part in self._parts)
 
-    @property
-    def samples(self) -> int:
-        """Number of samples an epoch, over all parties."""
-        return sum(part.samples.samples for part in self._parts)
+    def batch(self, epoch: int, first: int, last: int) -> Batch:
+        """Return the samples first..last-1 of `epoch`, over all parties."""
+        numbers = numbers_at(self.samples, first, last, _shuffle(self._seed, "pool", epoch))
+        users, items = np.empty_like(numbers), np.empty_like(numbers)
+        labels = np.empty(len(numbers), dtype=np.float32)
+        start = 0
+        for part in self._parts:
+            end = start + part.samples.samples
+            here = np.flatnonzero((start <= numbers) & (numbers < end))
+            drawn = part.samples.numbered(epoch, numbers[here] - start)
+            users[here], items[here] = part.users[drawn.users], part.items[drawn.items]
+            labels[here] = drawn.labels
+            start = end
+        return Batch(users, items, labels)
 
-    def epoch(self, number: int) -> Epoch:
-        """Return the samples of epoch `number`."""
-        epochs = [part.samples.epoch(number) for part in self._parts]
-        users = [part.users[epoch.users] for part, epoch in zip(self._parts, epochs, strict=True)]
-        items = [part.items[epoch.items] for part, epoch in zip(self._parts, epochs, strict=True)]
-        labels = np.concatenate([epoch.labels for epoch in epochs])
-        order = generator(self._seed, "pool", number).permutation(len(labels))
-        return Epoch(np.concatenate(users)[order], np.concatenate(items)[order], labels[order])
+
+def _shuffle(seed: int, name: str, epoch: int) -> npt.NDArray[np.uint32]:
+    """Return the keys of the order of an epoch's samples, [ROUNDS]."""
+    return generator(seed, name, "order", epoch).integers(2**32, size=ROUNDS, dtype=np.uint32)
+
+
+def _read_only(array: npt.NDArray[_Code]) -> npt.NDArray[_Code]:
+    """Return a view that cannot be written, of a mapped file too: compiled code tells these kinds apart."""
+    view = np.ascontiguousarray(array).view(np.ndarray)
+    view.flags.writeable = False
+    return view

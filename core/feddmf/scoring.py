@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from feddmf.projections import Projections
+from feddmf.user_rows import UserRows, part_of, user_rows
 
 __all__ = [
     "SCORE_KINDS",
@@ -16,6 +20,7 @@ __all__ = [
     "FactorScorer",
     "LinearScorer",
     "Scorer",
+    "Scores",
     "scorer_for",
     "sigmoid",
 ]
@@ -27,9 +32,15 @@ SCORE_KINDS: Mapping[str, str] = MappingProxyType(
 
 Floats = npt.NDArray[np.floating]
 Codes = npt.NDArray[np.integer]
+Scores = Callable[[Codes], npt.NDArray[np.float32]]
+"""From user codes to scores in [0, 1], float32 [users, items]."""
 
-# Cells scored at once: hidden activations of a block stay within some 64 MiB.
-_BLOCK_FLOATS = 1 << 24
+# Hidden activations computed at once: they stay in a core's cache.
+_BLOCK_FLOATS = 1 << 17
+# From so many on, a compiled kernel saves more than it takes to load.
+_COMPILED_FLOATS = 1 << 25
+# Users whose cells the kernel computes in one call.
+_COMPILED_USERS = 1 << 14
 # Linear scores nearer to 0 or 1 than this, or beyond, are bent back.
 _EDGE = np.float32(1 / 32)
 
@@ -46,9 +57,16 @@ class Scorer(Protocol):
         """Return the length of vectors that `owner` publishes; None where the model cannot score these."""
         ...
 
+    def prepare(self, owner: str, vectors: Floats) -> Scores:
+        """Return what scores users for `vectors` [items, length] that `owner` published.
+
+        All that does not depend on the users is computed once, here.
+        """
+        ...
+
     def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:
         """Return scores in [0, 1], float32 [users, items]; vectors: [items, length], published by `owner`."""
-        ...
+        return self.prepare(owner, vectors)(users)
 
 
 def scorer_for(protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
@@ -65,7 +83,7 @@ def scorer_for(protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
 
 
 @dataclass(frozen=True, eq=False)
-class DeepMFScorer:
+class DeepMFScorer(Scorer):
     """Eq. 1 of the FedDMF paper, each side projected once; see `feddmf.model` for the shapes."""
 
     user_vectors: Floats  # [users, dim]
@@ -96,20 +114,42 @@ class DeepMFScorer:
         """Return the length of item vectors, whoever publishes them."""
         return int(self.item_weight.shape[1])
 
-    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:  # noqa: ARG002
-        """Return probabilities [users, items] for vectors [items, dim], whoever published them."""
-        projected = self.user_vectors[users] @ self.user_weight.T + self.bias  # [users, hidden]
-        items = vectors @ self.item_weight.T  # [items, hidden]
-        logits = np.empty((len(projected), len(items)), dtype=np.float32)
+    def prepare(self, owner: str, vectors: Floats) -> Scores:  # noqa: ARG002
+        """Return what gives probabilities for vectors [items, dim], whoever published them."""
+        items = np.ascontiguousarray(vectors @ self.item_weight.T, dtype=np.float32)  # [items, hidden]
+
+        def scores(users: Codes) -> npt.NDArray[np.float32]:
+            logits = np.empty((len(users), len(items)), dtype=np.float32)
+            compute = self._compiled if len(users) * items.size >= _COMPILED_FLOATS else self._by_numpy
+            compute(user_rows(users), items, logits)
+            return sigmoid(logits)
+
+        return scores
+
+    @cached_property
+    def _projections(self) -> Projections:
+        return Projections(self.user_vectors, self.user_weight, self.bias)
+
+    def _by_numpy(self, users: UserRows, items: Floats, logits: npt.NDArray[np.float32]) -> None:
         step = max(1, _BLOCK_FLOATS // max(1, items.size))
-        for start in range(0, len(projected), step):
-            hidden = np.maximum(projected[start : start + step, None, :] + items, 0)  # [step, items, hidden]
+        for start in range(0, len(logits), step):
+            projected = self._projections.of(part_of(users, start, start + step))
+            hidden = projected[:, None, :] + items  # [step, items, hidden]
+            np.maximum(hidden, 0, out=hidden)
             logits[start : start + step] = hidden @ self.out_weight + self.out_bias
-        return sigmoid(logits)
+
+    def _compiled(self, users: UserRows, items: Floats, logits: npt.NDArray[np.float32]) -> None:
+        from feddmf.kernels.scoring import tower_logits
+
+        weight = np.ascontiguousarray(self.out_weight, dtype=np.float32)
+        for start in range(0, len(logits), _COMPILED_USERS):
+            stop = start + _COMPILED_USERS
+            projected = self._projections.of(part_of(users, start, stop))
+            tower_logits(projected, items, weight, float(self.out_bias[0]), logits[start:stop])
 
 
 @dataclass(frozen=True, eq=False)
-class FactorScorer:
+class FactorScorer(Scorer):
     """Implicit-feedback factors: the preference x . y, kept within [0, 1]."""
 
     user_factors: Floats  # [users, rank]
@@ -123,13 +163,13 @@ class FactorScorer:
         """Return the length of item factors, whoever publishes them."""
         return int(self.user_factors.shape[1])
 
-    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:  # noqa: ARG002
-        """Return preferences [users, items] in [0, 1]; no probabilities in the strict sense."""
-        return _within_one(self.user_factors[users] @ vectors.T)
+    def prepare(self, owner: str, vectors: Floats) -> Scores:  # noqa: ARG002
+        """Return what gives preferences in [0, 1]; no probabilities in the strict sense."""
+        return lambda users: _within_one(self.user_factors[user_rows(users)] @ vectors.T)
 
 
 @dataclass(frozen=True, eq=False)
-class LinearScorer:
+class LinearScorer(Scorer):
     """Linear transfer: the sum of a peer's context vectors over a user's matched items, times a target."""
 
     contexts: Mapping[str, Floats]  # by peer: [users, rank]
@@ -153,16 +193,18 @@ class LinearScorer:
         """Return the length of the target vectors of `owner`; None where no item was shared with it."""
         return self.contexts[owner].shape[1] if owner in self.contexts else None
 
-    def score(self, users: Codes, owner: str, vectors: Floats) -> npt.NDArray[np.float32]:
-        """Return linear scores [users, items] kept within [0, 1]; no probabilities in the strict sense."""
-        return _within_one(self.contexts[owner][users] @ vectors.T)
+    def prepare(self, owner: str, vectors: Floats) -> Scores:
+        """Return what gives linear scores kept within [0, 1]; no probabilities in the strict sense."""
+        contexts = self.contexts[owner]
+        return lambda users: _within_one(contexts[user_rows(users)] @ vectors.T)
 
 
 def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the probabilities of `logits`, in their place."""
     with np.errstate(over="ignore"):  # exp of a very negative logit overflows to a probability of 0
-        np.exp(-logits, out=logits)
-    probabilities: npt.NDArray[np.float32] = np.reciprocal(logits + np.float32(1))
+        np.exp(np.negative(logits, out=logits), out=logits)
+    logits += np.float32(1)
+    probabilities: npt.NDArray[np.float32] = np.reciprocal(logits, out=logits)
     return probabilities
 
 

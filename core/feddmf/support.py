@@ -8,7 +8,7 @@ import numpy.typing as npt
 from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 
-__all__ = ["supported_items"]
+__all__ = ["most_used", "supported_items"]
 
 
 def supported_items(
@@ -25,3 +25,8 @@ def supported_items(
             hint=f"take part with more users; {section}.min_support is the run file's",
         )
     return data.item_counts() >= min_support
+
+
+def most_used(counts: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.intp]:
+    """Return the places of the `most` largest of `counts`, or of all, rising; of equal ones the first."""
+    return np.sort(np.argsort(-counts, kind="stable")[:most])

@@ -18,15 +18,20 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.dense_blocks import dense_blocks
 from feddmf.errors import RunFailed
+from feddmf.incidence import Incidence, summed_rows
 from feddmf.interactions import Interactions
+from feddmf.leading import signed
 from feddmf.ridge import choose_ridge
+from feddmf.wide_ridge import WideRidge, is_wide
 
-__all__ = ["LinearMap", "fit_linear_map", "sum_contexts"]
+__all__ = ["MOST_INPUTS", "LinearMap", "fit_linear_map", "sum_contexts"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+
+MOST_INPUTS = 10_000
+"""Inputs that a party should fit a map from: with more, a system takes gigabytes and minutes."""
 
 # Places among the inputs, and among the outputs, of the items that are both.
 _Own = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
@@ -61,7 +66,6 @@ class _Ridge:
     weights: Floats  # [small, outputs]
     lift: Floats | None  # [inputs, small]
     itself: Floats  # [outputs]
-    ones: int  # cells of E that are 1
 
 
 def fit_linear_map(
@@ -79,61 +83,65 @@ def fit_linear_map(
     cells = data.users * len(outputs)
     if not cells:
         return LinearMap(contexts, targets, 0, 0.0, weight)
-    _, *own = np.intersect1d(inputs, outputs, return_indices=True)
-    solve = _by_inputs if len(inputs) <= data.users else _by_users
-    solved = solve(data, inputs, outputs, weight, (own[0], own[1]))
-    values, vectors = _leading(solved.factor, solved.image, rank)
-    effective = len(values)
-    weights = solved.weights @ vectors
-    if solved.lift is not None:
-        weights = solved.lift @ weights
-        weights[own[0]] -= solved.itself[own[1], None] * vectors[own[1]]
-    contexts[:, :effective], targets[:, :effective] = weights, vectors
-    # |E - X C T^T|^2 = |E|^2 - 2 tr(V^T E^T X C) + |X C|^2.
-    if len(own[0]):
-        explained = 2 * np.vdot(solved.cross @ vectors, solved.image @ vectors) - values.sum()
+    # Sorted, since the table is: then its columns need not be.
+    left, right = np.argsort(inputs), np.argsort(outputs)
+    x, e = Incidence.of(data, inputs[left]), Incidence.of(data, outputs[right])
+    _, *own = np.intersect1d(inputs[left], outputs[right], return_indices=True)
+    if is_wide(data.users, len(inputs), len(outputs)):
+        found = WideRidge(x, e, weight, (own[0], own[1])).reduced(rank)
     else:
-        explained = values.sum() + weight * np.square(contexts).sum()
-    loss = max(float(solved.ones - explained) / cells, 0.0)
-    return LinearMap(contexts, targets, effective, loss, weight)
+        found = _reduced(x, e, weight, (own[0], own[1]), rank)
+    effective = found[1].shape[1]
+    contexts[left, :effective], targets[right, :effective] = found[:2]
+    return LinearMap(contexts, targets, effective, max(found[2] / cells, 0.0), weight)
 
 
 def sum_contexts(data: Interactions, items: Codes, contexts: npt.NDArray[np.floating]) -> Floats:
     """Return for each user the sum of `contexts` [items, rank] over those of item codes `items` it has."""
-    sums = np.zeros((data.users, contexts.shape[1]))
-    for first, (block,) in dense_blocks(data, items):
-        sums[first : first + len(block)] = block @ contexts
-    return sums
+    row_of = np.full(data.items, -1, dtype=np.int32)
+    row_of[items] = np.arange(len(items))
+    return summed_rows(data.indptr, data.indices, row_of, contexts)
 
 
-def _by_inputs(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, own: _Own) -> _Ridge:
+def _reduced(x: Incidence, e: Incidence, ridge: float, own: _Own, rank: int) -> tuple[Floats, Floats, float]:
+    """Return contexts [inputs, r], targets [outputs, r], r at most `rank`, and the summed squared error."""
+    solved = (_by_inputs if x.columns <= x.lines else _by_users)(x, e, ridge, own)
+    values, targets = _leading(solved.factor, solved.image, rank)
+    contexts = solved.weights @ targets
+    if solved.lift is not None:
+        contexts = solved.lift @ contexts
+        contexts[own[0]] -= solved.itself[own[1], None] * targets[own[1]]
+    # |E - X C T^T|^2 = |E|^2 - 2 tr(V^T E^T X C) + |X C|^2.
+    if len(own[0]):
+        explained = 2 * np.vdot(solved.cross @ targets, solved.image @ targets) - values.sum()
+    else:
+        explained = values.sum() + ridge * np.square(contexts).sum()
+    return contexts, targets, float(e.ones - explained)
+
+
+def _by_inputs(x: Incidence, e: Incidence, ridge: float, own: _Own) -> _Ridge:
     """Solve (X^T X + r I) W = X^T E."""
-    gram = ridge * np.eye(len(inputs))
-    cross, ones = np.zeros((len(inputs), len(outputs))), 0
-    for _, (x, e) in dense_blocks(data, inputs, outputs):
-        gram += x.T @ x
-        cross += x.T @ e
-        ones += int(e.sum())
-    weights, itself = _solve(gram, cross), np.zeros(len(outputs))
+    gram, cross = x.together(x), x.together(e)
+    gram.flat[:: len(gram) + 1] += ridge
+    weights, itself = _solve(gram, cross), np.zeros(e.columns)
     if not len(own[0]):
-        return _Ridge(cross, cross, weights, weights, None, itself, ones)
+        return _Ridge(cross, cross, weights, weights, None, itself)
     itself[own[1]] = weights[own]
     weights = weights / (1 - itself)
     weights[own] = 0.0
-    return _Ridge(cross, gram @ weights - ridge * weights, weights, weights, None, itself, ones)
+    return _Ridge(cross, gram @ weights - ridge * weights, weights, weights, None, itself)
 
 
-def _by_users(data: Interactions, inputs: Codes, outputs: Codes, ridge: float, own: _Own) -> _Ridge:
+def _by_users(x: Incidence, e: Incidence, ridge: float, own: _Own) -> _Ridge:
     """Solve (X X^T + r I) A = E; then W = X^T A but for `itself`, and X W = E - r A."""
-    blocks = [block for _, block in dense_blocks(data, inputs, outputs)]
-    x, e = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    dual, itself = _solve(x @ x.T + ridge * np.eye(data.users), e), np.zeros(len(outputs))
+    lift, truth = x.dense().T, e.dense()
+    dual, itself = _solve(lift.T @ lift + ridge * np.eye(x.lines), truth), np.zeros(e.columns)
     if not len(own[0]):
-        return _Ridge(e, e, e - ridge * dual, dual, x.T, itself, int(e.sum()))
-    itself[own[1]] = np.einsum("uo,uo->o", e[:, own[1]], dual[:, own[1]])
+        return _Ridge(truth, truth, truth - ridge * dual, dual, lift, itself)
+    itself[own[1]] = np.einsum("uo,uo->o", truth[:, own[1]], dual[:, own[1]])
     dual = dual / (1 - itself)
-    fitted = e - ridge * dual
-    return _Ridge(e, fitted, fitted, dual, x.T, itself / (1 - itself), int(e.sum()))
+    fitted = truth - ridge * dual
+    return _Ridge(truth, fitted, fitted, dual, lift, itself / (1 - itself))
 
 
 def _solve(system: Floats, right: Floats) -> Floats:
@@ -163,6 +171,4 @@ def _leading(factor: Floats, image: Floats, rank: int) -> tuple[Floats, Floats]:
     values, vectors = values[::-1][:rank], vectors[:, ::-1][:, :rank]
     carried = int((values > values[0] * len(metric) * np.finfo(np.float64).eps).sum()) if values[0] > 0 else 0
     values, vectors = values[:carried], vectors[:, :carried]
-    vectors = vectors if basis is None else basis @ vectors
-    largest = np.abs(vectors).argmax(axis=0)
-    return values, vectors * np.sign(vectors[largest, np.arange(carried)])
+    return values, signed(vectors if basis is None else basis @ vectors)

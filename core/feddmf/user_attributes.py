@@ -72,22 +72,19 @@ def column_of(name: str) -> str:
 
 def dense_labels(data: Interactions, codes: npt.NDArray[np.integer]) -> Bools:
     """Return which users of `data` have which of item `codes` [k], bool [users, k]."""
-    place = np.full(data.items, -1, dtype=np.int64)
-    place[codes] = np.arange(len(codes))
-    found = place[data.indices]
-    kept = found >= 0
+    chosen = data.columns(codes)
     labels = np.zeros((data.users, len(codes)), dtype=np.bool_)
-    labels[data.rows()[kept], found[kept]] = True
+    labels[chosen.rows(), chosen.indices] = True
     return labels
 
 
 def without_items(data: Interactions, codes: npt.NDArray[np.integer]) -> Interactions:
     """Return `data` without the pairs of item `codes`; the codes of all other items stay as they are."""
-    gone = np.zeros(data.items, dtype=np.bool_)
-    gone[codes] = True
-    kept = ~gone[data.indices]
-    indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept, dtype=np.int64)])[data.indptr]
-    return Interactions(indptr, data.indices[kept], data.values[kept], data.items)
+    if not len(codes):
+        return data
+    place = np.arange(data.items, dtype=np.int32)
+    place[codes] = -1
+    return data.recoded(place, data.items)
 
 
 def too_few(labels: Bools, known: Bools, min_users: int) -> Mapping[int, str]:

@@ -16,6 +16,7 @@ from feddmf_party.prediction import Predictor
 from feddmf_party.trust import (
     CARE,
     REFUSE,
+    UNMEASURED,
     VERDICTS,
     Expected,
     Trust,
@@ -52,6 +53,16 @@ class Backing:
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one owner counts, so that owners can disagree."""
+        return len(self._counting) > 1
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a score is a probability that was held against what came true."""
+        return all(trust.roc_auc is not None for trust, _ in self._counting)
+
     def expect(self, probabilities: npt.NDArray[np.float32], users: int) -> Expected | None:
         """Return what to expect of those of all `users` who were chosen, by their scores [chosen].
 
@@ -69,6 +80,7 @@ class Backing:
             "owner": attribute.owner,
             "kind": attribute.kind,
             "threshold": self.threshold,
+            "calibrated": self.calibrated,
             "verdict": best.verdict,
             "reasons": list(best.reasons),
             "evidence": [trust.as_dict() for trust in self.trusts],
@@ -115,12 +127,16 @@ def refuse_untrusted(run: str, backings: Sequence[Backing], *, anyway: bool) -> 
         )
 
 
-def warnings(backings: Sequence[Backing]) -> list[str]:
-    """Return what a person must be told beside the answers: each verdict short of use, with its reasons."""
+def warnings(backings: Sequence[Backing], *, evidence_shown: bool = False) -> list[str]:
+    """Return what a person must be told beside the answers: each verdict short of use, with its reasons.
+
+    evidence_shown: whether lines of evidence stand beside them, which say what was not measured, and why.
+    """
+    told = {CARE, REFUSE} if evidence_shown else {CARE, REFUSE, UNMEASURED}
     found: dict[str, list[str]] = {}
     for backing in backings:
         best = backing.best
-        if best.verdict in {CARE, REFUSE}:
+        if best.verdict in told:
             line = f"{best.verdict}: {'; '.join(best.reasons)}"
             found.setdefault(line, []).append(backing.attribute.key)
     return [f"{_few(keys)}: {line}" for line, keys in found.items()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from feddmf.catalogue.view import CatalogueView
 from feddmf.errors import PolicyError
-from feddmf.payload import Axis, Payload, PayloadSchema
+from feddmf.payload import Axis, Encoding, Payload, PayloadSchema, longest_row
 from feddmf.plan import Plan
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import check_offer
@@ -20,7 +20,10 @@ __all__ = ["Cleared", "ClearedOffer", "EgressGate", "clear_offer", "items_digest
 
 @dataclass(frozen=True)
 class Cleared:
-    """A payload that the gate has passed and the ledger holds. Nothing else makes one."""
+    """A payload that the gate has passed and the ledger holds. Nothing else makes one.
+
+    sha256: the payload's digest, as the ledger has it.
+    """
 
     run: str
     phase: str
@@ -28,6 +31,7 @@ class Cleared:
     schema: PayloadSchema
     payload: Payload
     ledger_number: int
+    sha256: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,9 @@ class EgressGate:
         where the policy does not allow it; then nothing is recorded and nothing may leave.
         """
         schema.check(payload, sizes)
-        self._check_policy(payload, schema)
+        size = schema.sent_bytes(payload)
+        self._check_policy(payload, schema, size)
+        digest = payload.sha256()
         number_in_ledger = self._ledger.append(
             {
                 "event": "release",
@@ -118,19 +124,20 @@ class EgressGate:
                         "kind": spec.kind.value,
                         **({"hides": spec.hides.value} if spec.hides else {}),
                         "dtype": spec.dtype.value,
+                        **({} if spec.encoding is Encoding.FLOAT32 else {"encoding": spec.encoding.value}),
                         "shape": list(payload[spec.name].shape),
                     }
                     for spec in schema.arrays
                 ],
                 "items": items_digest(items),
-                "bytes": payload.nbytes,
-                "sha256": payload.sha256().hex(),
+                "bytes": size,
+                "sha256": digest.hex(),
             }
         )
-        self._bytes += payload.nbytes
-        return Cleared(self._plan.run, phase, number, schema, payload, number_in_ledger)
+        self._bytes += size
+        return Cleared(self._plan.run, phase, number, schema, payload, number_in_ledger, digest)
 
-    def _check_policy(self, payload: Payload, schema: PayloadSchema) -> None:
+    def _check_policy(self, payload: Payload, schema: PayloadSchema, size: int) -> None:
         hint = "change policy.toml if this may leave"
         for spec in schema.arrays:
             for kind in spec.kinds:
@@ -138,14 +145,14 @@ class EgressGate:
                     raise PolicyError(f"{spec.name} is {kind.value}, which the policy keeps in", hint=hint)
             array = payload[spec.name]
             if spec.kind in ITEM_KINDS and array.size:
-                longest = float((array.astype("f8") ** 2).sum(axis=1).max() ** 0.5)
+                longest = longest_row(array)
                 limit = self._policy.max_row_norm
                 if longest > limit:
                     raise PolicyError(
                         f"{spec.name} has a row of norm {longest:.3g}, over max_row_norm = {limit:g}",
                         hint="raise max_row_norm in policy.toml if such vectors may leave",
                     )
-        if self._bytes + payload.nbytes > self._policy.max_run_bytes:
+        if self._bytes + size > self._policy.max_run_bytes:
             raise PolicyError(f"run {self._plan.run} has sent {self._bytes} bytes already", hint=hint)
 
 

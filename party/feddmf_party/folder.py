@@ -46,6 +46,11 @@ class PartyFolder:
         return self.path / "runs"
 
     @property
+    def tables(self) -> Path:
+        """Folder with large tables as they were last read, so that they need not be read again."""
+        return self.path / "tables"
+
+    @property
     def ledger(self) -> Path:
         """The egress ledger."""
         return self.path / "ledger.jsonl"

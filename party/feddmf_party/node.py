@@ -13,6 +13,7 @@ from typing import Any
 
 from feddmf.errors import ConnectError, FedDMFError, PolicyError, RunFailed, TimedOut
 from feddmf.locks import only_one
+from feddmf.ranks import Ranks
 from feddmf.wire import federation_pb2 as pb
 from feddmf_party.announcing import Announcer
 from feddmf_party.checkpoints import Checkpoints, unfinished_runs
@@ -51,10 +52,13 @@ class NodeEvents:
 
 
 class Node:
-    """One party's node; `work` runs until told to stop, or with `once` until one run has ended."""
+    """One party's node; `work` runs until told to stop, or with `once` until one run has ended.
 
-    def __init__(self, folder: PartyFolder, events: NodeEvents) -> None:
-        self._folder = folder
+    ranks: the processes that train together, of which this one alone is a node.
+    """
+
+    def __init__(self, folder: PartyFolder, events: NodeEvents, ranks: Ranks | None = None) -> None:
+        self._folder, self._ranks = folder, ranks
         self._events = events
         self._settings = folder.settings().node
         self._pulse = Pulse(self._settings.beat_s)
@@ -160,7 +164,10 @@ class Node:
     async def _prepare(self, client: FederationClient, worker: Worker, run: str) -> Participation:
         document = await client.plan(run)
         try:
-            return await worker.run(prepare, self._folder, client.party, document, run)
+            return await worker.run(prepare, self._folder, client.party, document, run, self._ranks)
+        except ConnectError:
+            # Another process of this party is gone: all are ended, and go on with the run.
+            raise
         except Exception as error:
             if isinstance(error, FedDMFError):
                 self._events.declined(run, error)

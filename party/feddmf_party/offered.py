@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from feddmf.errors import CatalogueError, InputError
 from feddmf.user_attributes import column_of
-from feddmf_party.run_folder import PeerItems
+from feddmf_party.run_folder import OwnItems, PeerItems
 
-__all__ = ["Attribute", "CrossValidated", "Offered"]
+__all__ = ["Attribute", "CrossValidated", "Offered", "refuse_own"]
 
 # A peer, and the row of what it published.
 _Place = tuple[PeerItems, int]
@@ -127,6 +127,16 @@ class Offered:
         fitted = [place for place in known if (told := CrossValidated.of(*place)) and told.is_fitted]
         # Where owners differ in what it is, no owner's word of itself stands before what hidden items say.
         return items or fitted[:1]
+
+
+def refuse_own(key: str, own: OwnItems, run: str) -> None:
+    """Raise CatalogueError where the party itself has what is asked for, so that nobody predicts it."""
+    if key in own.keys:
+        local_id = own.local_ids[own.keys.index(key)]
+        raise CatalogueError(
+            f"{key!r} is this party's own item in run {run}, and no peer predicts it for its users",
+            hint=f"look into this party's own table: it tells who has {local_id!r}",
+        )
 
 
 def _attribute(places: Sequence[_Place]) -> Attribute:

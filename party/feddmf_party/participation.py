@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from feddmf.config import describe_error
-from feddmf.errors import CatalogueError, ConfigError, InputError
+from feddmf.errors import CatalogueError, InputError
 from feddmf.members.base import Exchange, Member, Reply, drive
 from feddmf.payload import Axis, Payload
 from feddmf.plan import PartyItems, Plan
 from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
+from feddmf.ranks import Ranks
+from feddmf_party.beside import seat_all
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
-from feddmf_party.data.loader import PartyTable
+from feddmf_party.data.party_table import PartyTable
 from feddmf_party.egress import EgressGate
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.plans import read_plan
 from feddmf_party.repetition import check_not_repeated, conditions_of
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import take_seat
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 # The coordinator waits within bounds of its own, which come first and name who is missing.
 _BEYOND_S = 30.0
-# A run's id becomes a folder's name, and comes from the coordinator.
-_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,119}")
 _LONGEST_NAME = 200
 
 
@@ -146,12 +144,15 @@ class Participation:
         return kept
 
 
-def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Participation:
+def prepare(
+    folder: PartyFolder, party: str, document: bytes, run: str, ranks: Ranks | None = None
+) -> Participation:
     """Check a plan against this party's own view, policy, data and offer; load what the run needs.
 
-    Whatever is wrong is raised here, before anything is sent; the node declines the run with it.
+    Whatever is wrong is raised here, before anything is sent; the node declines the run with it. ranks: the
+    processes that train together, which take their seats too.
     """
-    plan = _parse_plan(document, run, party)
+    plan = read_plan(document, run, party)
     if RunFolder(folder.runs / run).finished:
         raise InputError(
             f"{folder.runs / run} holds a finished run of that id already",
@@ -159,10 +160,12 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
         )
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
     policy = folder.policy()
-    seat = take_seat(plan, view, folder, policy)
+    seat = take_seat(plan, view, folder, policy, ranks)
     conditions = conditions_of(plan, seat.table.interactions)
     ledger = LedgerFile(folder.ledger)
     check_not_repeated(plan, conditions, ledger.records())
+    if ranks is not None:
+        seat_all(ranks, document, run, party, conditions)
     gate = EgressGate(plan, policy, ledger)
     every_s = folder.settings().node.checkpoint_s
     return Participation(
@@ -177,21 +180,6 @@ def prepare(folder: PartyFolder, party: str, document: bytes, run: str) -> Parti
         Checkpoints(folder.runs / run, every_s=every_s),
         seat.notices,
     )
-
-
-def _parse_plan(document: bytes, run: str, party: str) -> Plan:
-    if not _RUN.fullmatch(run):
-        raise ConfigError(f"{run[:60]!r} cannot be the id of a run", hint="ask the operator")
-    try:
-        plan = Plan.model_validate_json(document)
-    except ValidationError as error:
-        message, _ = describe_error(error, Plan)
-        raise ConfigError(
-            f"the plan of run {run} cannot be used: {message}", hint="both ends must run the same version"
-        ) from error
-    if plan.run != run or party not in plan.roster:
-        raise ConfigError(f"the plan is not one of run {run} for {party}", hint="ask the operator")
-    return plan
 
 
 def _check_published(peer: str, published: tuple[tuple[str, str], ...], payload: Payload) -> None:
@@ -262,13 +250,14 @@ def _recording(
 ) -> Exchange:
     """Wrap an exchange so that each round's figures are kept and shown; `done` rounds are over."""
     kept = RunFolder(part.folder.runs / part.plan.run)
+    contributions = {phase.name: phase.contribution for phase in part.phases}
     rounds = sum(phase.rounds for phase in part.phases)
     sent = 0
 
     async def recorded(phase: str, number: int, payload: Payload) -> Reply:
         nonlocal sent, done
         reply = await exchange(phase, number, payload)
-        sent, done = sent + payload.nbytes, done + 1
+        sent, done = sent + contributions[phase].sent_bytes(payload), done + 1
         figures = RoundFigures(phase, done, rounds, part.member.figures(), sent)
         try:
             kept.add_round(asdict(figures))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.best import best_places
 from feddmf.class_probabilities import class_probabilities
 from feddmf.combining import combine, measured_skills, weigh
 from feddmf.errors import DataError, InputError
@@ -18,14 +19,19 @@ from feddmf.history_scoring import HistoryScorer
 from feddmf.new_users import scorer_of_new_users
 from feddmf.scoring import SCORE_KINDS, Scorer, scorer_for
 from feddmf.user_attributes import column_of
-from feddmf_party.data.loader import PartyTable
+from feddmf.user_rows import user_rows
+from feddmf_party.data.party_table import PartyTable
 from feddmf_party.offered import Attribute, Offered
 from feddmf_party.run_folder import PeerItems, RunFolder
 
-__all__ = ["Block", "Predictor", "read_users"]
+__all__ = ["Block", "Predictor", "read_keys", "read_users"]
+
+Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 # Rows of output made at once when many users are scored for many attributes.
 _BLOCK_CELLS = 1 << 20
+_ONE = {"user": "id", "attribute": "key"}
 _RUN_AGAIN = "a file was changed or is of another run; take part in a run again"
 
 
@@ -40,6 +46,18 @@ class Block:
     users: npt.NDArray[np.object_]
     probabilities: npt.NDArray[np.float32]
     disagreement: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What scores users for some attributes.
+
+    columns: how many are scored of a user on the way; score: from user codes to scores and the owners'
+    disagreement, [users, attributes] each.
+    """
+
+    columns: int
+    score: Callable[[Codes], tuple[Floats, Floats]]
 
 
 class Predictor:
@@ -75,6 +93,11 @@ class Predictor:
         """Number of users that can be scored."""
         return len(self._user_ids)
 
+    @property
+    def user_ids(self) -> npt.NDArray[np.object_]:
+        """The id of each user code, [users], ascending."""
+        return self._user_ids
+
     def attributes(self) -> tuple[Attribute, ...]:
         """Return everything that peers published and that can be asked for, by first owner and key."""
         return self.offered.all()
@@ -91,19 +114,28 @@ class Predictor:
         if not attributes:
             raise InputError("no attribute is named", hint="list them: feddmf attributes list")
         codes = np.arange(self.users) if users is None else self._codes(users)
-        groups = _groups(attributes)
-        step = max(1, _BLOCK_CELLS // sum(len(attribute.owners) for attribute in attributes))
+        yield from self.blocks(attributes, codes)
+
+    def blocks(self, attributes: Sequence[Attribute], codes: Codes) -> Iterator[Block]:
+        """Yield scores of the users with these codes [users], block by block, in their order.
+
+        What depends on the attributes alone is computed once.
+        """
+        groups = [
+            (places, self._prepare([attributes[place] for place in places])) for places in _groups(attributes)
+        ]
+        step = max(1, _BLOCK_CELLS // sum(prepared.columns for _, prepared in groups))
         for start in range(0, len(codes), step):
             block = codes[start : start + step]
+            users = self._user_ids[user_rows(block)]
+            if len(groups) == 1:
+                yield Block(users, *groups[0][1].score(block))
+                continue
             probabilities = np.empty((len(block), len(attributes)), dtype=np.float32)
             disagreement = np.zeros_like(probabilities)
-            for places in groups:
-                chosen = [attributes[place] for place in places]
-                if chosen[0].told is not None:
-                    probabilities[:, places] = self._user_attributes(block, chosen)
-                else:
-                    probabilities[:, places], disagreement[:, places] = self._items(block, chosen)
-            yield Block(self._user_ids[block], probabilities, disagreement)
+            for places, prepared in groups:
+                probabilities[:, places], disagreement[:, places] = prepared.score(block)
+            yield Block(users, probabilities, disagreement)
 
     def audience(self, attribute: Attribute, size: int | None = None, *, above: float | None = None) -> Block:
         """Return the users most likely to have the attribute, best first; ties by user id.
@@ -113,36 +145,44 @@ class Predictor:
         blocks = list(self.predict([attribute]))
         scores = np.concatenate([block.probabilities for block in blocks])  # [users, 1]
         disagreement = np.concatenate([block.disagreement for block in blocks])
-        # User ids are sorted, so a stable sort breaks ties by id.
-        order = np.argsort(-scores[:, 0], kind="stable")[:size]
+        # User ids are sorted, so that ties are broken by id.
+        order = best_places(scores[:, 0], self.users if size is None else size)
         if above is not None:
             order = order[scores[order, 0] > above]
         return Block(self._user_ids[order], scores[order], disagreement[order])
 
-    def _items(
-        self, users: npt.NDArray[np.int64], chosen: Sequence[Attribute]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return scores of items of the same owners and the owners' disagreement, [users, chosen]."""
+    def _prepare(self, chosen: Sequence[Attribute]) -> _Prepared:
+        """Return what scores users for attributes of the same owners and kind."""
+        return self._items(chosen) if chosen[0].told is None else self._user_attributes(chosen)
+
+    def _items(self, chosen: Sequence[Attribute]) -> _Prepared:
         owners = chosen[0].owners
         vectors = [np.stack(of) for of in zip(*(each.vectors for each in chosen), strict=True)]
-        scores = [self._scorer.score(users, *each) for each in zip(owners, vectors, strict=True)]
-        if len(owners) == 1:
-            return scores[0], np.zeros_like(scores[0])
-        return combine(np.stack(scores), np.array([self.weights[owner] for owner in owners]))
+        scores = [self._scorer.prepare(*each) for each in zip(owners, vectors, strict=True)]
+        weights = np.array([self.weights[owner] for owner in owners])
 
-    def _user_attributes(
-        self, users: npt.NDArray[np.int64], chosen: Sequence[Attribute]
-    ) -> npt.NDArray[np.float32]:
-        """Return probabilities of one owner's user attributes, [users, chosen]; classes of a column agree."""
-        scorer = self._scorer
+        def score(users: Codes) -> tuple[Floats, Floats]:
+            found = [each(users) for each in scores]
+            return _undisputed(found[0]) if len(owners) == 1 else combine(np.stack(found), weights)
+
+        return _Prepared(len(chosen) * len(owners), score)
+
+    def _user_attributes(self, chosen: Sequence[Attribute]) -> _Prepared:
+        """Return what scores users for one owner's user attributes; classes of a column agree."""
+        scorer, owner = self._scorer, chosen[0].owners[0]
         if not isinstance(scorer, HistoryScorer):
             raise InputError("a user attribute in a run without histories", hint=_RUN_AGAIN)
         classes = {each.key: each for one in chosen for each in self.offered.classes(one)}
         vectors = np.stack([each.vectors[0] for each in classes.values()])
-        probabilities = scorer.score_user_attributes(users, chosen[0].owners[0], vectors)
-        agreed = class_probabilities(probabilities, [column_of(key) for key in classes])
+        columns = [column_of(key) for key in classes]
         place = {key: at for at, key in enumerate(classes)}
-        return agreed[:, [place[each.key] for each in chosen]]
+        asked = [place[each.key] for each in chosen]
+
+        def score(users: Codes) -> tuple[Floats, Floats]:
+            probabilities = scorer.score_user_attributes(users, owner, vectors)
+            return _undisputed(class_probabilities(probabilities, columns)[:, asked])
+
+        return _Prepared(len(classes), score)
 
     def _codes(self, users: Sequence[str]) -> npt.NDArray[np.int64]:
         index = {user: code for code, user in enumerate(self._user_ids)}
@@ -157,12 +197,21 @@ class Predictor:
 
 def read_users(path: Path) -> tuple[str, ...]:
     """Read user ids, one a line; a first line `user` is a header. InputError where there is none."""
-    lines = read_text(path, what="the users", hint="give a text file, one id a line").split("\n")
-    users = tuple(line.strip() for line in lines if line.strip())
-    users = users[1:] if users[:1] == ("user",) else users
-    if not users:
-        raise DataError(f"{path} names no user", hint="give one user id a line")
-    return users
+    return _read_lines(path, "user")
+
+
+def read_keys(path: Path) -> tuple[str, ...]:
+    """Read keys of attributes, one a line; a first line `attribute` is a header; as `read_users`."""
+    return _read_lines(path, "attribute")
+
+
+def _read_lines(path: Path, what: str) -> tuple[str, ...]:
+    text = read_text(path, what=f"the {what}s", hint=f"give a text file, one {_ONE[what]} a line")
+    found = tuple(line.strip() for line in text.split("\n") if line.strip())
+    found = found[1:] if found[:1] == (what,) else found
+    if not found:
+        raise DataError(f"{path} names no {what}", hint=f"give one {what} {_ONE[what]} a line")
+    return found
 
 
 def _load_model(folder: RunFolder, protocol: str) -> dict[str, npt.NDArray[Any]]:
@@ -205,6 +254,11 @@ def _check_lengths(folder: RunFolder, peers: Sequence[PeerItems], lengths: Mappi
                 f"the model takes {length}",
                 hint=_RUN_AGAIN,
             )
+
+
+def _undisputed(scores: Floats) -> tuple[Floats, Floats]:
+    """Return the scores of one owner, who disagrees with nobody."""
+    return scores, np.broadcast_to(np.float32(0), scores.shape)
 
 
 def _groups(attributes: Sequence[Attribute]) -> list[list[int]]:

@@ -52,6 +52,11 @@ class PeerQuality:
     attributes: tuple[AttributeQuality, ...]
 
     @property
+    def without_buyers(self) -> int:
+        """Number of hidden items that nobody here has, which no group holds: there is nothing to find."""
+        return 0 if self.figures is None else self.figures.items - sum(e.figures.items for e in self.groups)
+
+    @property
     def peer(self) -> str:
         """Whose vectors these are."""
         return self.trust.owner
@@ -67,6 +72,7 @@ class PeerQuality:
                     {"fewest_buyers": each.fewest, "most_buyers": each.most, **_headline(each.figures)}
                     for each in self.groups
                 ],
+                "items_without_buyers": self.without_buyers,
             },
             "user_attributes": [each.as_dict() for each in self.attributes],
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +14,16 @@ from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems, Plan
 from feddmf.user_attributes import UserAttributes
-from feddmf_party.data.loader import PartyTable, load_interactions
+from feddmf_party.data.loader import load_interactions
+from feddmf_party.data.party_table import PartyTable
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import check_offer, read_offer
 from feddmf_party.policy import Policy, check_plan
 
-__all__ = ["Seat", "take_seat"]
+if TYPE_CHECKING:
+    from feddmf.ranks import Ranks
+
+__all__ = ["Place", "Seat", "find_place", "take_seat"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +40,27 @@ class Seat:
     notices: tuple[str, ...] = ()
 
 
-def take_seat(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy) -> Seat:
+@dataclass(frozen=True, eq=False)
+class Place:
+    """What is checked and loaded before a member is made; attributes: those that a peer may ask for."""
+
+    items: PartyItems
+    offered: tuple[str, ...]
+    table: PartyTable
+    attributes: UserAttributes | None
+
+
+def take_seat(
+    plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy, ranks: Ranks | None = None
+) -> Seat:
+    """Find the party's place, and make its member. ranks: the processes that train together."""
+    place = find_place(plan, view, folder, policy)
+    member = member_for(place.items, place.table.interactions, place.offered, place.attributes, ranks)
+    notices = tuple(_too_few(place)) if plan.settings.has_history else ()
+    return Seat(place.items, place.offered, place.table, member, notices)
+
+
+def find_place(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy) -> Place:
     """Check offer and plan, then load the tables; what is wrong is raised, cheapest check first."""
     items = PartyItems(plan, view)
     offer = read_offer(folder.offer_file).items
@@ -44,12 +69,9 @@ def take_seat(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Poli
     check_plan(plan, items, policy, offered=len(offered))
     settings = folder.settings()
     local_ids = [item.local_id for item in view.items]
-    table = load_interactions(settings.data, local_ids, attributes=settings.attributes)
+    table = load_interactions(settings.data, local_ids, attributes=settings.attributes, keep_in=folder.tables)
     _check_users(table, view.party, policy)
-    attributes = _askable(table, items)
-    member = member_for(items, table.interactions, offered, attributes)
-    notices = tuple(_too_few(table, attributes, items, offered)) if plan.settings.has_history else ()
-    return Seat(items, offered, table, member, notices)
+    return Place(items, offered, table, _askable(table, items))
 
 
 def _askable(table: PartyTable, items: PartyItems) -> UserAttributes | None:
@@ -61,15 +83,13 @@ def _askable(table: PartyTable, items: PartyItems) -> UserAttributes | None:
     return table.attributes.among(items.codes(items.askable)).with_min_users(least)
 
 
-def _too_few(
-    table: PartyTable, attributes: UserAttributes | None, items: PartyItems, offered: tuple[str, ...]
-) -> Iterator[str]:
+def _too_few(place: Place) -> Iterator[str]:
     """Yield each offered user attribute of which peers will be told nothing, and why."""
-    if attributes is None:
+    if place.attributes is None:
         return
-    those = attributes.among(items.codes(offered))
-    for place, reason in those.too_few(table.interactions).items():
-        name = items.view.items[int(those.codes[place])].local_id
+    those = place.attributes.among(place.items.codes(place.offered))
+    for at, reason in those.too_few(place.table.interactions).items():
+        name = place.items.view.items[int(those.codes[at])].local_id
         yield f"nothing is told of user attribute {name}: {reason}"
 
 

@@ -10,7 +10,7 @@ from feddmf.config import Settings
 from feddmf.settings_file import render_settings
 from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings
 
-__all__ = ["NodeSettings", "PartySettings", "render_party_toml"]
+__all__ = ["NodeSettings", "PartySettings", "TorchrunSettings", "render_party_toml"]
 
 
 class NodeSettings(Settings):
@@ -34,6 +34,18 @@ class NodeSettings(Settings):
     )
 
 
+class TorchrunSettings(Settings):
+    """How the processes of `torchrun ... -m feddmf party start` train together."""
+
+    average_every: int = Field(
+        16,
+        ge=1,
+        le=1_000_000,
+        description="Steps that each process takes between two averages of the model: fewer stay closer to "
+        "what one process trains, more cost less time.",
+    )
+
+
 class PartySettings(Settings):
     """A whole party.toml."""
 
@@ -46,6 +58,10 @@ class PartySettings(Settings):
         "item (country=France) that the catalogue can name and that you can offer to peers. Optional.",
     )
     node: NodeSettings = Field(NodeSettings(), description="How the node keeps in touch.")
+    torchrun: TorchrunSettings = Field(
+        TorchrunSettings(),
+        description="How several processes train together, where torchrun starts the node.",
+    )
 
     def relative_to(self, folder: Path) -> PartySettings:
         """Return the settings with paths of tables resolved against `folder`."""

@@ -9,6 +9,7 @@ from feddmf.catalogue.table import Catalogue
 from feddmf.errors import InputError, PolicyError
 from feddmf.plan import Plan, matched_rows
 from feddmf.rounds import RoundRecord
+from feddmf.run_ids import plain_name
 from feddmf.runfile import RunSettings
 from feddmf.simulation import simulate
 from feddmf_party.folder import PartyFolder
@@ -16,14 +17,17 @@ from feddmf_party.policy import asked_support
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import Seat, take_seat
 
-__all__ = ["SIMULATED", "check_folders", "simulate_folders", "simulated_plan"]
-
-SIMULATED = "simulated"
+__all__ = ["check_folders", "kept_folders", "simulate_folders", "simulated_plan"]
 
 
 def simulated_plan(settings: RunSettings, catalogue: Catalogue) -> Plan:
-    """Return the plan by which `simulate_folders` runs."""
-    return Plan(run=SIMULATED, catalogue=catalogue.digest(), settings=settings)
+    """Return the plan by which `simulate_folders` runs; a run of a coordinator has a number in its id too."""
+    return Plan(run=plain_name(settings.name), catalogue=catalogue.digest(), settings=settings)
+
+
+def kept_folders(plan: Plan, out: Path) -> dict[str, RunFolder]:
+    """Return where the results of each party lie under `out`."""
+    return {party: RunFolder(out / party / "runs" / plan.run) for party in plan.roster}
 
 
 def check_folders(settings: RunSettings, folders: Mapping[str, Path]) -> None:
@@ -50,7 +54,7 @@ def simulate_folders(
 ) -> dict[str, RunFolder]:
     """Run `settings` over parties' folders (party, policy and offer.toml); keep what each node would keep.
 
-    The results lie under `out`/PARTY/runs/simulated, so that `feddmf query --folder out/PARTY` works.
+    The results lie in `kept_folders`, so that `feddmf query --folder out/PARTY` works.
     `on_notice` is told what people should know of it. InputError where folders are not those of the run's
     parties, PolicyError naming the party where one would decline.
     """
@@ -65,7 +69,10 @@ def simulate_folders(
     simulate(plan, rows, {party: seat.member for party, seat in seats.items()}, on_round=on_round)
     for notice in _support_notices(settings, seats):
         on_notice(notice)
-    return {party: _keep(plan, seats, party, out / party / "runs" / SIMULATED) for party in seats}
+    folders_kept = kept_folders(plan, out)
+    for party, kept in folders_kept.items():
+        _keep(plan, seats, party, kept)
+    return folders_kept
 
 
 def _seat(plan: Plan, catalogue: Catalogue, party: str, home: PartyFolder) -> Seat:
@@ -87,8 +94,8 @@ def _support_notices(settings: RunSettings, seats: Mapping[str, Seat]) -> Iterat
             )
 
 
-def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, path: Path) -> RunFolder:
-    seat, kept = seats[party], RunFolder(path)
+def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, kept: RunFolder) -> None:
+    seat = seats[party]
     # An earlier simulation may have had other peers.
     kept.clear()
     kept.save_model(seat.member.model_arrays(), seat.table.user_ids, seat.items.view.items)
@@ -104,4 +111,3 @@ def _keep(plan: Plan, seats: Mapping[str, Seat], party: str, path: Path) -> RunF
             "plan": plan.model_dump(mode="json"),
         }
     )
-    return kept

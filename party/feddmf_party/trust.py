@@ -46,6 +46,7 @@ VERDICTS = (USE, CARE, UNMEASURED, REFUSE)
 """Best first."""
 
 _WORDS: Mapping[str, str] = MappingProxyType({"use": USE, "care": CARE, "refuse": REFUSE})
+_IN_ORDER = "probabilities are in order, not calibrated"
 _RUN_AGAIN = "the file was cut or changed; take part in a run again"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -122,7 +123,9 @@ def trust_in_items(run: str, arrays: Arrays, peer: str, figures: Figures | None 
         return Trust(run, peer, UNMEASURED, (why_not,))
     evidence, threshold = evidence_of(arrays, peer), threshold_of(arrays, peer)
     if evidence is None or threshold is None:
-        return Trust(run, peer, *_judged(verdict(None)), hidden_items=len(arrays[f"hidden.{peer}.items"]))
+        word, reasons = _judged(verdict(None))
+        hidden = len(arrays[f"hidden.{peer}.items"])
+        return Trust(run, peer, word, (*reasons, _IN_ORDER), hidden_items=hidden)
     figures = figures or measure(evidence, threshold)
     return Trust(
         run,
@@ -156,9 +159,9 @@ def unmeasured(arrays: Arrays, peer: str) -> str | None:
         return None
     hidden = any(name.startswith("hidden.") for name in arrays)
     return (
-        f"no hidden items that {peer} sells; probabilities are in order, not calibrated"
+        f"no hidden items that {peer} sells; {_IN_ORDER}"
         if hidden
-        else "no hidden items in this run; probabilities are in order, not calibrated"
+        else f"no hidden items in this run; {_IN_ORDER}"
     )
 
 

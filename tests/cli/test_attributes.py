@@ -93,11 +93,11 @@ def test_who_has_not_enrolled_or_accepted_cannot_offer(cli: Cli, home: Path, tmp
 def test_a_party_sees_what_peers_published(cli: Cli, acme: Path) -> None:
     """Keys, labels with whatever they hold, and owners; --top and --owner narrow it."""
     data = cli.data("attributes", "list", "--folder", acme, "--top", "1")
-    assert data["run"] == "simulated"
+    assert data["run"] == "try-out"
     assert len(data["attributes"]) == 6 + len(COUNTRIES)
     assert data["attributes"][0] == {"key": "bolt-00", "label": '"bolts\' café" [bold]', "owner": "bolt"}
     assert cli.text("attributes", "list", "--folder", acme).splitlines()[:3] == [
-        "run simulated: 8 attributes",
+        "run try-out: 8 attributes",
         "key              label                 owner",
         'bolt-00          "bolts\' café" [bold]  bolt',
     ]
@@ -113,7 +113,7 @@ def test_a_party_sees_what_peers_published(cli: Cli, acme: Path) -> None:
         (["--run", "nosuch-1"], ["no finished run 'nosuch-1'", "feddmf party status"]),
         (["--run", ".."], ["no finished run '..'"]),
         (["--run", ""], ["no finished run ''"]),
-        (["--run", "../acme/runs/simulated"], ["no finished run"]),
+        (["--run", "../acme/runs/try-out"], ["no finished run"]),
         (["--top", "0"], ["'--top'"]),
     ],
 )

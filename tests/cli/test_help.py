@@ -44,7 +44,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
         "catalog": ("publish", "accept", "show", "coverage"),
         "run": ("submit", "list", "show", "watch", "stop"),
         "attributes": ("offer", "list"),
-        "query": ("predict", "audience"),
+        "query": ("predict", "audience", "bulk"),
         "quality": ("report",),
         "data": ("list", "fetch"),
         "bench": ("",),

@@ -57,8 +57,22 @@ def test_a_report_has_every_figure_by_peer(cli: Cli, home: Path) -> None:
     assert figures["brier_skill"] > 0.1
     assert [each["users"] for each in figures["audiences"]] == [4, 8, 20, 40, 80]
     bands = bolt["items"]["groups"]
-    assert sum(band["items"] for band in bands) == np.count_nonzero(GOOD[1].any(axis=0))
+    with_buyers = np.count_nonzero(GOOD[1].any(axis=0))
+    assert sum(band["items"] for band in bands) == with_buyers == 120 - bolt["items"]["items_without_buyers"]
     assert all(one["most_buyers"] < other["fewest_buyers"] for one, other in itertools.pairwise(bands))
+
+
+def test_bands_and_items_that_nobody_has_add_up(cli: Cli, tmp_path: Path) -> None:
+    """Hidden items without buyers are in no band, and a row says how many they are, and why."""
+    scores, truth = hidden_cells(400, 60, skill=1.0)
+    truth[:, [3, 5, 8]] = False
+    history_run(tmp_path / "runs" / "r-1", {"ann": 1.0}, {"bolt": {"pen": 1.0}}, {"bolt": (scores, truth)})
+    (bolt,) = cli.data(*REPORT, tmp_path)["peers"]
+    without = 60 - np.count_nonzero(truth.any(axis=0))
+    assert bolt["items"]["items_without_buyers"] == without >= 3
+    assert sum(band["items"] for band in bolt["items"]["groups"]) == 60 - without
+    (row,) = [line for line in cli.text(*REPORT, tmp_path).splitlines() if "nobody here" in line]
+    assert row.split() == ["nobody", "here:", "nothing", "to", "find", str(without), "-", "-", "-"]
 
 
 def test_user_attributes_stand_with_what_their_owner_tells(cli: Cli, home: Path) -> None:

@@ -36,6 +36,12 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def as_answer(row: dict[str, str]) -> dict[str, Any]:
+    """Return a row of a CSV file with its values as a Parquet file has them."""
+    above = {"": None, "True": True, "False": False}[row["above_threshold"]]
+    return {**row, "probability": float(row["probability"]), "above_threshold": above}
+
+
 def test_all_forms_hold_the_same_numbers(cli: Cli, acme: Path, tmp_path: Path) -> None:
     """JSON, CSV and Parquet of all users are equal to the last bit; text is the same, rounded."""
     rows = cli.data("query", "predict", *ASKED, "--folder", acme)["predictions"]
@@ -45,15 +51,16 @@ def test_all_forms_hold_the_same_numbers(cli: Cli, acme: Path, tmp_path: Path) -
         (f"country-{country}", "user attribute", "use") for country in COUNTRIES
     ]
     assert data == {
-        "run": "simulated",
+        "run": "try-out",
         "score_kind": "probability",
         "file": f"{tmp_path}/all.CSV",
         "rows": 80,
     }
     text = cli.text("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / "all.parquet")
     assert text == f"80 rows in {tmp_path}/all.parquet\n"
-    from_csv = [{**row, "probability": float(row["probability"])} for row in read_csv(tmp_path / "all.CSV")]
-    assert from_csv == [{name: row[name] for name in from_csv[0]} for row in rows]
+    from_csv = [as_answer(row) for row in read_csv(tmp_path / "all.CSV")]
+    wanted = ("user", "attribute", "owner", "probability", "above_threshold")
+    assert from_csv == [{name: row[name] for name in wanted} | {"verdict": "use"} for row in rows]
     assert parquet.read_table(tmp_path / "all.parquet").to_pylist() == from_csv
     kept = parquet.read_schema(tmp_path / "all.parquet").metadata
     assert json.loads(kept[b"feddmf.attributes"]) == attributes
@@ -62,7 +69,7 @@ def test_all_forms_hold_the_same_numbers(cli: Cli, acme: Path, tmp_path: Path) -
     assert [line.partition(" of ")[0] for line in told] == [
         f"evidence: country-{country}" for country in COUNTRIES
     ]
-    assert title == "run simulated"
+    assert title == "run try-out"
     assert header.split() == ["user", "attribute", "owner", "probability"]
     assert [line.split()[-1] for line in lines] == [f"{row['probability']:.4f}" for row in rows]
 
@@ -81,7 +88,7 @@ def test_what_is_written_is_for_its_owner_alone(cli: Cli, acme: Path, tmp_path: 
     for name in ("new/folder/x.csv", "x.parquet"):
         cli.text("query", "predict", *ASKED, "--folder", acme, "--out", tmp_path / name)
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-    assert parquet.read_schema(tmp_path / "x.parquet").metadata[b"feddmf.run"] == b"simulated"
+    assert parquet.read_schema(tmp_path / "x.parquet").metadata[b"feddmf.run"] == b"try-out"
     assert b"\r" not in (tmp_path / "new" / "folder" / "x.csv").read_bytes()
 
 
@@ -112,7 +119,7 @@ def test_an_audience_is_the_top_of_all_predictions(cli: Cli, acme: Path, tmp_pat
     )
     assert evidence.startswith("evidence: country-France of bolt, ROC-AUC ")
     assert evidence.endswith(" measured by the owner on its own users: use")
-    assert title == "lives in France (country-France, offered by bolt), run simulated"
+    assert title == "lives in France (country-France, offered by bolt), run try-out"
     assert header == "rank  user         probability"
     assert lines == [
         f"{rank:>4}  {row['user']}  {row['probability']:>11.4f}" for rank, row in enumerate(best, 1)
@@ -151,9 +158,9 @@ def test_files_are_written_block_by_block(
     sizes: list[int] = []
     rows_of = prediction_table.prediction_rows
 
-    def counted(block: Block, attributes: Any) -> Any:
+    def counted(block: Block, backings: Any) -> Any:
         sizes.append(len(block.users))
-        return rows_of(block, attributes)
+        return rows_of(block, backings)
 
     monkeypatch.setattr(prediction_table, "prediction_rows", counted)
     for form in ("csv", "parquet"):
@@ -168,7 +175,9 @@ def test_files_are_written_block_by_block(
     assert scores[0] == pytest.approx(scores[1], rel=1e-5)
     assert parquet.ParquetFile(tmp_path / "blocks.parquet").num_row_groups == 14
     written = parquet.read_table(tmp_path / "blocks.parquet").to_pylist()
-    assert [tuple(row.values()) for row in written] == [(*row[:3], float(row[3])) for row in rows[1]]
+    assert [tuple(row.values()) for row in written] == [
+        (*row[:3], float(row[3]), None, "use") for row in rows[1]
+    ]
 
 
 def test_too_much_to_show_belongs_in_a_file(cli: Cli, tmp_path: Path) -> None:
@@ -185,11 +194,11 @@ def test_too_much_to_show_belongs_in_a_file(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_last_run_is_asked_unless_one_is_named(cli: Cli, acme: Path) -> None:
     """--run names another."""
-    shutil.copytree(acme / "runs" / "simulated", acme / "runs" / "later")
+    shutil.copytree(acme / "runs" / "try-out", acme / "runs" / "later")
     later = RunFolder(acme / "runs" / "later")
     later.finish(later.summary())
     assert cli.data(*AUDIENCE, "--folder", acme)["run"] == "later"
-    assert cli.data(*AUDIENCE, "--folder", acme, "--run", "simulated")["run"] == "simulated"
+    assert cli.data(*AUDIENCE, "--folder", acme, "--run", "try-out")["run"] == "try-out"
 
 
 def test_two_owners_of_an_attribute_answer_together_unless_one_is_named(cli: Cli, tmp_path: Path) -> None:
@@ -207,7 +216,7 @@ def test_two_owners_of_an_attribute_answer_together_unless_one_is_named(cli: Cli
     ]
     text = cli.text("query", "predict", "--attribute=a", "--folder", tmp_path)
     _, header, row, *told = text.splitlines()
-    assert header.split() == ["user", "attribute", "owner", "probability", "disagreement"]
+    assert header.split() == ["user", "attribute", "owner", "uncalibrated", "probability", "disagreement"]
     assert row.split() == ["u", "a", "bolt,", "carol", "0.9167", "0.0359"]
     assert told == [
         f"evidence: bolt, not measured: {UNMEASURED}",
@@ -241,7 +250,11 @@ def test_ids_and_labels_cannot_steer_a_terminal(cli: Cli, tmp_path: Path) -> Non
             ["no peer published an attribute 'country-Franc'", "country-France"],
         ),
         (["--attribute", ""], ["no peer published an attribute ''"]),
-        (["--attribute", "acme-00"], ["no peer published an attribute 'acme-00'"]),
+        (
+            ["--attribute", "acme-00"],
+            ["'acme-00' is this party's own item in run try-out", "own table: it tells", "'aacme-00'"],
+        ),
+        (["--attribute", "m00", "--owner", "bolt"], ["'m00' is this party's own item", "'am00'"]),
         ([*ASKED[:1], "--owner", "carol"], ["carol published no attribute"]),
         ([*ASKED[:1], "--user", "nobody"], ["user 'nobody' was not in this party's tables"]),
         ([*ASKED[:1], "--users", "nosuch.txt"], ["nosuch.txt"]),
@@ -299,7 +312,7 @@ OWN = {
     "the offer": "offer.toml",
     "the ledger": "ledger.jsonl",
     "a new file among runs": "runs/x.csv",
-    "a kept run": "runs/simulated/users.parquet",
+    "a kept run": "runs/try-out/users.parquet",
     "runs, through a link": "linked runs/x.csv",
     "a link that lies among runs": "runs/out.csv",
     "catalogues": "catalogue/x.csv",
@@ -377,9 +390,11 @@ def test_scores_that_are_no_probabilities_are_not_called_so(
     assert data["attributes"][0]["verdict"] == "not measured"
     for name in ("x.csv", "x.parquet"):
         assert cli.data(*command, "--out", tmp_path / name)["score_kind"] == kind
-    assert [{**row, "score": float(row["score"])} for row in read_csv(tmp_path / "x.csv")] == rows
+    said = {"above_threshold": "", "verdict": "not measured"}
+    in_csv = read_csv(tmp_path / "x.csv")
+    assert [{**row, "score": float(row["score"])} for row in in_csv] == [row | said for row in rows]
     written = parquet.read_table(tmp_path / "x.parquet")
-    assert written.to_pylist() == rows
+    assert written.to_pylist() == [row | said | {"above_threshold": None} for row in rows]
     assert written.schema.metadata[b"feddmf.score_kind"] == kind.encode()
     audience = cli.data("query", "audience", "--attribute", "pen", "--folder", tmp_path)
     assert audience["users"] == [
@@ -462,6 +477,27 @@ def test_a_row_says_whether_it_is_above_the_threshold(cli: Cli, tmp_path: Path) 
     assert [row.split()[-1] for row in rows[:5]] == ["yes" if each else "no" for each in above]
 
 
+def test_a_file_has_the_threshold_and_the_verdict_too(cli: Cli, tmp_path: Path) -> None:
+    """A row a user, as the terminal shows it; of a user attribute no threshold was chosen."""
+    measured_run(tmp_path, GOOD)
+    above = [True, True, False, False, False]
+    for name in ("x.csv", "x.parquet"):
+        for verb in ("predict", "audience"):
+            cli.text("query", verb, *PEN, tmp_path, "--out", tmp_path / name)
+            rows = (
+                [as_answer(row) for row in read_csv(tmp_path / name)]
+                if name == "x.csv"
+                else parquet.read_table(tmp_path / name).to_pylist()
+            )
+            assert [row["above_threshold"] for row in rows] == above
+            assert {row["verdict"] for row in rows} == {"use"}
+    cli.text("query", "predict", "--attribute=vip=yes", *PEN, tmp_path, "--out", tmp_path / "x.parquet")
+    rows = parquet.read_table(tmp_path / "x.parquet").to_pylist()
+    assert [row["above_threshold"] for row in rows[::2]] == [None] * 5
+    assert [row["above_threshold"] for row in rows[1::2]] == above
+    assert [row["verdict"] for row in rows[:2]] == ["use with care", "use"]
+
+
 def test_what_is_of_no_use_is_not_answered(cli: Cli, tmp_path: Path) -> None:
     """Unless it is wanted all the same, and then with a warning."""
     measured_run(tmp_path, CHANCE)
@@ -506,6 +542,65 @@ def test_of_two_owners_the_one_who_is_better_speaks_for_the_answer(cli: Cli, tmp
     assert "does not answer for 'pen'" in said
 
 
+def test_who_alone_counts_disagrees_with_nobody(cli: Cli, tmp_path: Path) -> None:
+    """A dash for people, null for programs; the column stays, since there are two owners."""
+    measured_run(tmp_path, GOOD, CHANCE)
+    for verb, rows in (("audience", "users"), ("predict", "predictions")):
+        data = cli.data("query", verb, *PEN, tmp_path)
+        assert [row["disagreement"] for row in data[rows]] == [None] * 5
+        _, header, *lines = cli.text("query", verb, *PEN, tmp_path).splitlines()
+        assert header.split()[-1] == "disagreement"
+        assert [line.split()[-1] for line in lines[:5]] == ["-"] * 5
+
+
+def test_an_audience_is_of_one_attribute(cli: Cli, tmp_path: Path) -> None:
+    """Two are refused by name; one that is named twice is one."""
+    measured_run(tmp_path, GOOD)
+    said = cli.fails(4, "query", "audience", "--attribute=vip=yes", *PEN, tmp_path)
+    assert "an audience is ranked by one attribute, and 2 are named: 'vip=yes', 'pen'" in said
+    assert "feddmf query predict" in said
+    assert cli.data("query", "audience", "--attribute=pen", *PEN, tmp_path)["attribute"]["key"] == "pen"
+
+
+def test_nobody_is_said_in_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    """With how high the scores go; a file has its header alone."""
+    measured_run(tmp_path, GOOD)
+    command = ["query", "audience", *PEN, tmp_path, "--above", "0.99"]
+    title, nobody, evidence = cli.text(*command).splitlines()
+    assert title == "PEN (pen, offered by bolt), run r-1"
+    assert nobody == "nobody is above 0.99; the highest is 0.9526"
+    assert evidence.startswith("evidence: bolt, ROC-AUC")
+    code, out, err = cli.call(*command, "--out", tmp_path / "x.csv")
+    assert (code, out, err) == (0, f"0 rows in {tmp_path}/x.csv\n", f"{nobody}\n")
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 1
+    cli.text(*command, "--out", tmp_path / "x.parquet")
+    assert parquet.read_table(tmp_path / "x.parquet").num_rows == 0
+
+
+def test_what_was_not_measured_is_said_with_every_answer(cli: Cli, tmp_path: Path) -> None:
+    """Beside a file and beside JSON on stderr, in text in the evidence."""
+    finished_run(tmp_path / "runs" / "r-1", {"u": 1.0}, {"bolt": {"a": 1.0}})
+    for command in (["query", "predict"], ["query", "audience"]):
+        asked = [*command, "--attribute=a", "--folder", tmp_path]
+        for form in (["--out", tmp_path / "x.csv"], ["--format", "json"]):
+            code, _, err = cli.call(*asked, *form)
+            assert (code, err) == (0, f"a: not measured: {UNMEASURED}\n")
+        code, out, err = cli.call(*asked)
+        _, header, _, told = out.splitlines()
+        assert (code, err, told) == (0, "", f"evidence: bolt, not measured: {UNMEASURED}")
+        assert header.endswith("uncalibrated probability")
+    assert cli.data(*asked)["attribute"]["calibrated"] is False
+
+
+def test_too_few_hidden_items_leave_probabilities_uncalibrated(cli: Cli, tmp_path: Path) -> None:
+    """Which is said where they are wanted all the same."""
+    measured_run(tmp_path, EMPTY)
+    _, header, *_, told = cli.text("query", "audience", *PEN, tmp_path, "--anyway").splitlines()
+    assert header.endswith("uncalibrated probability")
+    assert told.startswith("evidence: bolt, not measured: too few hidden items")
+    assert told.endswith("probabilities are in order, not calibrated")
+
+
 def test_a_user_attribute_is_judged_by_what_its_owner_tells(cli: Cli, tmp_path: Path) -> None:
     """Hidden items say nothing of it, and chose no threshold for it."""
     measured_run(tmp_path, CHANCE)
@@ -540,8 +635,39 @@ def test_users_who_came_later_are_scored_by_their_items(cli: Cli, acme: Path, sh
             [row["probability"] for row in known], abs=1e-6
         )
     (acme / "later.csv").write_text("user,item\nzoe,am03\nzoe,am05\nyan,am00\n")
+    (acme / "party.toml").write_text('[data]\nurl = "sqlite:///shop.db"\ntable = "sales"\n')
     later = cli.data(*command, acme, "--interactions", acme / "later.csv", "--user", "zoe")["predictions"]
     assert [row["user"] for row in later] == ["zoe"] * 3
+
+
+def test_few_items_and_users_of_the_run_are_said(cli: Cli, acme: Path) -> None:
+    """How many there are of each among those asked for; nothing is said of others."""
+    known, table = 'acme, "u00"', acme / "later.csv"
+    full = "".join(f"full,am{number:02}\n" for number in range(20))
+    table.write_text(f'user,item\nzoe,am03\n"{known.replace(chr(34), chr(34) * 2)}",am05\n{full}')
+    command = ["query", "predict", *ASKED[:1], "--folder", acme, "--interactions", table]
+    data = cli.data(*command)["newcomers"]
+    assert (data["users"], data["users_of_the_run"], data["users_with_few_items"]) == (3, 1, 2)
+    assert 3 <= data["few_items_are_under"] <= data["median_items_in_the_run"] < 20
+    for more in ([], ["--out", acme / "x.csv"]):
+        code, _, err = cli.call(*command, *more)
+        one, two = err.splitlines()
+        assert code == 0
+        assert one.startswith(f"in run try-out too: 1 of 3 users, scored here by {table} alone; ")
+        assert two.startswith(f"fewer than {data['few_items_are_under']} items: 2 of 3 users; the median in ")
+        assert two.endswith("how far the evidence holds for users with so few was not measured")
+    assert cli.call(*command, "--user", "full")[2] == ""
+
+
+def test_a_user_who_is_not_in_the_new_table_is_said(cli: Cli, acme: Path) -> None:
+    """And whether the run knew the user."""
+    (acme / "later.csv").write_text("user,item\nzoe,am03\n")
+    command = ["query", "predict", *ASKED[:1], "--folder", acme, "--interactions", acme / "later.csv"]
+    said = cli.fails(4, *command, "--user", "zoe", "--user", "yan")
+    assert f"user 'yan' is not in {acme}/later.csv, whose users alone are scored" in said
+    assert "add the user's rows to the file" in said
+    said = cli.fails(4, *command, "--user", 'acme, "u00"')
+    assert "leave --interactions out: 'acme, \"u00\"' was in run try-out" in said
 
 
 def test_an_item_that_the_run_did_not_know_is_named(cli: Cli, acme: Path) -> None:
@@ -553,7 +679,7 @@ def test_an_item_that_the_run_did_not_know_is_named(cli: Cli, acme: Path) -> Non
     assert "later.csv" in said
     assert "item 'am99' is not in the catalogue" in said
     assert "row 2" in said
-    cut(acme / "runs" / "simulated" / "items.parquet")
+    cut(acme / "runs" / "try-out" / "items.parquet")
     assert "items.parquet" in cli.fails(4, *command)
 
 
@@ -583,7 +709,7 @@ def test_a_damaged_run_is_named_by_its_file(
     cli: Cli, acme: Path, name: str, damage: Callable[[Path], object]
 ) -> None:
     """Exit code 4, and what to do about it; a run whose end is no file has not finished."""
-    damage(acme / "runs" / "simulated" / name)
+    damage(acme / "runs" / "try-out" / name)
     for command in (AUDIENCE, ["query", "predict", *ASKED], ["attributes", "list"]):
         said = cli.fails(4, *command, "--folder", acme)
         assert name in said or "has finished no run yet" in said
@@ -592,7 +718,7 @@ def test_a_damaged_run_is_named_by_its_file(
 
 def test_vectors_of_another_dimension_are_named(cli: Cli, acme: Path) -> None:
     """A peer's vectors that do not fit this party's model."""
-    keep_peer(RunFolder(acme / "runs" / "simulated"), "bolt", {"country-France": 1.0})
+    keep_peer(RunFolder(acme / "runs" / "try-out"), "bolt", {"country-France": 1.0})
     said = cli.fails(4, *AUDIENCE, "--folder", acme)
     assert "bolt's vectors" in said
     assert "have 1 numbers, the model takes 74" in said

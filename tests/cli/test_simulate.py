@@ -21,18 +21,18 @@ def test_a_simulation_leaves_folders_that_answer(cli: Cli, made_shops: Shops, tm
     """Text names each party's folder; JSON says the same and what the run came to."""
     out = tmp_path / "my results"
     text = cli.text(*made_shops.simulate(out))
-    data = cli.data(*made_shops.simulate(out))
+    data = cli.data(*made_shops.simulate(out), "--replace")
     assert text.splitlines() == [f"{party}: {folder}" for party, folder in data["folders"].items()]
     assert data["bytes_sent"] > 0
     assert data["diagnostics"]["probe_cosine"] is None
     for party in PARTIES:
-        assert RunFolder(out / party / "runs" / "simulated").finished
-        assert cli.data("attributes", "list", "--folder", out / party)["run"] == "simulated"
+        assert RunFolder(out / party / "runs" / "try-out").finished
+        assert cli.data("attributes", "list", "--folder", out / party)["run"] == "try-out"
 
 
 def test_a_country_is_predicted_for_the_other_shops_users(simulated: Path) -> None:
     """A column of one shop's user table, offered as items, tells the other shop's users apart by taste."""
-    predictor = Predictor(RunFolder(simulated / "acme" / "runs" / "simulated"))
+    predictor = Predictor(RunFolder(simulated / "acme" / "runs" / "try-out"))
     asked = [predictor.attribute(f"country-{country}") for country in COUNTRIES]
     (block,) = predictor.predict(asked)
     truth = [int(user[-3:-1]) % 2 for user in block.users]
@@ -80,7 +80,8 @@ def test_every_protocol_is_simulated_and_asked(cli: Cli, shops: Shops, tmp_path:
     truth = [int(row["user"][-3:-1]) % 2 for row in found["predictions"][::2]]
     assert (scores.argmax(axis=1) == truth).mean() > 0.8
     header = cli.text("query", "audience", *asked[:1], "--folder", acme).splitlines()[1]
-    assert header.split(maxsplit=2) == ["rank", "user", score]
+    shown = "uncalibrated probability" if score == "probability" else score
+    assert header.split(maxsplit=2) == ["rank", "user", shown]
 
 
 @pytest.mark.parametrize("protocol", ["fedavg", "fcf"])
@@ -121,7 +122,7 @@ def test_a_default_policy_declines_another_protocol(cli: Cli, shops: Shops, tmp_
     """With all that it asks for, and the lines of policy.toml that would allow it."""
     edit(shops.run_file, "[model]", 'protocol = "fcf"\n\n[model]')
     said = cli.fails(4, *shops.simulate(tmp_path / "results"))
-    assert "acme declines the run: run simulated uses protocol fcf, " in said
+    assert "acme declines the run: run try-out uses protocol fcf, " in said
     assert "asks for item_gradient (gradient) and gram (gram)" in said
     assert 'protocols = ["feddmf", "fcf"]; release_kinds = ["item_vectors", ' in said
 
@@ -177,7 +178,7 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
     ),
     "no matched item": (
         lambda shops: shops.catalogue.write_text("key,label,local_id:acme,local_id:bolt\na,A,a,\nb,B,,b\n"),
-        ["acme sells no item that another party of run simulated sells"],
+        ["acme sells no item that another party of run try-out sells"],
     ),
     "a party without a column": (
         lambda shops: edit(shops.catalogue, "local_id:bolt", "local_id:carol"),
@@ -243,7 +244,7 @@ MISTAKES: dict[str, tuple[Callable[[Shops], object], list[str]]] = {
     ),
     "a policy against it": (
         lambda shops: (shops.folder("bolt") / "policy.toml").write_text("max_rounds = 3"),
-        ["bolt declines the run: run simulated has 43 exchanges, over 3", "policy.toml"],
+        ["bolt declines the run: run try-out has 43 exchanges, over 3", "policy.toml"],
     ),
     "a policy that has gone": (
         lambda shops: (shops.folder("acme") / "policy.toml").symlink_to("/nowhere/policy.toml"),
@@ -307,15 +308,39 @@ def test_files_of_other_systems_are_read(cli: Cli, shops: Shops, tmp_path: Path)
         unix = path.read_bytes().replace(b"\r\n", b"\n")
         path.write_bytes(b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n"))
     cli.text(*shops.simulate(tmp_path / "after"))
-    model = Path("acme", "runs", "simulated", "model.safetensors")
+    model = Path("acme", "runs", "try-out", "model.safetensors")
     assert (tmp_path / "after" / model).read_bytes() == (tmp_path / "before" / model).read_bytes()
+
+
+def test_earlier_results_are_not_replaced_unasked(cli: Cli, shops: Shops, tmp_path: Path) -> None:
+    """Nor are they there any more once a run that was to replace them is declined."""
+    results = tmp_path / "results"
+    cli.text(*shops.simulate(results))
+    before = listing(results)
+    said = cli.fails(4, *shops.simulate(results))
+    assert f"{results}/acme/runs/try-out has the results of an earlier run of the same name" in said
+    assert "--replace" in said
+    assert listing(results) == before
+    (shops.folder("bolt") / "policy.toml").write_text("max_rounds = 3")
+    assert "bolt declines the run" in cli.fails(4, *shops.simulate(results), "--replace")
+    assert "no run yet" in cli.fails(4, "attributes", "list", "--folder", results / "acme")
+
+
+def test_runs_of_other_names_lie_beside(cli: Cli, shops: Shops, tmp_path: Path) -> None:
+    """The name in the run file is the run's, in plain letters; answers are of the last one."""
+    cli.text(*shops.simulate(tmp_path / "results"))
+    edit(shops.run_file, "Try out", "  Größer, 2. ")
+    cli.text(*shops.simulate(tmp_path / "results"))
+    acme = tmp_path / "results" / "acme"
+    assert sorted(path.name for path in (acme / "runs").iterdir()) == ["gr-er-2", "try-out"]
+    assert cli.data("attributes", "list", "--folder", acme)["run"] == "gr-er-2"
 
 
 def test_a_simulation_again_forgets_the_one_before(cli: Cli, shops: Shops, tmp_path: Path) -> None:
     """What was offered before and is no more cannot be asked for any more."""
     cli.text(*shops.simulate(tmp_path / "results"))
     (shops.folder("bolt") / "offer.toml").write_text("items = []")
-    cli.text(*shops.simulate(tmp_path / "results"))
+    cli.text(*shops.simulate(tmp_path / "results"), "--replace")
     assert cli.data("attributes", "list", "--folder", tmp_path / "results" / "acme")["attributes"] == []
 
 

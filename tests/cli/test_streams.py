@@ -92,7 +92,7 @@ def test_an_old_terminal_gets_letters_written_out(simulated: Path) -> None:
 
 def test_a_path_that_is_no_text_can_be_used(simulated: Path, tmp_path: Path) -> None:
     """Bytes that are no UTF-8 in a path are shown as escapes."""
-    asked = f"--attribute bolt-00 --folder '{simulated / 'acme'}'"
+    asked = f"--attribute country-France --folder '{simulated / 'acme'}'"
     made = shell(f"$FEDDMF query predict {asked} --out '{tmp_path}'/$'\\xff.csv'")
     assert (made.returncode, made.stderr) == (0, "")
     assert "\\udcff.csv" in made.stdout

@@ -50,8 +50,11 @@ class Variant:
     masks: bool = False
     tower: str = "id"
     method: str = "cosine"
+    encoding: str = "float32"
 
     def __str__(self) -> str:
+        if self.encoding != "float32":
+            return f"feddmf-{self.tower}-{self.method}-{self.encoding}"
         if self.protocol == "feddmf":
             return f"feddmf-{self.tower}-{self.method}"
         return f"{self.protocol}-masked" if self.masks else self.protocol
@@ -59,6 +62,8 @@ class Variant:
 
 VARIANTS = [
     *(Variant("feddmf", tower=tower, method=method) for tower, method in TOWERS),
+    Variant("feddmf", tower="id", method="cosine", encoding="float16"),
+    Variant("feddmf", tower="history", method="tie", encoding="int8"),
     *(Variant(name, masks=masks) for name in PROTOCOLS if name != "feddmf" for masks in MASKS[name]),
 ]
 
@@ -67,7 +72,8 @@ VARIANTS = [
 KINDS = [
     each
     for each in VARIANTS
-    if each.protocol != "feddmf" or (each.tower, each.method) in {TOWERS[0], TOWERS[3]}
+    if each.protocol != "feddmf"
+    or (each.encoding == "float32" and (each.tower, each.method) in {TOWERS[0], TOWERS[3]})
 ]
 
 
@@ -83,7 +89,7 @@ def make_run(variant: Variant, parties: int, *, overlap: str = "whole") -> Small
         masks=variant.masks,
         **{name: each for name, each in SETTINGS.items() if name not in {"model", "alignment"}},
         model={**SETTINGS["model"], "tower": variant.tower},
-        alignment={**SETTINGS["alignment"], "method": variant.method},
+        alignment={**SETTINGS["alignment"], "method": variant.method, "encoding": variant.encoding},
     )
 
 

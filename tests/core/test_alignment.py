@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from feddmf import alignment
-from feddmf.alignment import Alignment, align, alignment_gradient, mean_cosine, unit_rows
+from feddmf.alignment import Alignment, agree, align, alignment_gradient, mean_cosine, tie, unit_rows
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -119,28 +120,115 @@ def test_pulls_are_the_targets_that_pull_now(parties: int, margin: float, seed: 
             ]
             pulling = [peer for peer in peers if 1 - peer @ units[party][row] > margin]
             expected = np.sum(pulling, axis=0) if pulling else np.zeros(3)
-            np.testing.assert_allclose(measured.pulls[party][row], expected, atol=1e-12)
+            pull = measured.targets[party][row] * measured.pulling[party][row]
+            np.testing.assert_allclose(pull, expected, atol=1e-12)
             if len(peers) == 1:
                 np.testing.assert_allclose(measured.targets[party][row], peers[0], atol=1e-12)
 
 
-@pytest.mark.parametrize("parties", [2, 3, 5])
-@given(st.integers(0, 2**32))
-def test_one_sum_serves_all_parties_without_a_hinge(parties: int, seed: int) -> None:
-    """At m = 0 the sum over parties gives what counting pair by pair gives."""
-    vectors, rows, n_items = federation(parties, 6, 3, seed)
-    fast = align(vectors, rows, n_items, 0.0)
+def pair_by_pair(
+    vectors: dict[str, Floats], rows: dict[str, Codes], n_items: int, margin: float
+) -> Alignment:
+    """Return what `align` does, from one intersection a pair of parties over all items at once."""
     units = {party: unit_rows(vectors[party]) for party in sorted(vectors)}
     owners = np.bincount(np.concatenate(list(rows.values())), minlength=n_items)
-    slow = alignment._count_active(units, rows, owners, 0.0)
+    targets = {party: np.zeros_like(own) for party, own in units.items()}
+    pulls = {party: np.zeros_like(own) for party, own in units.items()}
+    sums, loss = dict.fromkeys(units, 0.0), 0.0
+    for a, b in itertools.combinations(units, 2):
+        shared, at_a, at_b = np.intersect1d(rows[a], rows[b], assume_unique=True, return_indices=True)
+        cosines = np.einsum("ij,ij->i", units[a][at_a], units[b][at_b])
+        active = 1 - cosines > margin
+        for made, mask in ((pulls, active), (targets, active | (owners[shared] == 2))):
+            made[a][at_a] += mask[:, None] * units[b][at_b]
+            made[b][at_b] += mask[:, None] * units[a][at_a]
+        loss += float(np.maximum(1 - cosines, margin).sum())
+        for party in (a, b):
+            sums[party] += float(cosines.sum())
+    counts = {party: int((owners[own] - 1).sum()) for party, own in rows.items()}
+    pairs = sum(counts.values()) // 2
+    each = max(pairs, 1)
+    means = {party: sums[party] / counts[party] if counts[party] else math.nan for party in units}
+    pulling = {party: (pulls[party] == targets[party]).all(axis=1) for party in units}
+    return Alignment(loss / each, sum(sums.values()) / 2 / each, pairs, means, targets, pulling)
+
+
+def shuffled(vectors: dict[str, Floats], rows: dict[str, Codes], seed: int) -> Federation:
+    """Return the same federation with each party's rows in an order of its own."""
+    generator = np.random.default_rng(seed)
+    orders = {party: generator.permutation(len(own)) for party, own in rows.items()}
+    return (
+        {party: vectors[party][order] for party, order in orders.items()},
+        {party: rows[party][order] for party, order in orders.items()},
+        0,
+    )
+
+
+@pytest.mark.parametrize("margin", MARGINS)
+@pytest.mark.parametrize("parties", [2, 3, 5])
+@given(st.integers(0, 2**32), st.sampled_from([1, 40, 1 << 19]), st.booleans())
+def test_blocks_of_items_give_what_whole_tables_do(
+    parties: int, margin: float, seed: int, numbers: int, mixed: bool
+) -> None:
+    """However items fall into blocks and rows are ordered, nothing differs from pairs over whole tables."""
+    vectors, rows, n_items = federation(parties, 9, 3, seed)
+    if mixed:
+        vectors, rows, _ = shuffled(vectors, rows, seed)
+    slow = pair_by_pair(vectors, rows, n_items, margin)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "_BLOCK", numbers)
+        fast = align(vectors, rows, n_items, margin)
+        alone = agree(vectors, rows, n_items, margin)
     assert fast.pairs == slow.pairs
     assert math.isclose(fast.loss, slow.loss, abs_tol=1e-12)
     assert math.isclose(fast.cosine, slow.cosine, abs_tol=1e-12)
+    assert (alone.loss, alone.cosine, alone.pairs) == (fast.loss, fast.cosine, fast.pairs)
     for party in vectors:
         np.testing.assert_allclose(fast.targets[party], slow.targets[party], atol=1e-12)
         assert math.isclose(fast.cosines[party], slow.cosines[party], abs_tol=1e-12) or all(
-            math.isnan(found.cosines[party]) for found in (fast, slow)
+            math.isnan(found.cosines[party]) for found in (fast, slow, alone)
         )
+        if margin:
+            assert np.array_equal(fast.pulling[party], slow.pulling[party])
+
+
+@pytest.mark.parametrize("parties", [2, 3, 5])
+@given(st.integers(0, 2**32), st.sampled_from([1, 40, 1 << 19]), st.booleans())
+def test_tied_vectors_are_the_means_of_their_owners(
+    parties: int, seed: int, numbers: int, mixed: bool
+) -> None:
+    """Each row becomes the mean over the item's owners, to the bit whatever the blocks are."""
+    vectors, rows, n_items = federation(parties, 9, 3, seed)
+    if mixed:
+        vectors, rows, _ = shuffled(vectors, rows, seed)
+    total, owners = np.zeros((n_items, 3)), np.zeros(n_items)
+    for party in sorted(vectors):
+        total[rows[party]] += vectors[party]
+        owners[rows[party]] += 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "_BLOCK", numbers)
+        means = tie(vectors, rows, n_items)
+    for party, own in rows.items():
+        assert np.array_equal(means[party], total[own] / owners[own][:, None])
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+def test_memory_grows_with_the_block_and_not_with_the_items(
+    margin: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside its inputs and outputs a round holds a few blocks, far less than the tables again."""
+    monkeypatch.setattr(alignment, "_BLOCK", 1 << 16)
+    vectors = {party: np.ones((60_000, 16), np.float32) for party in "abcd"}
+    rows = dict.fromkeys(vectors, np.arange(60_000))
+    tracemalloc.start()
+    try:
+        measured = align(vectors, rows, 60_000, margin)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    tables = sum(own.nbytes for own in vectors.values())
+    assert sum(made.nbytes for made in measured.targets.values()) == tables <= held
+    assert peak - held < 0.15 * tables
 
 
 def test_a_case_to_count_by_hand() -> None:
@@ -156,7 +244,7 @@ def test_a_case_to_count_by_hand() -> None:
     assert measured.loss == pytest.approx((1 + 0.5 + 1 + 0.5) / 4)
     assert measured.cosine == pytest.approx((0 + 1 + 0 + 0.6) / 4)
     assert measured.cosines == pytest.approx({"a": 1.6 / 3, "b": 0.6 / 3, "c": 1 / 2})
-    np.testing.assert_allclose(measured.pulls["a"], [[0, 1], [0, 0]])
+    assert measured.pulling["a"].tolist() == [True, False]
     np.testing.assert_allclose(measured.targets["a"], [[0, 1], [1, 0]])
     np.testing.assert_allclose(measured.targets["c"], [[0, 1]])
 
@@ -174,9 +262,7 @@ def test_precision_is_kept(dtype: type[np.floating], margin: float) -> None:
     """Targets have the dtype of the vectors: nothing is narrowed, nothing is blown up."""
     vectors, rows, n_items = federation(3, 6, 4, 1)
     measured = align({p: own.astype(dtype) for p, own in vectors.items()}, rows, n_items, margin)
-    assert {made.dtype for made in (*measured.targets.values(), *measured.pulls.values())} == {
-        np.dtype(dtype)
-    }
+    assert {made.dtype for made in measured.targets.values()} == {np.dtype(dtype)}
 
 
 def test_torch_and_numpy_agree() -> None:

@@ -85,13 +85,14 @@ def local_steps(model: Arrays, optimizer: torch.optim.Adam, sampler: Sampler, nu
     """Take one party's steps of a round: its share of 3 epochs of batches of 64."""
     steps = -(-sampler.samples // 64)
     for step in range(3 * steps * number // ROUNDS, 3 * steps * (number + 1) // ROUNDS):
-        epoch, at = sampler.epoch(step // steps), slice(step % steps * 64, (step % steps + 1) * 64)
-        users, items = torch.from_numpy(epoch.users[at]), torch.from_numpy(epoch.items[at])
+        start = step % steps * 64
+        batch = sampler.batch(step // steps, start, min(start + 64, sampler.samples))
+        users, items, labels = (torch.from_numpy(part) for part in batch)
         pair = torch.cat([model["tower.vectors"][users], model["items"][items]], dim=1)
         weight = torch.cat([model["user_weight"], model["item_weight"]], dim=1)
         hidden = torch.relu(torch.nn.functional.linear(pair, weight, model["bias"]))
         predicted = torch.sigmoid(hidden @ model["out_weight"] + model["out_bias"])
-        loss = torch.nn.functional.mse_loss(predicted, torch.from_numpy(epoch.labels[at]))
+        loss = torch.nn.functional.mse_loss(predicted, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,16 @@ def test_a_user_vector_is_made_from_the_users_items() -> None:
     assert vectors[0, 0] == np.float32(math.tanh(1.5 * 4 / math.sqrt(7) + 0.5))
     assert vectors[1, 0] == np.float32(math.tanh(0.5))
     np.testing.assert_allclose(shifts, [math.log(3) - 4.5, -4.5], rtol=1e-6)
+
+
+def test_users_are_computed_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of a few pairs, or of a user with more than those, give the bits of all users at once."""
+    data = table([[0, 1], [], [2], [0, 1, 2, 3], [], [3, 1]], 4)
+    model = HistoryModel(normal((4, 2), 1.0, 1, "contexts"), torch.zeros(4, 2), data)
+    whole = user_states(model, data)
+    monkeypatch.setattr("feddmf.history_training._PAIRS", 3)
+    for one, other in zip(whole, user_states(model, data), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_biases_start_at_the_shares_of_users() -> None:

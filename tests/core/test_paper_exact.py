@@ -18,9 +18,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from feddmf import training
 from feddmf.alignment import alignment_gradient
 from feddmf.catalogue.table import Catalogue
+from feddmf.engines import torch_engine
 from feddmf.members.base import Reply, drive
 from feddmf.members.feddmf import FedDMFMember
 from feddmf.payload import Payload
@@ -45,11 +45,13 @@ class Traced:
     members: Mapping[str, FedDMFMember]
     start: dict[str, dict[str, Tensor]]
     tables: list[Tables] = field(default_factory=list)  # at each exchange, before the step behind it
-    applied: list[dict[str, Tensor]] = field(default_factory=list)  # gradient of eq. 4 at each step
+    applied: list[dict[str, Tensor]] = field(default_factory=list)  # gradient of eq. 4 at each step, by torch
     records: list[RoundRecord] = field(default_factory=list)
 
 
-def make_members(parties: int) -> tuple[Plan, Catalogue, dict[str, FedDMFMember], dict[str, PartyItems]]:
+def make_members(
+    parties: int, engine: str
+) -> tuple[Plan, Catalogue, dict[str, FedDMFMember], dict[str, PartyItems]]:
     """Return a run of the paper's recipe in which all parties take the same number of steps.
 
     Items are shared by all, by two of them, or by one alone.
@@ -64,7 +66,7 @@ def make_members(parties: int) -> tuple[Plan, Catalogue, dict[str, FedDMFMember]
     settings = run_settings(
         names,
         recipe="paper",
-        training={"epochs": 20},
+        training={"epochs": 20, "engine": engine},
         alignment={"syncs_per_epoch": 10, "max_rounds": STEPS},
     )
     assert (settings.alignment.beta, settings.alignment.margin) == (BETA, MARGIN)
@@ -79,9 +81,9 @@ def make_members(parties: int) -> tuple[Plan, Catalogue, dict[str, FedDMFMember]
     return plan, catalogue, members, items
 
 
-def trace(parties: int) -> Traced:
+def trace(parties: int, engine: str) -> Traced:
     """Take a run through all its rounds and keep what each step did."""
-    plan, catalogue, members, items = make_members(parties)
+    plan, catalogue, members, items = make_members(parties, engine)
     start = {
         name: {key: array.clone() for key, array in member.model.arrays().items()}
         for name, member in members.items()
@@ -102,7 +104,7 @@ def trace(parties: int) -> Traced:
                 traced.tables.append({})
                 traced.applied.append({})
             traced.tables[place][name] = members[name].model.items.detach().clone()
-            if place:  # the step before this exchange has applied the last recorded gradient
+            if place and gradients:  # the step before this exchange has applied the last recorded gradient
                 traced.applied[place - 1][name] = gradients.pop()
             return await table.exchange(name, phase, number, payload)
 
@@ -114,16 +116,29 @@ def trace(parties: int) -> Traced:
                 group.create_task(take_part(name))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "alignment_gradient", recording)
+        patch.setattr(torch_engine, "alignment_gradient", recording)
         asyncio.run(everybody())
     assert not gradients
     return traced
 
 
 @pytest.fixture(scope="module", params=[2, 3])
-def traced(request: pytest.FixtureRequest) -> Traced:
-    """Return the traced run of two, and of three parties."""
-    return trace(request.param)
+def parties(request: pytest.FixtureRequest) -> int:
+    """Return two, and three parties."""
+    count: int = request.param
+    return count
+
+
+@pytest.fixture(scope="module")
+def recorded(parties: int) -> Traced:
+    """Return the traced run by torch, whose gradients are seen."""
+    return trace(parties, "torch")
+
+
+@pytest.fixture(scope="module", params=["torch", "compiled"])
+def traced(request: pytest.FixtureRequest, parties: int, recorded: Traced) -> Traced:
+    """Return the traced run of either engine."""
+    return recorded if request.param == "torch" else trace(parties, request.param)
 
 
 def shared_codes(items: Mapping[str, PartyItems]) -> list[tuple[str, str, list[int], list[int]]]:
@@ -161,22 +176,22 @@ def rows_near_hinge(cosines: Tensor, items: Mapping[str, PartyItems]) -> dict[st
     return found
 
 
-def test_every_step_applies_the_gradient_of_eq_4(traced: Traced) -> None:
+def test_every_step_applies_the_gradient_of_eq_4(recorded: Traced) -> None:
     """At each of 200 steps the applied gradient is autograd's at the same vectors, hinge included."""
     active = inactive = mixed = skipped = 0
-    assert not traced.applied.pop()  # nothing is trained behind the closing exchange
-    assert len(traced.applied) == STEPS
-    for tables, applied in zip(traced.tables, traced.applied, strict=False):
-        assert set(applied) == set(traced.members)
+    assert not recorded.applied.pop()  # nothing is trained behind the closing exchange
+    assert len(recorded.applied) == STEPS
+    for tables, applied in zip(recorded.tables, recorded.applied, strict=False):
+        assert set(applied) == set(recorded.members)
         leaves = {party: table.clone().requires_grad_() for party, table in tables.items()}
-        loss, cosines = embedding_loss(leaves, traced.items)
+        loss, cosines = embedding_loss(leaves, recorded.items)
         loss.backward()
-        near = rows_near_hinge(cosines, traced.items)
+        near = rows_near_hinge(cosines, recorded.items)
         for party, gradient in applied.items():
             expected = leaves[party].grad
             assert expected is not None
             found = torch.zeros_like(expected)
-            found[torch.from_numpy(traced.items[party].matched_codes)] = gradient
+            found[torch.from_numpy(recorded.items[party].matched_codes)] = gradient
             far = torch.from_numpy(~near[party])
             skipped += int((~far).sum())
             torch.testing.assert_close(found[far], expected[far], rtol=1e-4, atol=1e-5)
@@ -218,10 +233,12 @@ def train_together(traced: Traced) -> dict[str, dict[str, Tensor]]:
         loss, _ = embedding_loss({party: model["items"] for party, model in models.items()}, traced.items)
         for party, model in models.items():
             trainer = traced.members[party]._trainer
-            users, items, labels = trainer._batch(step)
-            keep = trainer._keep(step, len(users))
-            assert keep is not None
-            loss = loss + torch.nn.functional.mse_loss(predict(model, users, items, keep), labels)
+            users, items, labels = (torch.from_numpy(part) for part in trainer._steps.batch(step))
+            mask = trainer._steps.mask(step, len(users), hidden=64, rate=0.2)
+            assert mask is not None
+            loss = loss + torch.nn.functional.mse_loss(
+                predict(model, users, items, torch.from_numpy(mask)), labels
+            )
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()

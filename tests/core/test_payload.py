@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from feddmf.errors import PayloadError
-from feddmf.payload import EMPTY, NOTHING, ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
+from feddmf.payload import (
+    EMPTY,
+    NOTHING,
+    ArraySpec,
+    Axis,
+    DType,
+    Encoding,
+    Payload,
+    PayloadSchema,
+    ReleaseKind,
+    longest_row,
+)
 
 SIZES = {Axis.MATCHED_ITEMS: 3, Axis.ALIGNED_ITEMS: 2, Axis.OFFERED_ITEMS: 0}
 SCHEMA = PayloadSchema(
@@ -90,6 +102,51 @@ def test_the_size_of_a_payload_is_known_beforehand() -> None:
     """A schema tells the exact bytes of a payload that fits."""
     assert SCHEMA.nbytes(SIZES) == Payload(arrays()).nbytes == 3 * 2 * 4 + 8 + 8
     assert NOTHING.nbytes({}) == 0
+
+
+@pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.FLOAT64])
+@given(st.floats(0.5, 2), st.integers(0, 199), st.integers(1, 300))
+def test_the_bound_of_a_row_is_exact(dtype: DType, times: float, row: int, columns: int) -> None:
+    """Sums of any length in float32 refuse and pass the same rows as sums in float64 do."""
+    spec = ArraySpec("v", ReleaseKind.ITEM_VECTORS, Axis.MATCHED_ITEMS, columns, dtype, max_row_norm=3.0)
+    array = np.full((200, columns), 3.0 / np.sqrt(columns) * (1 - 1e-6), dtype=dtype.numpy)
+    array[row] *= times
+    norm = np.sqrt(np.square(array[row].astype(np.float64)).sum())
+    schema, sizes = PayloadSchema((spec,)), {Axis.MATCHED_ITEMS: 200}
+    if norm <= 3.0:
+        schema.check(Payload({"v": array}), sizes)
+    else:
+        with pytest.raises(PayloadError, match=f"v row {row} has norm"):
+            schema.check(Payload({"v": array}), sizes)
+
+
+def test_a_row_past_what_float32_squares_is_not_infinite() -> None:
+    """Its square overflows, and its norm does not: it is refused by its norm."""
+    with pytest.raises(PayloadError, match=r"vectors row 1 has norm 1e\+25"):
+        SCHEMA.check(Payload(vectors([1, 1], [1e25, 0], [1, 1])), SIZES)
+
+
+def test_the_longest_row() -> None:
+    """The norm of the longest row, 0 where there is none."""
+    assert longest_row(np.array([[3, 4], [1, 1]], np.float32)) == 5
+    assert longest_row(np.zeros((0, 4), np.float32)) == 0
+
+
+@pytest.mark.parametrize(("encoding", "size"), [("float32", 24), ("float16", 12), ("int8", 18)])
+def test_encoded_arrays_count_as_they_travel(encoding: str, size: int) -> None:
+    """A schema knows the bytes that travel, rounds what it declares encoded, and refuses what is not so."""
+    spec = replace(SCHEMA.arrays[0], encoding=Encoding(encoding))
+    schema, payload = PayloadSchema((spec, *SCHEMA.arrays[1:])), Payload(vectors([1 / 3, 1], [0, 0], [1, -1]))
+    rounded = schema.rounded(payload)
+    assert schema.nbytes(SIZES) == schema.sent_bytes(rounded) == size + 8 + 8
+    schema.check(rounded, SIZES)
+    np.testing.assert_allclose(rounded["vectors"], payload["vectors"], atol=1 / 127)
+    assert rounded["loss"].tobytes() == payload["loss"].tobytes()
+    if encoding == "float32":
+        assert rounded is payload
+    else:
+        with pytest.raises(PayloadError, match=f"vectors has numbers that do not travel as {encoding}"):
+            schema.check(payload, SIZES)
 
 
 def test_the_body_is_raw_little_endian_bytes() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feddmf import dense_blocks, ridge
+from feddmf import incidence, ridge
 from feddmf.interactions import Interactions
 from feddmf.ridge import choose_ridge
 
@@ -95,7 +95,7 @@ def test_blocks_and_a_sample_of_users_change_little(monkeypatch: pytest.MonkeyPa
     data = table(drawn(3, users, 14))
     inputs, outputs = np.arange(9), 9 + np.arange(5)
     whole = choose_ridge(data, inputs, outputs)
-    monkeypatch.setattr(dense_blocks, "_BLOCK_CELLS", 20)
+    monkeypatch.setattr(incidence, "_BLOCK_CELLS", 20)
     assert choose_ridge(data, inputs, outputs) == pytest.approx(whole)
     monkeypatch.setattr(ridge, "_MOST_USERS", users // 2)
     assert 0.1 < choose_ridge(data, inputs, outputs) / whole < 10

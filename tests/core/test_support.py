@@ -7,7 +7,7 @@ import pytest
 
 from feddmf.errors import InputError
 from feddmf.interactions import Interactions
-from feddmf.support import supported_items
+from feddmf.support import most_used, supported_items
 
 DATA = Interactions.from_pairs(
     np.array([0, 1, 2, 0, 1, 0]), np.array([0, 0, 0, 1, 1, 3]), np.full(6, 9.0), shape=(3, 4)
@@ -25,3 +25,9 @@ def test_a_party_of_fewer_users_is_refused() -> None:
     with pytest.raises(InputError, match="acme has 3 users where an item must have 4") as caught:
         supported_items(DATA, 4, party="acme", section="fcf")
     assert "fcf.min_support" in caught.value.hint
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0, []), (2, [1, 3]), (3, [0, 1, 3]), (9, [0, 1, 2, 3])])
+def test_the_most_used_are_told_by_place(most: int, expected: list[int]) -> None:
+    """Of equal counts the first; all of them where there are no more."""
+    assert most_used(np.array([2, 5, 2, 4]), most).tolist() == expected

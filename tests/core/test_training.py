@@ -110,7 +110,7 @@ def test_the_loss_is_the_mean_over_samples() -> None:
     still = SETTINGS.model_copy(update={"learning_rate": 1e-30, "batch_size": 33})
     trainer = make_trainer(training=still, dropout=0.0)
     loss = trainer.train(0, trainer.steps_per_epoch, None)
-    epoch = trainer._samples.epoch(0)
+    epoch = Sampler(DATA, negatives=1, seed=1, party="acme").batch(0, 0, 80)
     with torch.no_grad():
         logits = trainer.model(torch.from_numpy(epoch.users), torch.from_numpy(epoch.items))
     assert loss == pytest.approx(
@@ -137,10 +137,11 @@ def test_a_pull_moves_its_rows_towards_their_targets() -> None:
 def test_one_step_by_hand() -> None:
     """One step is Adam on the MSE of the batch plus the gradient of the pull, as autograd has it."""
     trainer, model = make_trainer(), make_trainer().model
-    users, items, labels = trainer._batch(0)
-    keep = trainer._keep(0, len(users))
+    users, items, labels = (torch.from_numpy(part) for part in trainer._steps.batch(0))
+    mask = trainer._steps.mask(0, len(users), hidden=8, rate=0.2)
+    assert mask is not None
     optimizer = torch.optim.Adam(model.parameters(), lr=SETTINGS.learning_rate)
-    predicted = torch.sigmoid(model(users, items, keep))
+    predicted = torch.sigmoid(model(users, items, torch.from_numpy(mask)))
     rows = model.items[PULL.codes]
     cosine = torch.nn.functional.cosine_similarity(rows, PULL.targets)
     # The third row has several peers: its target was summed over active pairs, and no hinge is left.
@@ -150,18 +151,6 @@ def test_one_step_by_hand() -> None:
     trainer.train(0, 1, PULL)
     for name, expected in model.arrays().items():
         torch.testing.assert_close(trainer.model.arrays()[name], expected, rtol=0, atol=1e-6)
-
-
-def test_dropout_keeps_its_share_and_its_mean() -> None:
-    """Masks drop the share asked for, scale the rest by its inverse, differ by step, and are repeatable."""
-    trainer = make_trainer(dropout=0.25)
-    mask = trainer._keep(3, 1000)
-    assert mask is not None
-    assert sorted(set(mask.flatten().tolist())) == pytest.approx([0, 4 / 3])
-    assert float(mask.mean()) == pytest.approx(1, abs=0.03)
-    assert torch.equal(mask, trainer._keep(3, 1000))
-    assert not torch.equal(mask, trainer._keep(4, 1000))
-    assert make_trainer(dropout=0.0)._keep(3, 1000) is None
 
 
 def test_a_training_that_diverges_is_named() -> None:

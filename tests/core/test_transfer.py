@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feddmf import dense_blocks
+from feddmf import incidence
 from feddmf.errors import RunFailed
 from feddmf.interactions import Interactions
 from feddmf.ridge import choose_ridge
@@ -184,7 +184,7 @@ def test_blocks_of_users_change_nothing(monkeypatch: pytest.MonkeyPatch, users: 
     inputs, outputs = np.arange(9), 9 + np.arange(5)
     whole = fit_linear_map(data, inputs, outputs, ridge=1.0, rank=3)
     sums = sum_contexts(data, inputs, whole.contexts)
-    monkeypatch.setattr(dense_blocks, "_BLOCK_CELLS", 20)
+    monkeypatch.setattr(incidence, "_BLOCK_CELLS", 20)
     blocks = fit_linear_map(data, inputs, outputs, ridge=1.0, rank=3)
     np.testing.assert_allclose(blocks.contexts, whole.contexts, atol=1e-12)
     np.testing.assert_allclose(blocks.targets, whole.targets, atol=1e-12)

@@ -38,5 +38,5 @@ def test_every_command_of_the_first_federation_works(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stdout + made.stderr
     assert "run first-federation-1 finished: 43 rounds" in made.stdout
     exported = (tmp_path / "out" / "first" / "north" / "countries.csv").read_text().splitlines()
-    assert exported[0] == "user,attribute,owner,probability"
+    assert exported[0] == "user,attribute,owner,probability,above_threshold,verdict"
     assert len(exported) == 1 + 2 * 400

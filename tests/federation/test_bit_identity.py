@@ -97,7 +97,7 @@ def test_three_processes_give_the_bytes_of_feddmf_simulate(tmp_path: Path) -> No
     assert made.returncode == 0, made.stderr
     for party in ("acme", "bolt"):
         served = RunFolder(tmp_path / party / "runs" / "small-1")
-        simulated = RunFolder(tmp_path / "out" / party / "runs" / "simulated")
+        simulated = RunFolder(tmp_path / "out" / party / "runs" / "small")
         assert _bytes(served) == _bytes(simulated)
 
 

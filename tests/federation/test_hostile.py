@@ -19,6 +19,7 @@ from feddmf.plan import matched_rows
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire import payload_pb2 as parts_pb
 from feddmf.wire.codec import MAX_MESSAGE_BYTES
+from feddmf.wire.framing import open_stub
 from feddmf_coordinator.server import supervisor
 from feddmf_coordinator.server.calls import MOST_TRANSFERS
 from feddmf_coordinator.server.session import Session
@@ -556,6 +557,31 @@ def test_a_stream_that_stalls_ends_with_the_round(tmp_path: Path, sent: int) -> 
                 "the run waits for its contribution to align 1 of 12"
             )
             assert (await stalled).how in {"UNAVAILABLE", "ended"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_bytes_that_are_no_message_are_an_error_of_their_sender(tmp_path: Path, place: int) -> None:
+    """Before its run is known a stream of nonsense is refused, later it is misconduct; the server goes on."""
+
+    async def main() -> None:
+        async with (
+            _parties(tmp_path) as (federation, acme, bolt),
+            bare(federation.enrolled, "bolt", stub=open_stub) as raw,
+        ):
+            table = await _joined(federation, acme, bolt)
+            parts: list[Any] = [part.SerializeToString() for part in table.by_hand.contribution("bolt")]
+            parts[place] = b"\x12\xff\xff\xff\xff\xff"
+            said = await raw.exchange(parts)
+            if place == 0:
+                assert said.how == "FAILED_PRECONDITION"
+                assert "bytes that are no message" in said.text
+                await table.by_hand.train(acme, bolt)
+                await table.finish()
+            else:
+                assert (await federation.ended(table.run)).reason == "bolt sent bytes that are no message"
+            await _a_later_run_works(federation)
 
     asyncio.run(main())
 

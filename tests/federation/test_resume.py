@@ -32,10 +32,11 @@ def _bytes(folder: RunFolder) -> dict[str, bytes]:
     return kept | {f"{peer.party} vectors": peer.vectors.tobytes() for peer in folder.load_peers()}
 
 
-@pytest.mark.parametrize("checkpoint_s", [0.0, 3600.0])
-@pytest.mark.parametrize("sections", [LONG, HISTORY], ids=["id", "history"])
+@pytest.mark.parametrize(
+    ("sections", "checkpoint_s"), [(LONG, 3600.0), (HISTORY, 0.0)], ids=["id, replies", "history, states"]
+)
 def test_a_killed_party_that_comes_back_ends_with_the_same_bytes(
-    tmp_path: Path, checkpoint_s: float, sections: dict[str, Any]
+    tmp_path: Path, sections: dict[str, Any], checkpoint_s: float
 ) -> None:
     """With its state kept at every round, and with nothing kept but the replies; killed twice."""
     small = small_run(2)

@@ -31,6 +31,9 @@ DOWNLOADS = "feddmf_party.datasets"
 # Listens for nothing: asks the operating system for a port that is free, for the demo's coordinator.
 PORTS = "feddmf_party.demo"
 
+# Read the company's own tables from its own databases; what they send is the company's own query.
+DATABASES = ("feddmf_party.data.alchemy", "feddmf_party.data.postgres")
+
 
 def modules_that(calls: set[str], found: tuple[Source, ...]) -> set[str]:
     """Return the modules that call one of `calls`, by the last part of the name."""
@@ -50,12 +53,22 @@ def test_only_the_client_opens_a_channel() -> None:
 
 
 def test_nothing_else_of_the_party_reaches_the_network() -> None:
-    """Besides the client, only fetching public data sets and the demo's search for a port use sockets."""
+    """Besides the client, only public data sets, the demo's search for a port and tables in databases do."""
     reaching = {source.module for source in PARTY if source.imports_any(*NETWORK)} | modules_that(
         DIALS, PARTY
     )
-    allowed = (f"{CLIENT}.", f"{DOWNLOADS}.", f"{PORTS}.")
+    allowed = (f"{CLIENT}.", f"{DOWNLOADS}.", f"{PORTS}.", *DATABASES)
     assert not {module for module in reaching if not module.startswith(allowed)}
+
+
+def test_what_reads_databases_knows_nothing_that_could_be_sent() -> None:
+    """No payload, no model, no gate: a table comes in through it, and nothing goes out."""
+    readers = [source for source in PARTY if source.module in DATABASES]
+    assert len(readers) == len(DATABASES)
+    for source in readers:
+        assert not source.imports_any(
+            *("feddmf.payload", "feddmf.wire", "feddmf.members", "feddmf_party.egress", "feddmf_party.client")
+        )
 
 
 def test_only_what_is_cleared_is_sent() -> None:

@@ -69,7 +69,25 @@ def test_what_is_of_no_use_is_refused_by_name() -> None:
 
 
 def test_a_warning_is_said_once_for_all_that_it_is_about() -> None:
-    """With the first keys; what may be used, or was not measured, needs none."""
+    """With the first keys; what may be used needs none, nor what evidence beside it says was not measured."""
     careful = [backing((CARE, 0.5, 1.0), key=key) for key in "abcde"]
     asked = [backing((USE, 0.5, 1.0)), *careful, backing((UNMEASURED, None, 1.0))]
-    assert warnings(asked) == ["a, b, c and 2 more: use with care: owner-0 is use with care"]
+    care = "a, b, c and 2 more: use with care: owner-0 is use with care"
+    assert warnings(asked, evidence_shown=True) == [care]
+    assert warnings(asked) == [care, "pen: not measured: owner-0 is not measured"]
+
+
+def test_owners_disagree_where_several_count() -> None:
+    """One of two that has no share says nothing that could be compared."""
+    assert backing((USE, 0.5, 0.4), (CARE, 0.5, 0.6)).several
+    assert not backing((USE, 0.5, 1.0), (CARE, 0.5, 0.0)).several
+
+
+def test_calibrated_is_what_was_held_against_the_truth() -> None:
+    """By all owners that count."""
+    measured = backing((USE, 0.5, 1.0))
+    never = Trust("r-1", "carol", UNMEASURED, ("no hidden items",))
+    assert measured.calibrated
+    both = Attribute("pen", "", ("owner-0", "carol"), (np.zeros(1), np.zeros(1)))
+    assert Backing(both, (*measured.trusts, never), (1.0, 0.0)).calibrated
+    assert not Backing(both, (*measured.trusts, never), (0.5, 0.5)).calibrated

@@ -51,7 +51,7 @@ def test_a_release_is_recorded_with_all_that_it_is(tmp_path: Path) -> None:
     """The ledger says run, phase, round, kinds, shapes, bytes, digest and the items behind the rows."""
     gate, payload = Gate(tmp_path), contribution()
     cleared = gate.clear(payload, number=4)
-    assert cleared == Cleared("small-1", "align", 4, SCHEMA, payload, 0)
+    assert cleared == Cleared("small-1", "align", 4, SCHEMA, payload, 0, payload.sha256())
     (record,) = gate.records()
     assert {name: record[name] for name in ("event", "run", "phase", "round", "bytes")} == {
         "event": "release",

@@ -135,6 +135,18 @@ def test_classes_of_one_column_agree(tmp_path: Path) -> None:
     assert alone.probabilities.tolist() == [[0.5]]
 
 
+def test_blocks_have_room_for_all_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for one class is answered by way of all classes of the column."""
+    offered = {f"country={name}": (0.0, 0.9, 0.01) for name in ("FR", "DE", "IT")}
+    users = dict.fromkeys("abcde", 1.0)
+    predictor = Predictor(
+        history_run(tmp_path / "r-1", users, {"bolt": {**offered, "pen": 1.0}}, {"bolt": HIDDEN})
+    )
+    monkeypatch.setattr(prediction, "_BLOCK_CELLS", 8)
+    chosen = [predictor.attribute("country=FR"), predictor.attribute("pen")]
+    assert [len(block.users) for block in predictor.predict(chosen)] == [2, 2, 1]
+
+
 def test_a_user_attribute_of_too_few_users_cannot_be_asked_for(tmp_path: Path) -> None:
     """It is not listed, and asked for by name the answer says whose users are too few."""
     peers: Peers = {"bolt": {"country=FR": (0.0, 0.0, 0.0), "pen": 1.0}}

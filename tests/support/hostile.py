@@ -21,6 +21,7 @@ from feddmf.protocols.registry import protocol_for
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import encode
 from feddmf.wire.federation_pb2_grpc import FederationStub
+from feddmf.wire.framing import EXCHANGE, PUBLISH
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.egress import Cleared, EgressGate
@@ -136,7 +137,7 @@ class Bare:
     ) -> list[pb.ExchangePart]:
         """Return the parts of a contribution, as a whole party sends them."""
         address = pb.ExchangeAddress(run=run, phase=phase, round=number)
-        parts = [pb.ExchangePart(payload=part) for part in encode(payload, schema)]
+        parts = [pb.ExchangePart.FromString(part) for part in encode(payload, schema, EXCHANGE)]
         return [pb.ExchangePart(address=address), *parts]
 
     async def _answer(self, call: Any) -> Said:
@@ -158,12 +159,14 @@ class Bare:
 
 
 @contextlib.asynccontextmanager
-async def bare(enrolled: EnrolledFederation, party: str) -> AsyncIterator[Bare]:
-    """Open a channel with a party's certificate."""
+async def bare(
+    enrolled: EnrolledFederation, party: str, *, stub: Callable[[Any], Any] = FederationStub
+) -> AsyncIterator[Bare]:
+    """Open a channel with a party's certificate; `open_stub` for one whose streams carry any bytes."""
     identity = enrolled.identity(party)
     credentials = grpc.ssl_channel_credentials(identity.root_pem, identity.key_pem, identity.certificate_pem)
     async with grpc.aio.secure_channel(enrolled.address, credentials) as channel:
-        yield Bare(party, FederationStub(channel))
+        yield Bare(party, stub(channel))
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ class ByHand:
         return [
             pb.PublishPart(address=pb.PublicationAddress(run=self.plan.run)),
             *([pb.PublishPart(items=items)] if keys else []),
-            *(pb.PublishPart(payload=part) for part in encode(payload, self.publication)),
+            *(pb.PublishPart.FromString(part) for part in encode(payload, self.publication, PUBLISH)),
         ]
 
     async def train(self, *parties: Bare, start: int = 0) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +59,17 @@ def wait_until(condition: Callable[[], object], within_s: float) -> None:
 
 
 @contextlib.contextmanager
-def started(folder: Path, name: str, *arguments: str) -> Iterator[Running]:
-    """Start `feddmf ARGUMENTS` with its output in `folder`/NAME.log; it does not outlive the block."""
+def started(
+    folder: Path, name: str, *arguments: str, command: Sequence[str] = tuple(_COMMAND)
+) -> Iterator[Running]:
+    """Start `feddmf ARGUMENTS` with its output in `folder`/NAME.log; it does not outlive the block.
+
+    command: what is started with the arguments instead of `feddmf`.
+    """
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*_COMMAND, *arguments],
+            [*command, *arguments],
             env=os.environ | _ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=output,

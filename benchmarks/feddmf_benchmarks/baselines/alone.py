@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from feddmf.payload import Payload
 from feddmf.plan import Plan, matched_rows
 from feddmf.protocols.registry import protocol_for
 from feddmf.simulation import simulate
+from feddmf_benchmarks.contender import peak_mib
 from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.folder import PartyFolder
 from feddmf_party.seat import take_seat
@@ -77,8 +77,7 @@ def _alone(home: Path, party: str, given: Path) -> None:
     began = time.perf_counter()
     asyncio.run(drive(seat.member, phases, told))
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10)
-    print(json.dumps({"seconds": seconds, "peak_mib": peak}), flush=True)
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib()}), flush=True)
 
 
 if __name__ == "__main__":

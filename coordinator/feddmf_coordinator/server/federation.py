@@ -12,6 +12,7 @@ from feddmf.protocols.registry import protocol_for
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import document_parts, encode
 from feddmf.wire.federation_pb2_grpc import FederationServicer
+from feddmf.wire.framing import EXCHANGE, PUBLISH, REPLY
 from feddmf.wire.payload_pb2 import DocumentPart
 from feddmf.wire.version import PROTOCOL_VERSION
 from feddmf_coordinator.server.calls import Calls, Context, legible
@@ -35,7 +36,10 @@ _KEYS_A_PART = 2_000
 
 
 class FederationService(FederationServicer):
-    """One method a call of the party; every one of them admits its caller first."""
+    """One method a call of the party; every one of them admits its caller first.
+
+    Messages that carry arrays come and go as bytes, framed by an `Envelope`.
+    """
 
     def __init__(self, federation: str, calls: Calls, library: Library, supervisor: Supervisor) -> None:
         self._federation = federation
@@ -130,12 +134,12 @@ class FederationService(FederationServicer):
             await session.answer(party, accepted=request.accept, reason=reason)
         return pb.Ack()
 
-    async def Exchange(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.ExchangePart], context: Context
-    ) -> AsyncIterator[pb.ReplyPart]:
+    async def Exchange(  # type: ignore[override]  # noqa: N802
+        self, request_iterator: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
         """Take a contribution, await the round table, send the reply."""
         async with self._calls.admitted(context, transfer=True) as party:
-            address = await first_address(request_iterator, context)
+            address = await first_address(request_iterator, EXCHANGE, context)
             try:
                 session = await self._supervisor.session(address.run, party)
                 await session.begun(party)
@@ -143,20 +147,22 @@ class FederationService(FederationServicer):
                 payload = await receive_contribution(request_iterator, session, party, phase, context)
                 reply = await session.exchange(party, phase.name, address.round, payload)
             except (RunFailed, PartyMissing) as error:
-                yield pb.ReplyPart(ended=pb.RunEnded(reason=error.message, hint=error.hint))
+                ended = pb.RunEnded(reason=error.message, hint=error.hint)
+                yield pb.ReplyPart(ended=ended).SerializeToString()
                 return
             # A round may take hours: whom the certificate has left in the meantime gets no reply.
             await self._calls.again(context)
-            yield pb.ReplyPart(closed=pb.RoundClosed(done=reply.done))
-            for part in encode(reply.payload, phase.reply):
-                yield pb.ReplyPart(payload=part)
+            yield pb.ReplyPart(closed=pb.RoundClosed(done=reply.done)).SerializeToString()
+            digest = await asyncio.to_thread(reply.payload.sha256)
+            for part in encode(reply.payload, phase.reply, REPLY, sha256=digest):
+                yield part
 
-    async def Publish(  # noqa: N802
-        self, request_iterator: AsyncIterator[pb.PublishPart], context: Context
+    async def Publish(  # type: ignore[override]  # noqa: N802
+        self, request_iterator: AsyncIterator[bytes], context: Context
     ) -> pb.Ack:
         """Take the vectors of a party's offered items after a run that has held."""
         async with self._calls.admitted(context, transfer=True) as party:
-            address = await first_address(request_iterator, context)
+            address = await first_address(request_iterator, PUBLISH, context)
             run = await self._supervisor.find(address.run, party)
             if run.state is RunState.FINISHED:
                 # The last acknowledgement was lost on its way, and the run has ended since.
@@ -169,19 +175,21 @@ class FederationService(FederationServicer):
             await session.publish(party, keys, payload)
         return pb.Ack()
 
-    async def GetPublication(  # noqa: N802
+    async def GetPublication(  # type: ignore[override]  # noqa: N802
         self, request: pb.GetPublicationRequest, context: Context
-    ) -> AsyncIterator[pb.PublishPart]:
+    ) -> AsyncIterator[bytes]:
         """Send what one member of a finished run published to another."""
         async with self._calls.admitted(context, transfer=True) as party:
             run = await self._supervisor.find(request.run, party)
             publication, payload = await asyncio.to_thread(self._library.publication, run, request.party)
-            yield pb.PublishPart(address=pb.PublicationAddress(run=run.run, party=publication.party))
+            address = pb.PublicationAddress(run=run.run, party=publication.party)
+            yield pb.PublishPart(address=address).SerializeToString()
             for items in _offered_items(publication.items):
-                yield pb.PublishPart(items=pb.OfferedItems(items=items))
+                yield pb.PublishPart(items=pb.OfferedItems(items=items)).SerializeToString()
             schema = protocol_for(run.plan.settings.protocol).publication(run.plan)
-            for part in encode(payload, schema):
-                yield pb.PublishPart(payload=part)
+            digest = await asyncio.to_thread(payload.sha256)
+            for part in encode(payload, schema, PUBLISH, sha256=digest):
+                yield part
 
 
 def _offered_items(items: tuple[tuple[str, str], ...]) -> Iterator[list[pb.OfferedItem]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import grpc
 
@@ -14,13 +14,12 @@ from feddmf.payload import Axis, Payload
 from feddmf.protocols.base import Phase
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import PayloadDecoder
-from feddmf.wire.payload_pb2 import PayloadPart
+from feddmf.wire.framing import EXCHANGE, PUBLISH, Envelope
+from feddmf.wire.payload_pb2 import PayloadHeader
 from feddmf_coordinator.server.calls import Context, legible
 from feddmf_coordinator.server.session import Session
 
 __all__ = ["first_address", "first_digest", "receive_contribution", "receive_offer", "receive_publication"]
-
-Part = TypeVar("Part", pb.ExchangePart, pb.PublishPart)
 
 _FIRST_PART_S = 30.0
 _LONGEST_BLAME = 300
@@ -29,33 +28,35 @@ _LONGEST_KEY = 200
 _HINT = "both ends must run the same version"
 
 
-async def first_address(parts: AsyncIterator[Part], context: Context) -> Any:
+async def first_address(parts: AsyncIterator[bytes], envelope: Envelope, context: Context) -> Any:
     """Return the address that a stream begins with; one that does not begin is cut short."""
     async with _in_time(_FIRST_PART_S, context):
-        async for part in parts:
-            return part.address
+        async for raw in parts:
+            part = envelope.open(raw)
+            return (part if isinstance(part, envelope.message) else envelope.message()).address
     return await _cut_short(context)
 
 
-async def first_digest(parts: AsyncIterator[pb.PublishPart], context: Context) -> str:
+async def first_digest(parts: AsyncIterator[bytes], context: Context) -> str:
     """Return the digest, in hex, that a publication's header declares."""
     async with _in_time(_FIRST_PART_S, context):
-        async for part in parts:
-            if part.payload.WhichOneof("part") == "header":
-                return part.payload.header.sha256.hex()
+        async for raw in parts:
+            part = PUBLISH.open(raw)
+            if isinstance(part, PayloadHeader):
+                return part.sha256.hex()
     return await _cut_short(context)
 
 
 async def receive_contribution(
-    parts: AsyncIterator[pb.ExchangePart], session: Session, party: str, phase: Phase, context: Context
+    parts: AsyncIterator[bytes], session: Session, party: str, phase: Phase, context: Context
 ) -> Payload:
     """Return the payload of a contribution to `phase`; Misconduct for what was not declared."""
     decoder = PayloadDecoder(phase.contribution, session.sizes(party))
     async with _in_time(session.plan.settings.waits.round_s, context):
         with session.blaming(), _misconduct_of(party):
-            async for part in parts:
+            async for raw in parts:
                 session.touch(party)
-                _feed(decoder, part.payload if part.WhichOneof("part") == "payload" else None)
+                _feed(decoder, EXCHANGE.open(raw))
             if decoder.complete:
                 # Hashing and checking a large payload takes a while; others are served meanwhile.
                 return await asyncio.to_thread(decoder.payload)
@@ -63,23 +64,27 @@ async def receive_contribution(
 
 
 async def receive_publication(
-    parts: AsyncIterator[pb.PublishPart], session: Session, party: str, context: Context
+    parts: AsyncIterator[bytes], session: Session, party: str, context: Context
 ) -> tuple[tuple[str, ...], Payload]:
     """Return the keys that a party publishes and their vectors; Misconduct for what is not its to publish."""
     keys: dict[str, None] = {}
     decoder: PayloadDecoder | None = None
     async with _in_time(session.plan.settings.waits.publish_s, context):
         with session.blaming(), _misconduct_of(party):
-            async for part in parts:
+            async for raw in parts:
                 session.touch(party)
-                kind = part.WhichOneof("part")
-                if kind == "items" and decoder is None:
+                part = PUBLISH.open(raw)
+                if (
+                    isinstance(part, pb.PublishPart)
+                    and part.WhichOneof("part") == "items"
+                    and decoder is None
+                ):
                     _add_keys(keys, [item.key for item in part.items.items], session, party)
                     continue
                 decoder = decoder or PayloadDecoder(
                     session.publication_schema, {Axis.OFFERED_ITEMS: len(keys)}
                 )
-                _feed(decoder, part.payload if kind == "payload" else None)
+                _feed(decoder, part)
             if decoder is not None and decoder.complete:
                 return tuple(keys), await asyncio.to_thread(decoder.payload)
     return await _cut_short(context)
@@ -101,9 +106,9 @@ async def receive_offer(parts: AsyncIterator[pb.OfferPart], context: Context) ->
     return version, tuple(keys)
 
 
-def _feed(decoder: PayloadDecoder, part: PayloadPart | None) -> None:
+def _feed(decoder: PayloadDecoder, part: Any) -> None:
     # A part without content is none of ours: a stream of these would never end.
-    if part is None or not (part.data or part.WhichOneof("part") == "header"):
+    if not (isinstance(part, PayloadHeader) or (isinstance(part, memoryview) and len(part))):
         raise PayloadError("a part that is no part of a payload", hint=_HINT)
     decoder.feed(part)
 

@@ -12,7 +12,7 @@ import grpc
 from feddmf.errors import LocalResourceError
 from feddmf.locks import only_one
 from feddmf.wire.codec import MAX_MESSAGE_BYTES
-from feddmf.wire.federation_pb2_grpc import add_FederationServicer_to_server
+from feddmf.wire.framing import add_service
 from feddmf_coordinator.server.calls import Calls
 from feddmf_coordinator.server.credentials import federation_credentials
 from feddmf_coordinator.server.enrolment import serve_enrolment
@@ -88,7 +88,7 @@ async def listen(
 ) -> grpc.aio.Server:
     """Return a server that listens on the federation port; LocalResourceError where it is taken."""
     server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
-    add_FederationServicer_to_server(service, server)
+    add_service(service, server)
     address = endpoint(settings.listen, settings.port)
     try:
         server.add_secure_port(address, federation_credentials(folder))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.head import FEATURES
 from feddmf.head_fitting import fit_head
 from feddmf.interactions import Interactions
 from feddmf.placed import Placed
@@ -16,8 +17,11 @@ from feddmf.user_attributes import dense_labels
 
 __all__ = ["learn_from_hidden"]
 
-# Evidence of more cells than this is of a sample of the users.
+# Evidence of more cells than this is of a sample of the users, all alike likely to be in it: shares of cells
+# are the same in the mean, and so are probabilities.
 _MOST_CELLS = 2_000_000
+# Nearness of own items to hidden ones that is looked at together: 128 MiB.
+_MOST_WEIGHTS = 1 << 25
 
 
 def learn_from_hidden(
@@ -41,7 +45,7 @@ def learn_from_hidden(
     users = _sample(data.users, len(codes), generator(seed, "hidden users", peer))
     truth = dense_labels(data.of_users(users), codes)
     columns = np.tile(np.arange(len(codes)), len(users))
-    features = placed.features(users, published, activity)
+    features = _features(placed, users, published, activity, own=data.items)
     fitted = fit_head(features, truth.ravel(), columns, seed=seed, address=peer, threads=threads)
     if fitted is None:
         return found
@@ -49,6 +53,25 @@ def learn_from_hidden(
     found[f"hidden.{peer}.scores"] = fitted.out_of_fold.reshape(truth.shape)
     found[f"hidden.{peer}.truth"] = truth.astype(np.uint8)
     return found | _prefixed(f"head.{peer}.", fitted.head.arrays())
+
+
+def _features(
+    placed: Placed,
+    users: npt.NDArray[np.int64],
+    published: npt.NDArray[np.float32],
+    activity: npt.NDArray[np.float32],
+    *,
+    own: int,
+) -> npt.NDArray[np.float32]:
+    """Return `placed.features`, some hidden items at a time, so that memory does not grow with own items."""
+    step = max(1, _MOST_WEIGHTS // own)
+    parts = [
+        placed.features(users, published[first : first + step], activity).reshape(
+            len(users), -1, len(FEATURES)
+        )
+        for first in range(0, len(published), step)
+    ]
+    return np.concatenate(parts, axis=1).reshape(-1, len(FEATURES))
 
 
 def _sample(users: int, items: int, draws: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ from feddmf.members.linear_maps import LinearMaps
 from feddmf.members.offering import Offer
 from feddmf.members.peer_maps import PeerMaps
 from feddmf.members.stage import Stage
+from feddmf.members.trainings import products_of, seen_in
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.feddmf import (
@@ -30,6 +31,7 @@ from feddmf.protocols.feddmf import (
     FedDMF,
     published_columns,
 )
+from feddmf.ranks import Ranks
 from feddmf.user_attributes import UserAttributes, without_items
 
 __all__ = ["HistoryMember"]
@@ -47,7 +49,8 @@ class HistoryMember:
     """One party of a run with histories. Raises InputError for a table without a pair, or of too few users.
 
     attributes: which of the party's items are user attributes. They are in no history and no training; their
-    vectors are fitted at the end, on the users' vectors as they are then.
+    vectors are fitted at the end, on the users' vectors as they are then. ranks: the processes that train
+    together, of which this is the first; None where it is alone.
     """
 
     def __init__(
@@ -56,15 +59,14 @@ class HistoryMember:
         data: Interactions,
         offered: Sequence[str],
         attributes: UserAttributes | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self._items, self._party = items, items.view.party
+        self._items, self._party, self._ranks = items, items.view.party, ranks
         self._settings = items.plan.settings
         self._peers = tuple(party for party in items.plan.roster if party != self._party)
         self._offered = items.codes(tuple(offered))
         self._attributes = attributes
-        self._is_product = np.ones(data.items, dtype=np.bool_)
-        if attributes is not None:
-            self._is_product[attributes.codes] = False
+        self._is_product = products_of(data.items, attributes)
         self._table = data
         self._data = without_items(data, np.flatnonzero(~self._is_product))
         if not self._data.pairs:
@@ -168,12 +170,9 @@ class HistoryMember:
 
     def _begin(self, name: str) -> Stage:
         """Return a training from the start; in the pilot nothing of the hidden items is in it."""
-        if name != PILOT:
-            return Stage(self._items, self._data, self._is_product, name)
-        hidden = self._items.codes(self._items.hidden)
-        seen = self._is_product.copy()
-        seen[hidden] = False
-        return Stage(self._items, without_items(self._data, hidden), seen, name)
+        seen = seen_in(name, self._items, self._is_product)
+        data = without_items(self._data, np.flatnonzero(self._is_product & ~seen))
+        return Stage(self._items, data, seen, name, self._ranks)
 
     def _take_in(self, phase: str, number: int, reply: Payload) -> None:
         """Do what the reply to `phase` asks for."""

@@ -9,17 +9,13 @@ import numpy.typing as npt
 
 from feddmf.interactions import Interactions
 from feddmf.runfile import RunSettings
-from feddmf.support import supported_items
-from feddmf.transfer import fit_linear_map
+from feddmf.support import most_used, supported_items
+from feddmf.transfer import MOST_INPUTS, fit_linear_map
 
 __all__ = ["ItemMap", "LinearMaps"]
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-
-
-# A system of more unknowns takes a gigabyte and minutes.
-_MOST_INPUTS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +56,7 @@ class LinearMaps:
         contexts[known, :used], targets[asked, :used] = fitted.contexts, fitted.targets
         return ItemMap(contexts, targets)
 
-    def _usable(self, inputs: Codes) -> npt.NDArray[np.bool_]:
-        """Return which `inputs` have support; of too many those that most users have."""
-        known = self.supported[inputs]
-        if np.count_nonzero(known) > _MOST_INPUTS:
-            counts = np.where(known, self._counts[inputs], -1)
-            known = np.zeros(len(inputs), dtype=np.bool_)
-            known[np.argsort(-counts, kind="stable")[:_MOST_INPUTS]] = True
-        return known
+    def _usable(self, inputs: Codes) -> npt.NDArray[np.intp]:
+        """Return the places of `inputs` with support; of too many those that most users have."""
+        known = np.flatnonzero(self.supported[inputs])
+        return known[most_used(self._counts[inputs[known]], MOST_INPUTS)]

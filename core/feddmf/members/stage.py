@@ -12,13 +12,15 @@ import torch
 
 from feddmf.alignment import mean_cosine
 from feddmf.history import START_STD, HistoryModel
-from feddmf.history_training import HistoryTrainer, user_states
+from feddmf.history_training import user_states
 from feddmf.interactions import Interactions
 from feddmf.members.pulling import pull_of
+from feddmf.members.trainings import make_trainer
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.feddmf import PILOT
 from feddmf.protocols.tables import TABLES
+from feddmf.ranks import Ranks
 from feddmf.starts import keyed_normal
 
 __all__ = ["Stage"]
@@ -30,10 +32,18 @@ class Stage:
     """The training called `name`, PILOT or ALIGN, on `data`, which has no pair of an item that is not `seen`.
 
     seen: bool [items], the items that there are. In the pilot those that the party hides are not.
+    ranks: the processes that train together, where there are several.
     """
 
-    def __init__(self, items: PartyItems, data: Interactions, seen: npt.NDArray[np.bool_], name: str) -> None:
-        settings, party = items.plan.settings, items.view.party
+    def __init__(
+        self,
+        items: PartyItems,
+        data: Interactions,
+        seen: npt.NDArray[np.bool_],
+        name: str,
+        ranks: Ranks | None = None,
+    ) -> None:
+        settings = items.plan.settings
         self.name, self.data = name, data
         is_pilot = name == PILOT
         self.keys = items.pilot_matched if is_pilot else items.matched
@@ -46,17 +56,10 @@ class Stage:
         # All parties draw an item alike, so that their trainings begin aligned.
         starts = keyed_normal(items.view.keys, 2 * dim, START_STD, settings.seed).astype(np.float32)
         torch.set_num_threads(settings.training.threads)
-        contexts, vectors = (torch.from_numpy(np.ascontiguousarray(each)) for each in np.split(starts, 2, 1))
+        # Copied to where torch puts its own tables, whose beginning is the same in each process.
+        contexts, vectors = (each.contiguous() for each in torch.split(torch.from_numpy(starts), dim, dim=1))
         self.model = HistoryModel(contexts, vectors, data)
-        self._trainer = HistoryTrainer(
-            self.model,
-            data,
-            seen,
-            settings.training,
-            dropout=settings.model.dropout,
-            rounds=settings.rounds,
-            address=(settings.seed, party, name),
-        )
+        self._trainer = make_trainer(name, items, self.model, data=data, seen=seen, ranks=ranks)
         self.loss, self.cosine = 0.0, float("nan")
 
     def upload(self) -> Payload:

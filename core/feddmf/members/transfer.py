@@ -12,8 +12,8 @@ from feddmf.members.base import Arrays
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.transfer import CONTEXTS
-from feddmf.support import supported_items
-from feddmf.transfer import fit_linear_map, sum_contexts
+from feddmf.support import most_used, supported_items
+from feddmf.transfer import MOST_INPUTS, fit_linear_map, sum_contexts
 
 __all__ = ["TransferMember"]
 
@@ -95,7 +95,10 @@ class TransferMember:
     def _fit(self) -> None:
         settings = self._items.plan.settings.transfer
         # Items with too few users go before anything is computed: nothing that leaves depends on them.
-        inputs, outputs = self._supported[self._items.matched_codes], self._supported[self._offered]
+        inputs = np.flatnonzero(self._supported[self._items.matched_codes])
+        counts = self._data.item_counts()[self._items.matched_codes[inputs]]
+        inputs = inputs[most_used(counts, MOST_INPUTS)]
+        outputs = np.flatnonzero(self._supported[self._offered])
         fitted = fit_linear_map(
             self._data,
             self._items.matched_codes[inputs],
@@ -103,8 +106,8 @@ class TransferMember:
             ridge=settings.ridge,
             rank=settings.rank,
         )
-        self._contexts = _spread(fitted.contexts, inputs)
-        self._targets = _spread(fitted.targets, outputs)
+        self._contexts = _spread(fitted.contexts, inputs, len(self._contexts))
+        self._targets = _spread(fitted.targets, outputs, len(self._targets))
         self._loss, self._effective, self._ridge = fitted.loss, fitted.effective, fitted.ridge
 
     def _summed(self, peer: str, contexts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -114,8 +117,10 @@ class TransferMember:
         return sum_contexts(self._data, self._items.matched_codes[rows], contexts[rows]).astype(np.float32)
 
 
-def _spread(rows: npt.NDArray[np.float64], places: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Return `rows` at the true `places`, and zeros at the others, [places, rank]."""
-    spread = np.zeros((len(places), rows.shape[1]), dtype=np.float32)
-    spread[places] = rows
+def _spread(
+    found: npt.NDArray[np.float64], places: npt.NDArray[np.intp], rows: int
+) -> npt.NDArray[np.float32]:
+    """Return `found` at its `places` among `rows`, and zeros at the others, [rows, rank]."""
+    spread = np.zeros((rows, found.shape[1]), dtype=np.float32)
+    spread[places] = found
     return spread

@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from feddmf.alignment import Alignment, align, tie
+from feddmf.alignment import Agreement, agree
 from feddmf.errors import RunFailed
-from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
+from feddmf.payload import ArraySpec, Axis, DType, Encoding, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan, StageRows
+from feddmf.protocols.answers import answer
 from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
 from feddmf.protocols.following import Following
-from feddmf.protocols.marked import Marked, draw_mark, least_response
-from feddmf.protocols.pulled import Pulled
+from feddmf.protocols.marked import least_response
 from feddmf.protocols.relaying import side_by_side
-from feddmf.protocols.tables import TABLES, stacked, stacked_rows, unstacked
+from feddmf.protocols.tables import TABLES, aligned_rows
+from feddmf.runfile import RunSettings
 
 __all__ = [
     "ALIGN",
@@ -100,7 +101,8 @@ class FedDMF:
     def publication(self, plan: Plan) -> PayloadSchema:
         """Return the schema of the offered items' vectors, with a history of what is said of each beside."""
         kind, axis = ReleaseKind.ATTRIBUTE_VECTOR, Axis.OFFERED_ITEMS
-        vectors = ArraySpec("vectors", kind, axis, published_columns(plan))
+        encoding = Encoding(plan.settings.alignment.encoding)
+        vectors = ArraySpec("vectors", kind, axis, published_columns(plan), encoding=encoding)
         if not plan.settings.has_history:
             return PayloadSchema((vectors,))
         quality = ArraySpec("quality", ReleaseKind.QUALITY_SCALAR, axis, QUALITY_COLUMNS)
@@ -138,20 +140,10 @@ class FedDMF:
     ) -> Outcome:
         settings, stage = state.plan.settings, state.rows.pilot if phase == PILOT else state.rows
         tables = tuple(name for name in TABLES if name in next(iter(contributions.values())))
-        vectors = {p: stacked(payload, tables, stage.aligned[p]) for p, payload in contributions.items()}
-        rows = {p: stacked_rows(stage.aligned[p], tables, stage.n_aligned) for p in contributions}
-        measured = align(vectors, rows, stage.n_aligned * len(tables), settings.alignment.margin)
-        targets = measured.targets
-        if settings.alignment.method == "tie":
-            marked = {
-                p: Marked(vectors[p], mean, draw_mark(mean, settings.seed, p, phase, number))
-                for p, mean in tie(vectors, rows, stage.n_aligned * len(tables)).items()
-            }
-            targets = {p: each.means + each.mark for p, each in marked.items()}
-            following, verdicts = state.following.observe(vectors, marked, tables=len(tables))
-        else:
-            pulled = {p: Pulled(vectors[p], pull) for p, pull in measured.pulls.items()}
-            following, verdicts = state.following.observe(vectors, pulled, tables=len(tables))
+        sent = {name: aligned_rows(contributions, name, stage.aligned) for name in tables}
+        measured, told = answer(state.plan, stage, (phase, number), sent)
+        vectors = {p: [sent[name][p] for name in tables] for p in contributions}
+        following, verdicts = state.following.observe(vectors, told)
         probe = _probe(stage, contributions)
         diagnostics = {
             "cosine": measured.cosine,
@@ -171,16 +163,19 @@ class FedDMF:
         if phase == CLOSE:
             return Outcome(state, {}, diagnostics, done=True)
         pairs = np.array([[measured.pairs]], dtype=np.uint64)
-        replies = {p: Payload({**unstacked(each, tables), "pairs": pairs}) for p, each in targets.items()}
+        replies = {
+            p: Payload({**{name: each.told for name, each in zip(tables, of, strict=True)}, "pairs": pairs})
+            for p, of in told.items()
+        }
         return Outcome(state, replies, diagnostics)
 
-    def _enforce(self, state: FedDMFState, phase: str, probe: Alignment | None) -> None:
+    def _enforce(self, state: FedDMFState, phase: str, probe: Agreement | None) -> None:
         """Raise Misconduct where a party does not follow, RunFailed where a run ends out of alignment."""
         if _is_enforced(state.plan):
             state.following.enforce()
         if phase == CLOSE:
             self._enforce_at_the_end(state)
-            _check_probe(probe, state.plan.settings.enforcement.probe_floor)
+            _check_probe(probe, state.plan.settings)
 
     def _enforce_at_the_end(self, state: FedDMFState) -> None:
         if _is_enforced(state.plan):
@@ -216,10 +211,11 @@ def _targets(plan: Plan, axis: Axis) -> PayloadSchema:
 
 def _table_specs(plan: Plan, axis: Axis) -> tuple[ArraySpec, ...]:
     dim = plan.settings.model.embedding_dim
-    vectors = ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, axis, dim)
+    encoding = Encoding(plan.settings.alignment.encoding)
+    vectors = ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, axis, dim, encoding=encoding)
     if not plan.settings.has_history:
         return (vectors,)
-    return (ArraySpec("contexts", ReleaseKind.CONTEXT_VECTORS, axis, dim), vectors)
+    return (ArraySpec("contexts", ReleaseKind.CONTEXT_VECTORS, axis, dim, encoding=encoding), vectors)
 
 
 def _maps(plan: Plan, axis: Axis, blocks: int) -> tuple[ArraySpec, ...]:
@@ -228,15 +224,15 @@ def _maps(plan: Plan, axis: Axis, blocks: int) -> tuple[ArraySpec, ...]:
     The linear one, and where no tables are aligned the tower's with its constant.
     """
     settings, kind = plan.settings, ReleaseKind.CONTEXT_VECTORS
+    encoding = Encoding(settings.alignment.encoding)
     specs = []
     if settings.linear_columns:
-        specs.append(_blocks(ArraySpec("linear", kind, axis, settings.linear_columns), blocks))
+        specs.append(ArraySpec("linear", kind, axis, settings.linear_columns, encoding=encoding))
     if settings.alignment.method == "once":
         dim = settings.model.embedding_dim
-        specs.append(_blocks(ArraySpec("contexts", kind, axis, dim), blocks))
-        constant = ArraySpec("constant", ReleaseKind.SHARED_LAYERS, Axis.ONE, dim)
-        specs.append(_blocks(constant, blocks))
-    return tuple(specs)
+        specs.append(ArraySpec("contexts", kind, axis, dim, encoding=encoding))
+        specs.append(ArraySpec("constant", ReleaseKind.SHARED_LAYERS, Axis.ONE, dim))
+    return tuple(_blocks(spec, blocks) for spec in specs)
 
 
 def _reveal(plan: Plan) -> Phase:
@@ -246,8 +242,9 @@ def _reveal(plan: Plan) -> Phase:
     a peer. Down: a block of columns a peer.
     """
     peers, columns = len(plan.roster) - 1, published_columns(plan)
-    told = ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, Axis.REVEALED_ITEMS, columns)
-    theirs = _blocks(ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, Axis.HIDDEN_ITEMS, columns), peers)
+    encoding = Encoding(plan.settings.alignment.encoding)
+    told = ArraySpec("vectors", ReleaseKind.ITEM_VECTORS, Axis.REVEALED_ITEMS, columns, encoding=encoding)
+    theirs = _blocks(replace(told, axis=Axis.HIDDEN_ITEMS), peers)
     maps = _maps(plan, Axis.PILOT_ITEMS, peers)
     return Phase(REVEAL, 1, PayloadSchema((told, *maps)), PayloadSchema((theirs, *maps)))
 
@@ -294,15 +291,15 @@ def _block(array: Any, place: int, blocks: int) -> Any:
     return array[:, place * width : (place + 1) * width]
 
 
-def _probe(stage: StageRows, contributions: Mapping[str, Payload]) -> Alignment | None:
+def _probe(stage: StageRows, contributions: Mapping[str, Payload]) -> Agreement | None:
     """Measure the item vectors of the probes, which nothing pulls together."""
     if not stage.n_probes:
         return None
     vectors = {p: payload["vectors"][len(stage.aligned[p]) :] for p, payload in contributions.items()}
-    return align(vectors, stage.probes, stage.n_probes, 0.0)
+    return agree(vectors, stage.probes, stage.n_probes, 0.0)
 
 
-def _check_probe(probe: Alignment | None, floor: float) -> None:
+def _check_probe(probe: Agreement | None, settings: RunSettings) -> None:
     """Fail a run whose probe cosine is under the floor, by more than chance alone would explain.
 
     The cosine of two random directions in d dimensions has variance 1/d, so the mean over a handful
@@ -310,8 +307,8 @@ def _check_probe(probe: Alignment | None, floor: float) -> None:
     """
     if probe is None or not probe.pairs:
         return
-    dim = next(iter(probe.targets.values())).shape[1]
-    error = (probe.pairs * dim) ** -0.5
+    floor = settings.enforcement.probe_floor
+    error = (probe.pairs * settings.model.embedding_dim) ** -0.5
     if probe.cosine < floor - 2 * error:
         raise RunFailed(
             f"the cosine of the {probe.pairs} probe pairs ended at {probe.cosine:.3f}, under the floor "

@@ -55,14 +55,10 @@ class Evidence(Protocol):
 
 
 class Told(Protocol):
-    """What a party sent in one round, and what it was told then."""
+    """What a party sent of a table in one round, and what it was told then."""
 
     def news(self, after: Floats) -> Any:
         """Return the evidence in what it sends next, [rows, dim]."""
-        ...
-
-    def split(self, tables: int) -> Sequence[Any]:
-        """Return the parts of `tables` tables that are stacked."""
         ...
 
 
@@ -90,23 +86,22 @@ class Following:
     failures: Mapping[str, int] = field(default_factory=dict)
 
     def observe(
-        self, vectors: Mapping[str, Floats], told: Mapping[str, Told], *, tables: int = 1
+        self, vectors: Mapping[str, Sequence[Floats]], told: Mapping[str, Sequence[Told]]
     ) -> tuple[Following, dict[str, Verdict]]:
         """Judge one round by the `vectors` that were sent in it; `told`: what parties are told in answer.
 
-        tables: of how many tables, one below the other, both are.
+        Both are by party and table.
         """
         evidence = {**self.evidence}
         verdicts = {}
         for party, sent in vectors.items():
             before = self.told.get(party, ())
-            news = [each.news(part) for each, part in zip(before, np.split(sent, tables), strict=False)]
+            news = [each.news(table) for each, table in zip(before, sent, strict=False)]
             known = evidence.get(party, ())
             evidence[party] = [old.plus(new) for old, new in zip(known, news, strict=True)] if known else news
             verdicts[party] = self._judge(party, evidence[party], news)
         failures = {party: verdict.rounds_not_following for party, verdict in verdicts.items()}
-        parts = {party: each.split(tables) for party, each in told.items()}
-        after = replace(self, rounds=self.rounds + 1, told=parts, evidence=evidence, failures=failures)
+        after = replace(self, rounds=self.rounds + 1, told=told, evidence=evidence, failures=failures)
         return after, verdicts
 
     def enforce(self) -> None:

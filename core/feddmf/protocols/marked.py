@@ -10,14 +10,16 @@ amplifier of the laboratory: over many rows a mark shows that is far smaller tha
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.blocks import row_blocks
 from feddmf.randomness import generator
 
-__all__ = ["Marked", "MarkedEvidence", "draw_mark", "least_response"]
+__all__ = ["Mark", "Marked", "MarkedEvidence", "draw_marks", "least_response"]
 
 Floats = npt.NDArray[np.floating]
 
@@ -28,12 +30,46 @@ _STANDARD_ERRORS = 2
 _SHORT_SPAN = 10
 
 
-def draw_mark(means: Floats, seed: int, *address: str | int) -> Floats:
-    """Return a mark for `means` [rows, dim]: signs of one size, drawn at the address."""
-    size = _SIZE * math.sqrt(float(np.mean(np.square(means, dtype=np.float64)))) if means.size else 0.0
-    signs = generator(seed, "mark", *address).integers(2, size=means.shape) * 2 - 1
-    mark: Floats = (signs * size).astype(means.dtype)
-    return mark
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """Random signs of one size, one for each number of a table.
+
+    signs: a bit each, uint8 [rows, dim / 8]; dim: length of a row; size: float32 or float64.
+    """
+
+    signs: npt.NDArray[np.uint8]
+    dim: int
+    size: np.floating
+
+    def of(self, rows: slice) -> Floats:
+        """Return the mark of some rows, [rows, dim]."""
+        bits = np.unpackbits(self.signs[rows], axis=1, count=self.dim)
+        either: Floats = np.array([-self.size, self.size])
+        return either[bits]
+
+    def add_to(self, means: Floats) -> None:
+        """Add the mark to `means`, [rows, dim], in place."""
+        for rows in row_blocks(*means.shape):
+            means[rows] += self.of(rows)
+
+
+def draw_marks(tables: Sequence[Floats], seed: int, *address: str | int) -> list[Mark]:
+    """Return a mark for each of `tables`, [rows, dim], all of one size, drawn at the address."""
+    numbers = sum(means.size for means in tables)
+    size = _SIZE * math.sqrt(sum(map(_squares, tables)) / max(numbers, 1))
+    random = generator(seed, "mark", *address)
+    marks = []
+    for means in tables:
+        signs = np.empty((len(means), -(-means.shape[1] // 8)), dtype=np.uint8)
+        for rows in row_blocks(*means.shape):
+            drawn = random.integers(2, size=(rows.stop - rows.start, means.shape[1]))
+            signs[rows] = np.packbits(drawn.astype(np.bool_), axis=1)
+        marks.append(Mark(signs, means.shape[1], means.dtype.type(size)))
+    return marks
+
+
+def _squares(array: Floats) -> float:
+    return float(np.einsum("ij,ij->i", array, array).sum(dtype=np.float64))
 
 
 def least_response(floor: float, steps: float) -> float:
@@ -88,22 +124,22 @@ class MarkedEvidence:
 
 @dataclass(frozen=True, eq=False)
 class Marked:
-    """What a party sent, the means without its mark, and the mark, [rows, dim] each."""
+    """What a party sent of a table and was told, [rows, dim] each; mark: what was added to the means."""
 
     vectors: Floats
-    means: Floats
-    mark: Floats
-
-    def split(self, tables: int) -> list[Marked]:
-        """Return the parts of `tables` tables that are stacked."""
-        parts = (np.split(each, tables) for each in (self.vectors, self.means, self.mark))
-        return [Marked(*part) for part in zip(*parts, strict=True)]
+    told: Floats
+    mark: Mark
 
     def news(self, after: Floats) -> MarkedEvidence:
         """Return the evidence in what it sends next."""
-        difference, mark = (each.astype(np.float64) for each in (after - self.means, self.mark))
-        squares = float(np.square(mark).sum())
+        along = difference = 0.0
+        moved = False
+        for rows in row_blocks(*after.shape):
+            mark = self.mark.of(rows)
+            left = after[rows] - (self.told[rows] - mark)
+            along += float(np.einsum("ij,ij->i", left, mark).sum(dtype=np.float64))
+            difference += _squares(left)
+            moved = moved or not np.array_equal(after[rows], self.vectors[rows])
+        squares = after.size * float(self.mark.size) ** 2
         # Under independence each product varies by the squares of both.
-        variance = float(np.square(difference).sum()) * squares / max(mark.size, 1)
-        moved = not np.array_equal(after, self.vectors)
-        return MarkedEvidence(float((difference * mark).sum()), squares, variance, moved)
+        return MarkedEvidence(along, squares, difference * squares / max(after.size, 1), moved)

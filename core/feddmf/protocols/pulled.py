@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.alignment import unit_rows
+from feddmf.blocks import row_blocks
 
 __all__ = ["Pulled", "PulledEvidence"]
 
@@ -84,19 +85,22 @@ class PulledEvidence:
 
 @dataclass(frozen=True, eq=False)
 class Pulled:
-    """What a party sent, and the sums of its peers' unit vectors over active pairs, [rows, dim] each."""
+    """What a party sent of a table, and the targets that it was told, [rows, dim] each.
+
+    pulling: bool [rows], whether a target pulls now.
+    """
 
     vectors: Floats
-    targets: Floats
-
-    def split(self, tables: int) -> list[Pulled]:
-        """Return the parts of `tables` tables that are stacked."""
-        parts = (np.split(each, tables) for each in (self.vectors, self.targets))
-        return [Pulled(*part) for part in zip(*parts, strict=True)]
+    told: Floats
+    pulling: npt.NDArray[np.bool_]
 
     def news(self, after: Floats) -> PulledEvidence:
         """Return the evidence in what it sends next."""
-        return PulledEvidence().add(unit_rows(self.vectors), unit_rows(after), self.targets)
+        found = PulledEvidence()
+        for rows in row_blocks(*after.shape):
+            pulls = self.told[rows] * self.pulling[rows, None]
+            found = found.add(unit_rows(self.vectors[rows]), unit_rows(after[rows]), pulls)
+        return found
 
 
 def _sum_of_products(left: Floats, right: Floats) -> float:

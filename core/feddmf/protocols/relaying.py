@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from feddmf.payload import Payload
 __all__ = ["side_by_side"]
 
 Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 
 def side_by_side(
@@ -30,27 +31,30 @@ def side_by_side(
     """
     wanted = rows if at is None else at
     parties = tuple(contributions) if only is None else (only,)
-    return {
-        party: Payload(
+    told = {}
+    for party in parties:
+        peers = sorted(peer for peer in contributions if peer != party)
+        told[party] = Payload(
             {
-                name: np.concatenate(
-                    [
-                        payload[name] if name in whole else _picked(payload[name], rows[peer], wanted[party])
-                        for peer, payload in sorted(contributions.items())
-                        if peer != party
-                    ],
-                    axis=1,
-                )
+                name: np.concatenate([contributions[peer][name] for peer in peers], axis=1)
+                if name in whole
+                else _picked([(contributions[peer][name], rows[peer]) for peer in peers], wanted[party])
                 for name in contributions[party]
             }
         )
-        for party in parties
-    }
+    return told
 
 
-def _picked(array: npt.NDArray[np.float32], rows: Codes, wanted: Codes) -> npt.NDArray[np.float32]:
-    """Return the rows of `array` that are about `wanted`, zero where none is."""
-    picked = np.zeros((len(wanted), array.shape[1]), dtype=array.dtype)
-    _, here, there = np.intersect1d(wanted, rows, assume_unique=True, return_indices=True)
-    picked[here] = array[there]
+def _picked(tables: Sequence[tuple[Floats, Codes]], wanted: Codes) -> Floats:
+    """Return the rows of each table that are about `wanted`, side by side; zero where none is."""
+    columns = sum(array.shape[1] for array, _ in tables)
+    picked: Floats = np.zeros((len(wanted), columns), dtype=tables[0][0].dtype)
+    first = 0
+    for array, rows in tables:
+        order = np.argsort(rows)
+        # Where the row about a wanted item would stand among the sorted ones.
+        at = np.minimum(np.searchsorted(rows, wanted, sorter=order), max(len(rows) - 1, 0))
+        found = np.flatnonzero(rows[order][at] == wanted) if len(rows) else order
+        picked[found, first : first + array.shape[1]] = array[order[at[found]]]
+        first += array.shape[1]
     return picked

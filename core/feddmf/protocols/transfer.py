@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from feddmf.payload import ArraySpec, Axis, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan
 from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
+from feddmf.protocols.relaying import side_by_side
 
 __all__ = ["CLOSE", "CONTEXTS", "Transfer", "TransferState"]
 
@@ -69,11 +69,7 @@ class Transfer:
     ) -> Outcome:
         """Give every party its peers' contexts of the items that it shares with each, or take the losses."""
         if phase == CONTEXTS:
-            contexts = {party: payload["contexts"] for party, payload in contributions.items()}
-            replies = {
-                party: Payload({"contexts": _seen_by(party, contexts, state.rows)}) for party in contexts
-            }
-            return Outcome(state, replies, {})
+            return Outcome(state, side_by_side(contributions, state.rows.aligned), {})
         losses = {party: float(payload["loss"][0, 0]) for party, payload in contributions.items()}
         # Ridge never fits exactly: a loss of 0 is that of a party without an offer that enough have.
         told = [loss for loss in losses.values() if loss > 0]
@@ -86,21 +82,3 @@ class Transfer:
     def on_dropout(self, state: TransferState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
         """Abort: nobody else has the party's map."""
         return Dropout.ABORT
-
-
-def _seen_by(
-    party: str, contexts: Mapping[str, npt.NDArray[np.float32]], rows: MatchedRows
-) -> npt.NDArray[np.float32]:
-    """Return the peers' contexts side by side, [matched items of `party`, (parties - 1) * rank].
-
-    A row is zero where the peer does not sell the item.
-    """
-    own, sides = rows.aligned[party], []
-    for peer, vectors in contexts.items():
-        if peer == party:
-            continue
-        side = np.zeros((len(own), vectors.shape[1]), dtype=np.float32)
-        _, here, there = np.intersect1d(own, rows.aligned[peer], assume_unique=True, return_indices=True)
-        side[here] = vectors[there]
-        sides.append(side)
-    return np.concatenate(sides, axis=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.best import best_places
 from feddmf.quality.evidence import Evidence
 from feddmf.quality.intervals import Interval, Resampling
 from feddmf.quality.rungs import ratio
@@ -44,7 +45,9 @@ def top_users(scores: npt.NDArray[np.floating], size: int) -> npt.NDArray[np.int
 
     scores: [users, items]. Equal scores stand in the order of the users.
     """
-    return np.argsort(-scores, axis=0, kind="stable")[:size]
+    by_item = np.ascontiguousarray(scores.T)
+    ranked = [best_places(each, size) for each in by_item]
+    return np.stack(ranked, axis=1) if ranked else np.empty((min(size, len(scores)), 0), dtype=np.int64)
 
 
 def audiences(evidence: Evidence, resampling: Resampling) -> tuple[AudienceFigures, ...]:

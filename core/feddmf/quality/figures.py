@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.evaluation import average_precision, roc_auc
 from feddmf.quality.audience import AudienceFigures, audiences
 from feddmf.quality.evidence import Evidence
 from feddmf.quality.intervals import Interval, Resampling
+from feddmf.quality.ranked import RankedCells
 from feddmf.quality.reliability import Reliability
 from feddmf.quality.rungs import Rungs, ratio
 
@@ -53,8 +53,10 @@ def measure(evidence: Evidence, threshold: float, *, seed: int = 0) -> Figures:
     truth, scores = evidence.truth, evidence.scores
     resampling = Resampling.of(truth, seed)
     plain = _popularity_x_activity(scores)
-    rungs, plain_rungs = Rungs.of(truth, scores), Rungs.of(truth, plain)
-    precision = average_precision(truth, scores)
+    cells, plain_cells = RankedCells.of(truth, scores), RankedCells.of(truth, plain)
+    rungs, plain_rungs = Rungs.of_ranked(cells), Rungs.of_ranked(plain_cells)
+    ladder = cells.ladder()
+    precision = ladder.average_precision()
     called = scores > threshold
     hits = np.count_nonzero(called & truth, axis=0)  # [hidden]
     named = np.count_nonzero(called, axis=0) + np.count_nonzero(truth, axis=0)
@@ -73,14 +75,14 @@ def measure(evidence: Evidence, threshold: float, *, seed: int = 0) -> Figures:
         positives=evidence.positives,
         base_rate=evidence.positives / truth.size if truth.size else float("nan"),
         threshold=threshold,
-        roc_auc=resampling.interval(rungs.roc_auc, exact=roc_auc(truth, scores), allowance=_RETRAINING),
+        roc_auc=resampling.interval(rungs.roc_auc, exact=ladder.roc_auc(), allowance=_RETRAINING),
         average_precision=resampling.interval(rungs.average_precision, exact=precision),
         f1=resampling.interval(f1),
         taste=resampling.interval(
-            taste, exact=precision - average_precision(truth, plain), scale="difference"
+            taste, exact=precision - plain_cells.ladder().average_precision(), scale="difference"
         ),
         audiences=audiences(evidence, resampling),
-        reliability=Reliability.of(truth, scores),
+        reliability=Reliability.of(truth, scores, cells),
     )
 
 

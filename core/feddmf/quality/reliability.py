@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.evaluation import brier_skill, reliability_bins, top_decile
+from feddmf.best import best_places
+from feddmf.evaluation import brier_skill, reliability_bins
+from feddmf.quality.ranked import RankedCells
 
 __all__ = ["Reliability"]
 
@@ -36,12 +38,17 @@ class Reliability:
     """Share of the base rate's squared error that the probabilities save; nan with one kind of cell."""
 
     @classmethod
-    def of(cls, truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> Reliability:
-        """Compare probabilities `scores` with `truth`, [users, items] each."""
-        top = top_decile(scores)
-        everywhere = reliability_bins(truth, scores)
+    def of(
+        cls,
+        truth: npt.NDArray[np.bool_],
+        scores: npt.NDArray[np.floating],
+        ranked: RankedCells | None = None,
+    ) -> Reliability:
+        """Compare probabilities `scores` with `truth`, [users, items] each; ranked: these, where they are."""
+        cells = RankedCells.of(truth, scores) if ranked is None else ranked
+        top = best_places(scores.ravel(), -(-scores.size // 10))
         return cls(
-            *everywhere,
+            *reliability_bins(cells.truth, cells.scores),
             *reliability_bins(truth.ravel()[top], scores.ravel()[top]),
             brier_skill(truth, scores),
         )

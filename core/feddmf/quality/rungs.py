@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.quality.ranked import RankedCells
+
 __all__ = ["Rungs", "ratio"]
 
 Floats = npt.NDArray[np.float64]
@@ -28,20 +30,25 @@ class Rungs:
 
     @classmethod
     def of(cls, truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> Rungs:
-        """Count the cells of `truth` and `scores`, [users, items] each; equal scores share a rung.
+        """Count the cells of `truth` and `scores`, [users, items] each."""
+        return cls.of_ranked(RankedCells.of(truth, scores))
+
+    @classmethod
+    def of_ranked(cls, cells: RankedCells) -> Rungs:
+        """Count the cells; equal scores share a rung.
 
         Half of the rungs hold equally many cells, half equally many positive ones, as these are the few.
         """
-        shares = np.linspace(0, 1, _RUNGS // 2)
-        kinds = [kind for kind in (scores.ravel(), scores[truth]) if len(kind)]
-        edges = (
-            np.unique([np.quantile(kind, shares, method="lower") for kind in kinds]) if kinds else np.empty(0)
-        )
-        items, rungs = truth.shape[1], len(edges) + 1
-        places = np.searchsorted(edges, scores, side="right") + rungs * np.arange(items)  # [users, items]
-        cells = np.bincount(places.ravel(), minlength=items * rungs).reshape(items, rungs)
-        hits = np.bincount(places[truth], minlength=items * rungs).reshape(items, rungs)
-        return cls(hits.astype(np.float64), (cells - hits).astype(np.float64))
+        kinds = [kind for kind in (cells.scores, cells.scores[cells.truth]) if len(kind)]
+        edges = np.unique([kind[_places(len(kind))] for kind in kinds]) if kinds else np.empty(0)
+        starts = np.searchsorted(cells.scores, edges, side="left")
+        sizes = np.diff(np.concatenate([[0], starts, [len(cells.scores)]]))
+        rungs = len(sizes)
+        places = np.repeat(np.arange(rungs), sizes) + rungs * cells.columns  # [cells]
+        shape = (cells.items, rungs)
+        counts = np.bincount(places, minlength=cells.items * rungs).reshape(shape)
+        hits = np.bincount(places[cells.truth], minlength=cells.items * rungs).reshape(shape)
+        return cls(hits.astype(np.float64), (counts - hits).astype(np.float64))
 
     def roc_auc(self, weights: Floats) -> Floats:
         """Return the ROC-AUC; within a rung, ties count half."""
@@ -55,6 +62,11 @@ class Rungs:
         found, chosen = np.cumsum(hits, axis=1), np.cumsum(hits + (weights @ self.negatives)[:, ::-1], axis=1)
         precisions = found / np.maximum(chosen, 1)
         return ratio((hits * precisions).sum(axis=1), hits.sum(axis=1))
+
+
+def _places(cells: int) -> npt.NDArray[np.int64]:
+    """Return the places of evenly spaced quantiles among `cells` sorted ones, the lower where between two."""
+    return np.floor((cells - 1) * np.linspace(0, 1, _RUNGS // 2)).astype(np.int64)
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

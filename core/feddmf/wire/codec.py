@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 
+from feddmf.encodings import decoded, encoded, travelling
 from feddmf.errors import PayloadError
-from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
+from feddmf.payload import ArraySpec, Axis, DType, Encoding, Payload, PayloadSchema, ReleaseKind
 from feddmf.wire import payload_pb2 as pb
+from feddmf.wire.framing import Envelope
 
 __all__ = ["CHUNK_BYTES", "MAX_MESSAGE_BYTES", "PayloadDecoder", "document_parts", "encode", "join_document"]
 
@@ -19,28 +22,45 @@ MAX_MESSAGE_BYTES = CHUNK_BYTES + (1 << 16)
 
 _KIND = {kind: pb.ReleaseKind.Value(kind.name) for kind in ReleaseKind}
 _DTYPE = {dtype: pb.DType.Value(dtype.name) for dtype in DType}
+_ENCODING = {
+    Encoding.FLOAT32: pb.ENCODING_NONE,
+    Encoding.FLOAT16: pb.ENCODING_FLOAT16,
+    Encoding.INT8: pb.ENCODING_INT8,
+}
 # What the other end sent is shown in part: it may be of any length.
 _MOST_SHOWN = 8
 _HINT = "both ends must run the same version, run file and catalogue"
 
 
-def encode(payload: Payload, schema: PayloadSchema) -> Iterator[pb.PayloadPart]:
-    """Yield the header, then the arrays' bytes in parts of at most 1 MiB."""
+def encode(
+    payload: Payload, schema: PayloadSchema, envelope: Envelope, *, sha256: bytes | None = None
+) -> Iterator[bytes]:
+    """Yield the header, then the arrays' bytes in parts of at most 1 MiB, each as a message of `envelope`.
+
+    sha256: the digest of the payload, where somebody has computed it already.
+    """
     arrays = [_header(spec, payload[spec.name].shape) for spec in schema.arrays]
-    yield pb.PayloadPart(header=pb.PayloadHeader(arrays=arrays, sha256=payload.sha256()))
-    for buffer in payload.buffers():
-        for start in range(0, len(buffer), CHUNK_BYTES):
-            yield pb.PayloadPart(data=bytes(buffer[start : start + CHUNK_BYTES]))
+    yield envelope.header(pb.PayloadHeader(arrays=arrays, sha256=sha256 or payload.sha256()))
+    for spec in schema.arrays:
+        for block in encoded(payload[spec.name], spec.encoding):
+            buffer = block.data.cast("B") if block.size else memoryview(b"")
+            for start in range(0, len(buffer), CHUNK_BYTES):
+                yield envelope.chunk(buffer[start : start + CHUNK_BYTES])
 
 
 def _header(spec: ArraySpec, shape: tuple[int, ...]) -> pb.ArrayHeader:
     return pb.ArrayHeader(
-        name=spec.name, kind=_KIND[spec.kind], dtype=_DTYPE[spec.dtype], rows=shape[0], columns=shape[1]
+        name=spec.name,
+        kind=_KIND[spec.kind],
+        dtype=_DTYPE[spec.dtype],
+        rows=shape[0],
+        columns=shape[1],
+        encoding=_ENCODING[spec.encoding],
     )
 
 
 class PayloadDecoder:
-    """Takes parts in order; holds at most the bytes that the schema declares.
+    """Takes parts in order; holds the bytes that the schema declares, from the header on.
 
     PayloadError where the header differs from the schema, data overflows it, the digest does not
     match, or an array is outside its bounds.
@@ -49,49 +69,74 @@ class PayloadDecoder:
     def __init__(self, schema: PayloadSchema, sizes: Mapping[Axis, int]) -> None:
         self._schema = schema
         self._sizes = sizes
-        self._sha256: bytes | None = None
-        self._body = bytearray()
         self._expected = schema.nbytes(sizes)
+        self._arrived = 0
+        self._sha256: bytes | None = None
+        # Hashed as they arrive, in the order of the digest, while the transport fetches what comes next.
+        self._digest = hashlib.sha256()
+        self._whole = all(spec.encoding is Encoding.FLOAT32 for spec in schema.arrays)
+        self._parts: list[list[npt.NDArray[Any]]] = []
+        self._room: list[memoryview] = []
 
-    def feed(self, part: pb.PayloadPart) -> None:
-        """Take in one part."""
-        if part.WhichOneof("part") == "header":
-            self._take_header(part.header)
+    def feed(self, part: pb.PayloadHeader | memoryview) -> None:
+        """Take in one part: the header, then data."""
+        if isinstance(part, pb.PayloadHeader):
+            self._take_header(part)
             return
-        if self._sha256 is None or len(self._body) + len(part.data) > self._expected:
+        if self._sha256 is None or self._arrived + len(part) > self._expected:
             raise PayloadError("data that no header has declared", hint=_HINT)
-        self._body += part.data
+        if self._whole:
+            self._digest.update(part)
+        self._arrived += len(part)
+        while part:
+            room = self._room[0]
+            taken = min(len(room), len(part))
+            room[:taken] = part[:taken]
+            part = part[taken:]
+            if taken == len(room):
+                self._room.pop(0)
+            else:
+                self._room[0] = room[taken:]
 
     @property
     def complete(self) -> bool:
         """Whether all declared bytes have arrived."""
-        return self._sha256 is not None and len(self._body) == self._expected
+        return self._sha256 is not None and self._arrived == self._expected
+
+    @property
+    def sha256(self) -> bytes:
+        """The digest that the header declares; b"" before it."""
+        return self._sha256 or b""
 
     def payload(self) -> Payload:
         """Return the whole payload, checked against the schema."""
         if not self.complete:
-            raise PayloadError(f"{len(self._body)} of {self._expected} bytes arrived", hint="send it again")
-        if hashlib.sha256(self._body).digest() != self._sha256:
-            raise PayloadError("the bytes differ from the digest in the header", hint="send it again")
-        arrays, at = {}, 0
-        for spec in self._schema.arrays:
-            rows, columns = spec.shape(self._sizes)
-            flat = np.frombuffer(self._body, spec.dtype.numpy, count=rows * columns, offset=at)
-            arrays[spec.name] = flat.reshape(rows, columns)
-            at += flat.nbytes
+            raise PayloadError(f"{self._arrived} of {self._expected} bytes arrived", hint="send it again")
+        arrays = {
+            spec.name: decoded(parts, spec.encoding)
+            for spec, parts in zip(self._schema.arrays, self._parts, strict=True)
+        }
         payload = Payload(arrays)
+        if (self._digest.digest() if self._whole else payload.sha256()) != self._sha256:
+            raise PayloadError("the bytes differ from the digest in the header", hint="send it again")
         self._schema.check(payload, self._sizes)
         return payload
 
     def _take_header(self, header: pb.PayloadHeader) -> None:
         declared = [_header(spec, spec.shape(self._sizes)) for spec in self._schema.arrays]
-        if self._sha256 is not None or len(header.sha256) != hashlib.sha256().digest_size:
+        if self._sha256 is not None or len(header.sha256) != self._digest.digest_size:
             raise PayloadError("a second header, or one without a digest", hint=_HINT)
         if list(header.arrays) != declared:
             raise PayloadError(
                 f"a header of {_describe(header.arrays)} where {_describe(declared)} is declared", hint=_HINT
             )
         self._sha256 = header.sha256
+        # What is declared is what the schema allows; pages are taken only as bytes come.
+        self._parts = [
+            travelling(spec.encoding, spec.dtype.numpy, *spec.shape(self._sizes))
+            for spec in self._schema.arrays
+        ]
+        self._room = [array.data.cast("B") for parts in self._parts for array in parts if array.size]
 
 
 def _describe(arrays: Iterable[pb.ArrayHeader]) -> str:

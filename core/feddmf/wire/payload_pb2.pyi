@@ -81,6 +81,28 @@ FLOAT64: DType.ValueType  # 2
 UINT64: DType.ValueType  # 3
 Global___DType: _TypeAlias = DType  # noqa: Y015
 
+class _Encoding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ENCODING_NONE: _Encoding.ValueType  # 0
+    ENCODING_FLOAT16: _Encoding.ValueType  # 1
+    """Each number as an IEEE 754 half."""
+    ENCODING_INT8: _Encoding.ValueType  # 2
+    """One float32 scale a row, of all rows, then a signed byte for each number; their product is the number."""
+
+class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
+    """How the rows of a float32 array travel; absent for one that travels as its dtype says."""
+
+ENCODING_NONE: Encoding.ValueType  # 0
+ENCODING_FLOAT16: Encoding.ValueType  # 1
+"""Each number as an IEEE 754 half."""
+ENCODING_INT8: Encoding.ValueType  # 2
+"""One float32 scale a row, of all rows, then a signed byte for each number; their product is the number."""
+Global___Encoding: _TypeAlias = Encoding  # noqa: Y015
+
 @_typing.final
 class ArrayHeader(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -90,11 +112,13 @@ class ArrayHeader(_message.Message):
     DTYPE_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     kind: Global___ReleaseKind.ValueType
     dtype: Global___DType.ValueType
     rows: _builtins.int
     columns: _builtins.int
+    encoding: Global___Encoding.ValueType
     def __init__(
         self,
         *,
@@ -103,10 +127,11 @@ class ArrayHeader(_message.Message):
         dtype: Global___DType.ValueType = ...,
         rows: _builtins.int = ...,
         columns: _builtins.int = ...,
+        encoding: Global___Encoding.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "dtype", b"dtype", "kind", b"kind", "name", b"name", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "dtype", b"dtype", "encoding", b"encoding", "kind", b"kind", "name", b"name", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,6 +144,7 @@ class PayloadHeader(_message.Message):
     ARRAYS_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     sha256: _builtins.bytes
+    """Over the bytes of the arrays in order, decoded where they travel encoded."""
     @_builtins.property
     def arrays(self) -> _containers.RepeatedCompositeFieldContainer[Global___ArrayHeader]: ...
     def __init__(

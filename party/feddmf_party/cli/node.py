@@ -11,6 +11,7 @@ from feddmf.cli.output import describe, say
 from feddmf.cli.progress import RoundProgress
 from feddmf.errors import FedDMFError
 from feddmf.plan import PartyItems, StageRows
+from feddmf.ranks import Ranks
 from feddmf_party.folder import PartyFolder
 from feddmf_party.node import Node, NodeEvents, work_until_signal
 from feddmf_party.participation import Participation, RoundFigures
@@ -82,10 +83,10 @@ def _own_rows(items: PartyItems) -> StageRows:
     return StageRows(len(items.matched), 0, sold, {})
 
 
-def run_node(folder: PartyFolder, *, once: bool, wait_s: float | None) -> None:
+def run_node(folder: PartyFolder, ranks: Ranks | None, *, once: bool, wait_s: float | None) -> None:
     """Run the node until a signal, or with `once` until one run has ended."""
     reporter = _Reporter(once=once)
-    node = Node(folder, reporter.events())
+    node = Node(folder, reporter.events(), ranks)
     try:
         if asyncio.run(work_until_signal(node, once=once, wait_s=wait_s)):
             say("stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,12 +80,25 @@ def start(
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
 ) -> None:
-    """Run the party's node: join runs that the policy allows, train, publish, fetch."""
+    """Run the party's node: join runs that the policy allows, train, publish, fetch. Or by torchrun."""
     # Only this command needs torch.
-    from feddmf_party.cli.node import run_node
+    from feddmf.ranks import gathered
 
     log_to_stderr(verbose=verbose)
-    run_node(PartyFolder(folder), once=once, wait_s=wait_s)
+    home = PartyFolder(folder)
+    with gathered(every=home.settings().torchrun.average_every) as ranks:
+        if ranks is None or ranks.is_first:
+            from feddmf_party.cli.node import run_node
+
+            run_node(home, ranks, once=once, wait_s=wait_s)
+        else:
+            # Nothing that opens a channel is even loaded here.
+            from feddmf_party.beside import work_beside
+
+            # It has nothing to finish, and a wait for the first process would not see a signal.
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, signal.SIG_DFL)
+            work_beside(home, ranks)
 
 
 @app.command("status")

@@ -91,7 +91,7 @@ def _of_items(quality: PeerQuality, figures: Figures) -> Iterator[Table]:
     shown = figures.reliability
     bands = [(f"all {figures.items} hidden items", figures)]
     bands += [(_band(each.fewest, each.most), each.figures) for each in quality.groups]
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             name,
             each.items,
@@ -101,6 +101,8 @@ def _of_items(quality: PeerQuality, figures: Figures) -> Iterator[Table]:
         )
         for name, each in bands
     ]
+    if quality.without_buyers:
+        rows.append(("nobody here: nothing to find", quality.without_buyers, None, None, None))
     title = (
         f"\nitems that {quality.peer} sells, measured on {figures.users} users and {figures.positives} pairs"
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,17 +14,25 @@ from rich.table import Table
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
 from feddmf_party.answering import Backer, Backing, refuse_untrusted, warnings
+from feddmf_party.cli.answers import answered, ranking, shown
+from feddmf_party.cli.asking import find_attribute
+from feddmf_party.cli.bulk import bulk
 from feddmf_party.cli.options import FolderOption, RunOption, finished_run
 from feddmf_party.cli.sentences import evidence_lines, expected_lines
 from feddmf_party.cli.written import check_place
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offered import Attribute
 from feddmf_party.prediction import Block, Predictor, read_users
-from feddmf_party.prediction_table import answers_of, score_column, write_predictions
+from feddmf_party.prediction_table import write_predictions
+from feddmf_party.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from feddmf_party.newcomers import Newcomers
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+app.command("bulk")(bulk)
 
 OwnerOption = Annotated[
     str | None, typer.Option(help="Peer that published the attribute; all who did make one answer.")
@@ -65,37 +73,37 @@ def predict(
     """Score users (all of them by default) for one attribute or more."""
     check_place(out, folder)
     kept = finished_run(folder, run)
-    newcomers = None
-    if interactions is not None:
-        # Only this option reads tables.
-        from feddmf_party.newcomers import load_newcomers
-
-        newcomers = load_newcomers(interactions, PartyFolder(folder), kept)
-    predictor = Predictor(kept, newcomers)
-    chosen = [predictor.attribute(key, owner=owner) for key in dict.fromkeys(attribute)]
+    newcomers = None if interactions is None else _newcomers(interactions, folder, kept)
+    predictor = Predictor(kept, None if newcomers is None else newcomers.table)
+    chosen = [find_attribute(predictor, kept, key, owner) for key in dict.fromkeys(attribute)]
     backings = list(map(Backer(predictor).back, chosen))
     refuse_untrusted(predictor.run, backings, anyway=anyway)
     named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
+    told: dict[str, Any] = {}
+    notices: list[str] = []
+    if newcomers is not None:
+        newcomers.refuse_absent(named)
+        novelty = newcomers.novelty(predictor.arrays, named)
+        told, notices = {"newcomers": novelty.as_dict()}, newcomers.notices(novelty)
     blocks = predictor.predict(chosen, named or None)
     if out is not None:
-        _write(out, blocks, backings, predictor, output)
-        return
-    _check_shown((len(named) or predictor.users) * len(chosen))
-    answers = [answer for block in blocks for answer in answers_of(block, backings, predictor.score_kind)]
-    data = {
-        **_about(predictor),
-        "attributes": [backing.as_dict() for backing in backings],
-        "predictions": answers,
-    }
-    columns, rows = _shown(answers, backings, predictor)
-    made = table(columns, rows, title=f"run {predictor.run}", digits=_DIGITS)
-    _show(data, output, made, evidence_lines(backings))
-    _warn(backings)
+        _write(out, blocks, backings, predictor, output, told=told)
+    else:
+        _check_shown((len(named) or predictor.users) * len(chosen))
+        answers = list(answered(blocks, backings, predictor.score_kind))
+        attributes = [backing.as_dict() for backing in backings]
+        data = {**_about(predictor), **told, "attributes": attributes, "predictions": answers}
+        columns, rows = shown(answers, backings, predictor.score_kind)
+        made = table(columns, rows, title=f"run {predictor.run}", digits=_DIGITS)
+        _show(data, output, made, evidence_lines(backings))
+    _warn(backings, evidence_shown=out is None and output is OutputFormat.TEXT)
+    for notice in notices:
+        say(notice)
 
 
 @app.command("audience")
 def audience(
-    attribute: Annotated[str, typer.Option("--attribute", help="Key of the attribute.")],
+    attribute: Annotated[list[str], typer.Option("--attribute", help="Key of the attribute; one alone.")],
     *,
     size: Annotated[
         int | None,
@@ -118,8 +126,9 @@ def audience(
     check_place(out, folder)
     if (size is not None) + (above is not None) + threshold > 1:
         raise InputError("--size, --above and --threshold each cut the ranking", hint="give one of them")
-    predictor = Predictor(finished_run(folder, run))
-    backing = Backer(predictor).back(predictor.attribute(attribute, owner=owner))
+    kept = finished_run(folder, run)
+    predictor = Predictor(kept)
+    backing = Backer(predictor).back(find_attribute(predictor, kept, _only(attribute), owner))
     refuse_untrusted(predictor.run, [backing], anyway=anyway)
     if threshold:
         above = _chosen_threshold(backing)
@@ -127,50 +136,56 @@ def audience(
     block = predictor.audience(backing.attribute, wanted, above=above)
     expected = backing.expect(block.probabilities[:, 0], predictor.users)
     told = {"above": above, "expected": None if expected is None else expected.as_dict()}
+    nobody = None if len(block.users) or above is None else _nobody(predictor, backing, above)
     if out is not None:
         _write(out, iter([block]), [backing], predictor, output, told=told)
-        return
-    _check_shown(len(block.users))
-    chosen = backing.attribute
-    columns, ranked = _ranked(block, chosen, predictor.score_kind)
-    data = {**_about(predictor), "attribute": backing.as_dict(), **told, "users": ranked}
-    title = f"{chosen.label or chosen.key} ({chosen.key}, offered by {chosen.owner}), run {predictor.run}"
-    made = table(columns, [tuple(each.values()) for each in ranked], title=title, digits=_DIGITS)
-    _show(data, output, made, [*expected_lines(expected, len(block.users)), *evidence_lines([backing])])
+        if nobody is not None:
+            say(nobody)
+    else:
+        _check_shown(len(block.users))
+        columns, ranked = ranking(block, backing, predictor.score_kind)
+        data = {**_about(predictor), "attribute": backing.as_dict(), **told, "users": ranked}
+        title = _title(backing.attribute, predictor.run)
+        made = table(columns, [tuple(each.values()) for each in ranked], title=title, digits=_DIGITS)
+        lines = [*expected_lines(expected, len(block.users)), *evidence_lines([backing])]
+        _show(data, output, made if nobody is None else f"{title}\n{nobody}", lines)
     if size is not None and size > predictor.users:
         say(f"this party has {predictor.users} users in all")
-    _warn([backing])
+    _warn([backing], evidence_shown=out is None and output is OutputFormat.TEXT)
+
+
+def _newcomers(table_: Path, folder: Path, kept: RunFolder) -> Newcomers:
+    # Only this option reads tables.
+    from feddmf_party.newcomers import Newcomers, load_newcomers
+
+    return Newcomers(table_, kept, load_newcomers(table_, PartyFolder(folder), kept))
+
+
+def _only(keys: Sequence[str]) -> str:
+    """Return the one attribute that is named; InputError for several."""
+    first, *others = dict.fromkeys(keys)
+    if others:
+        raise InputError(
+            f"an audience is ranked by one attribute, and {len(others) + 1} are named: "
+            f"{', '.join(map(repr, (first, *others)))}",
+            hint="ask for one at a time, or score users for all of them: feddmf query predict",
+        )
+    return first
+
+
+def _nobody(predictor: Predictor, backing: Backing, above: float) -> str:
+    """Return that an audience is empty, and how much lower the cut would have to be."""
+    highest = predictor.audience(backing.attribute, 1).probabilities
+    most = f"; the highest is {float(highest[0, 0]):.{_DIGITS}f}" if len(highest) else ""
+    return f"nobody is above {above:g}{most}"
+
+
+def _title(chosen: Attribute, run: str) -> str:
+    return f"{chosen.label or chosen.key} ({chosen.key}, offered by {chosen.owner}), run {run}"
 
 
 def _about(predictor: Predictor) -> dict[str, Any]:
     return {"run": predictor.run, "score_kind": predictor.score_kind}
-
-
-def _shown(
-    answers: Sequence[Mapping[str, Any]], backings: Sequence[Backing], predictor: Predictor
-) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Return columns and rows for people: those that say nothing of any attribute are left out."""
-    names = {each: each for each in ("user", "attribute", "owner")}
-    names[score_column(predictor.score_kind)] = predictor.score_kind
-    if any(backing.threshold is not None for backing in backings):
-        names["above_threshold"] = "above"
-    if any(len(backing.attribute.owners) > 1 for backing in backings):
-        names["disagreement"] = "disagreement"
-    return list(names.values()), [tuple(answer[name] for name in names) for answer in answers]
-
-
-def _ranked(
-    block: Block, attribute: Attribute, score_kind: str
-) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-    """Return the columns for people, and the ranking as rows for all."""
-    several = len(attribute.owners) > 1
-    columns = ("rank", "user", score_kind, *(["disagreement"] if several else []))
-    rows = zip(block.users, block.probabilities[:, 0], block.disagreement[:, 0], strict=True)
-    return columns, [
-        {"rank": rank, "user": user, score_column(score_kind): float(score)}
-        | ({"disagreement": float(apart)} if several else {})
-        for rank, (user, score, apart) in enumerate(rows, 1)
-    ]
 
 
 def _chosen_threshold(backing: Backing) -> float:
@@ -188,15 +203,15 @@ def _check_shown(rows: int) -> None:
         raise InputError(f"{rows} rows are too many to show", hint="write them to a file with --out FILE.csv")
 
 
-def _show(data: Mapping[str, Any], output: OutputFormat, made: Table, lines: Sequence[str]) -> None:
+def _show(data: Mapping[str, Any], output: OutputFormat, made: Table | str, lines: Sequence[str]) -> None:
     """Show the table, and below it what stands behind it."""
     show(data, output, lambda: made)
     if output is OutputFormat.TEXT and lines:
         show(data, output, lambda: "\n".join(lines))
 
 
-def _warn(backings: Sequence[Backing]) -> None:
-    for warning in warnings(backings):
+def _warn(backings: Sequence[Backing], *, evidence_shown: bool) -> None:
+    for warning in warnings(backings, evidence_shown=evidence_shown):
         say(warning)
 
 
@@ -215,8 +230,6 @@ def _write(
         "feddmf.score_kind": predictor.score_kind,
         "feddmf.attributes": json.dumps(attributes),
     }
-    asked = [backing.attribute for backing in backings]
-    written = write_predictions(out, blocks, asked, metadata=metadata)
+    written = write_predictions(out, blocks, backings, metadata=metadata)
     data = {**_about(predictor), "file": str(out), "rows": written, "attributes": attributes, **told}
     show(data, output, lambda: f"{written} rows in {out}")
-    _warn(backings)

@@ -37,10 +37,8 @@ def _real(path: Path) -> Path:
 def _own_paths(home: PartyFolder) -> Iterator[Path]:
     """Yield the files and folders of a party that nothing may be written to."""
     yield from (home.settings_file, home.policy_file, home.offer_file, home.ledger)
-    yield from (home.runs, home.catalogue, IdentityFiles(home.path).key.parent)
+    yield from (home.runs, home.tables, home.catalogue, IdentityFiles(home.path).key.parent)
     # A folder that a simulation left has runs alone.
     if home.settings_file.is_file():
         settings = home.settings()
-        yield settings.data.path
-        if settings.attributes is not None:
-            yield settings.attributes.path
+        yield from (each.path for each in (settings.data, settings.attributes) if each and each.path)

@@ -19,7 +19,8 @@ from feddmf.members.base import Reply
 from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import MAX_MESSAGE_BYTES, PayloadDecoder, encode, join_document
-from feddmf.wire.federation_pb2_grpc import FederationStub
+from feddmf.wire.framing import EXCHANGE, PUBLISH, REPLY, open_stub
+from feddmf.wire.payload_pb2 import PayloadHeader
 from feddmf.wire.version import PROTOCOL_VERSION
 from feddmf_party.client.answers import Away, explained, streamed
 from feddmf_party.egress import Cleared, ClearedOffer
@@ -68,7 +69,7 @@ class FederationClient:
             self._identity.root_pem, self._identity.key_pem, self._identity.certificate_pem
         )
         self._channel = grpc.aio.secure_channel(self.address, credentials, options=_OPTIONS)
-        self._stub: Any = FederationStub(self._channel)
+        self._stub = open_stub(self._channel)
         return self
 
     async def __aexit__(
@@ -148,36 +149,34 @@ class FederationClient:
         """Send a cleared contribution, wait for the round, return the reply, checked against its schema."""
         address = pb.ExchangeAddress(run=cleared.run, phase=cleared.phase, round=cleared.round)
 
-        def parts() -> Iterator[pb.ExchangePart]:
-            yield pb.ExchangePart(address=address)
-            for part in encode(cleared.payload, cleared.schema):
-                yield pb.ExchangePart(payload=part)
+        def parts() -> Iterator[bytes]:
+            yield pb.ExchangePart(address=address).SerializeToString()
+            yield from encode(cleared.payload, cleared.schema, EXCHANGE, sha256=cleared.sha256)
 
         async def once() -> Reply:
             done, decoder = False, PayloadDecoder(reply, sizes)
             async with streamed(self._stub.Exchange(parts(), timeout=limit_s)) as stream:
-                async for part in stream:
-                    kind = part.WhichOneof("part")
-                    if kind == "ended":
+                async for raw in stream:
+                    part = REPLY.open(raw)
+                    if isinstance(part, memoryview | PayloadHeader):
+                        decoder.feed(part)
+                    elif part.WhichOneof("part") == "ended":
                         raise RunFailed(part.ended.reason, hint=part.ended.hint)
-                    if kind == "closed":
-                        done = part.closed.done
                     else:
-                        decoder.feed(part.payload)
-            return Reply(decoder.payload(), done)
+                        done = part.closed.done
+            return Reply(await asyncio.to_thread(decoder.payload), done)
 
         return await self._call(once)
 
     async def publish(self, cleared: Cleared, keys: tuple[str, ...], *, limit_s: float) -> None:
         """Publish cleared vectors of the items `keys`."""
 
-        def parts() -> Iterator[pb.PublishPart]:
-            yield pb.PublishPart(address=pb.PublicationAddress(run=cleared.run))
+        def parts() -> Iterator[bytes]:
+            yield pb.PublishPart(address=pb.PublicationAddress(run=cleared.run)).SerializeToString()
             for start in range(0, len(keys), _KEYS_A_PART):
                 items = [pb.OfferedItem(key=key) for key in keys[start : start + _KEYS_A_PART]]
-                yield pb.PublishPart(items=pb.OfferedItems(items=items))
-            for part in encode(cleared.payload, cleared.schema):
-                yield pb.PublishPart(payload=part)
+                yield pb.PublishPart(items=pb.OfferedItems(items=items)).SerializeToString()
+            yield from encode(cleared.payload, cleared.schema, PUBLISH, sha256=cleared.sha256)
 
         await self._call(lambda: self._stub.Publish(parts(), timeout=limit_s))
 
@@ -191,20 +190,20 @@ class FederationClient:
             items: list[tuple[str, str]] = []
             decoder: PayloadDecoder | None = None
             async with streamed(self._stub.GetPublication(request, timeout=limit_s)) as stream:
-                async for part in stream:
-                    kind = part.WhichOneof("part")
-                    if kind == "items" and decoder is None:
+                async for raw in stream:
+                    part = PUBLISH.open(raw)
+                    if isinstance(part, memoryview | PayloadHeader):
+                        decoder = decoder or PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(items)})
+                        decoder.feed(part)
+                    elif decoder is None:
                         items.extend((item.key, item.label) for item in part.items.items)
                         if len(items) > _LONGEST_OFFER:
                             raise PayloadError(
                                 f"{party} offers over {_LONGEST_OFFER} items", hint="ask it why"
                             )
-                    elif kind == "payload":
-                        decoder = decoder or PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(items)})
-                        decoder.feed(part.payload)
             if decoder is None:
                 raise PayloadError(f"an empty publication of {party}", hint="try again")
-            return tuple(items), decoder.payload()
+            return tuple(items), await asyncio.to_thread(decoder.payload)
 
         return await self._call(once)
 

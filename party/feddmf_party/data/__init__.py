@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from feddmf_party.data.loader import PartyTable, load_interactions
+from feddmf_party.data.loader import load_interactions
+from feddmf_party.data.party_table import PartyTable
 from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings
 from feddmf_party.data.tables import Batch, read_batches
 

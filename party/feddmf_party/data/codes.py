@@ -8,51 +8,70 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf_party.data.arrow import pa, pc
+from feddmf_party.data.slabs import Slabs
 
 __all__ = ["IdCodes"]
 
 _PENDING = 1 << 20
+_PENDING_ROWS = 1 << 22
+
+Codes = npt.NDArray[np.int32]
 
 
 class IdCodes:
     """Collects ids and gives each distinct one a code; keeps the distinct ids and a code for each row.
 
-    Each chunk is hashed by itself; the chunks' own dictionaries are merged when together they outgrow
-    what is known, so that each id is hashed a bounded number of times and memory follows the distinct ids.
+    The chunks' own dictionaries are merged when together they outgrow what is known, so that each id is
+    hashed a bounded number of times and memory follows the distinct ids.
     """
 
     def __init__(self, *, pending: int = _PENDING) -> None:
         self._limit = pending
         self._known: Any = pa.array([], pa.large_string())
-        self._pending: list[Any] = []
+        self._pending: list[tuple[Any, Codes]] = []
         self._waiting = 0
-        self._codes: list[npt.NDArray[np.int32]] = []
+        self._rows = 0
+        self._codes = Slabs(np.int32)
 
     def add(self, ids: Any) -> None:
-        """Append `ids`, a pyarrow large_string array without nulls."""
-        encoded = ids.dictionary_encode()
-        self._pending.append(encoded)
-        self._waiting += len(encoded.dictionary)
-        if self._waiting > max(self._limit, len(self._known)):
+        """Append a chunk of ids, a pyarrow dictionary array of large_string without nulls.
+
+        What is in its dictionary and in none of its rows is no id.
+        """
+        texts, indices = ids.dictionary, ids.indices.to_numpy()
+        used = np.zeros(len(texts), dtype=np.bool_)
+        used[indices] = True
+        if not used.all():
+            texts = texts.filter(pa.array(used))
+            indices = (np.cumsum(used, dtype=np.int32) - 1)[indices]
+        self._pending.append((texts, indices))
+        self._waiting += len(texts)
+        self._rows += len(indices)
+        if self._waiting > max(self._limit, len(self._known)) or self._rows > _PENDING_ROWS:
             self._settle()
 
-    def sorted(self) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
-        """Return the distinct ids in lexicographic (code point) order, and each row's code, int32 [rows]."""
+    def sorted(self) -> tuple[tuple[str, ...], list[Codes]]:
+        """Return the distinct ids in lexicographic (code point) order, and each row's code, int32, in slabs.
+
+        What was collected is forgotten, so that rows do not stand in memory twice.
+        """
         self._settle()
         order = pc.array_sort_indices(self._known).to_numpy()
         rank = np.empty(len(order), dtype=np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
-        first_seen = np.concatenate([np.empty(0, dtype=np.int32), *self._codes])
-        return tuple(self._known.take(pa.array(order)).to_pylist()), rank[first_seen]
+        codes = self._codes.taken()
+        for slab in codes:
+            np.take(rank, slab, out=slab, mode="clip")  # in place
+        return tuple(self._known.take(pa.array(order)).to_pylist()), codes
 
     def _settle(self) -> None:
-        dictionaries = [chunk.dictionary for chunk in self._pending]
+        dictionaries = [texts for texts, _ in self._pending]
         merged = pa.concat_arrays([self._known, *dictionaries]).dictionary_encode()
         # What was known comes first and is distinct, so its codes stay as they are.
         new = merged.indices.to_numpy()
         start = len(self._known)
-        for chunk in self._pending:
-            stop = start + len(chunk.dictionary)
-            self._codes.append(new[start:stop][chunk.indices.to_numpy()])
+        for texts, indices in self._pending:
+            stop = start + len(texts)
+            self._codes.append(new[start:stop][indices])
             start = stop
-        self._known, self._pending, self._waiting = merged.dictionary, [], 0
+        self._known, self._pending, self._waiting, self._rows = merged.dictionary, [], 0, 0

@@ -12,7 +12,16 @@ from feddmf.errors import DataError
 from feddmf_party.data.arrow import ArrowError, pa, pc
 from feddmf_party.data.tables import Batch
 
-__all__ = ["EPOCH_SECONDS", "LARGEST_VALUE", "ids", "instants", "numbers", "numbers_or_nan", "texts"]
+__all__ = [
+    "EPOCH_SECONDS",
+    "LARGEST_VALUE",
+    "encoded_ids",
+    "ids",
+    "instants",
+    "numbers",
+    "numbers_or_nan",
+    "texts",
+]
 
 LARGEST_VALUE = 1e30
 """Values stay within this, so that a sum of a hundred million of them still fits float32."""
@@ -37,9 +46,19 @@ def ids(batch: Batch, name: str) -> Any:
     if column.null_count:
         empty = int(np.flatnonzero(_mask(column.is_null()))[0])
         raise batch.fault(
-            empty, name, "no id", hint="fill the cell, or leave rows with no id out of the file"
+            empty, name, "no id", hint="fill the cell, or leave rows with no id out of the table"
         )
     return column
+
+
+def encoded_ids(batch: Batch, name: str) -> Any:
+    """Return column `name` as `ids` does, each distinct id once: a pyarrow dictionary array [rows]."""
+    column = batch.columns[name]
+    if not pa.types.is_integer(column.type) or column.null_count:
+        return ids(batch, name).dictionary_encode()
+    # Only the distinct numbers become text.
+    numbers = column.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(numbers.indices, numbers.dictionary.cast(pa.large_string()))
 
 
 def texts(batch: Batch, name: str) -> Any:
@@ -54,14 +73,15 @@ def texts(batch: Batch, name: str) -> Any:
         return _whole(batch, name, column)
     if _has_text(kind):
         text = _cast(batch, name, column, pa.large_string())
-        broken = np.flatnonzero(_mask(pc.match_substring_regex(text, r"[\r\n]").fill_null(False)))
-        if broken.size:
+        if _has_line_break(text):
+            broken = int(np.flatnonzero(_mask(pc.match_substring_regex(text, r"[\r\n]").fill_null(False)))[0])
             raise batch.fault(
-                int(broken[0]), name, "a line break in the cell", hint="remove it; is a quote left open?"
+                broken, name, "a line break in the cell", hint="remove it; is a quote left open?"
             )
-        return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.large_string()), text)
+        empty = pc.equal(text, "")
+        return pc.if_else(empty, pa.scalar(None, pa.large_string()), text) if pc.any(empty).as_py() else text
     raise DataError(
-        f"{batch.path}: column {name!r} is of type {kind}, which is no id or category",
+        f"{batch.source}: column {name!r} is of type {kind}, which is no id or category",
         hint="write it as text or whole numbers",
     )
 
@@ -106,7 +126,7 @@ def instants(batch: Batch, name: str) -> npt.NDArray[np.int64]:
         return _from_epoch(batch, name, column, every)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _from_arrow(batch, name, column, every, tz=getattr(kind, "tz", None))
-    raise DataError(f"{batch.path}: column {name!r} is of type {kind}, which is no time", hint=_TIME_HINT)
+    raise DataError(f"{batch.source}: column {name!r} is of type {kind}, which is no time", hint=_TIME_HINT)
 
 
 def _trimmed(batch: Batch, name: str) -> Any:
@@ -220,6 +240,16 @@ def _first_failure(column: Any, cast: Callable[[Any], Any]) -> int:
         else:
             low = middle
     return low
+
+
+def _has_line_break(text: Any) -> bool:
+    """Tell whether there is one in a large_string array, by one look at all of its bytes."""
+    _, offsets, data = text.buffers()
+    if not len(text) or data is None:
+        return False
+    ends = np.frombuffer(offsets, np.int64)[[text.offset, text.offset + len(text)]]
+    written = data.slice(int(ends[0]), int(ends[1] - ends[0])).to_pybytes()
+    return b"\n" in written or b"\r" in written
 
 
 def _has_text(kind: Any) -> bool:

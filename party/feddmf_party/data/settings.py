@@ -10,12 +10,14 @@ from pydantic import Field, model_validator
 
 from feddmf.config import Settings
 from feddmf_party.data.bins import check_edges
+from feddmf_party.data.urls import below, shown_url
 
-__all__ = ["AttributeTableSettings", "InteractionsSettings", "TableFormat", "UnknownItems"]
+__all__ = ["AttributeTableSettings", "InteractionsSettings", "SourceSettings", "TableFormat", "UnknownItems"]
 
 TableFormat = Literal["auto", "csv", "parquet"]
 UnknownItems = Literal["error", "skip"]
 ColumnName = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1)]
 
 _FORMAT = "How the file is written; `auto` goes by its suffix: .csv, .parquet or .pq."
 _USER = "Column with the user's id: text or whole numbers, never empty."
@@ -24,15 +26,75 @@ _UNKNOWN = (
 )
 
 
-class InteractionsSettings(Settings):
-    """The table with one row for each time that a user bought, watched or rated an item.
+class SourceSettings(Settings):
+    """Where rows come from: a file, or a table or query of a database.
 
-    Times with no zone, in the table as in `since` and `until`, are UTC. A relative `path` is resolved by
-    the caller. Raises ValueError (pydantic's) for keys that contradict each other.
+    A relative `path`, and that of an SQLite database, is resolved by `relative_to`. Raises ValueError
+    (pydantic's) unless it is one of the two.
     """
 
-    path: Path = Field(description="The table: one CSV (comma, header, UTF-8) or Parquet file.")
+    path: Path | None = Field(
+        None,
+        description="The table: one CSV (comma, header, UTF-8) or Parquet file. This or `url` is needed.",
+        examples=["table.parquet"],
+    )
     format: TableFormat = Field("auto", description=_FORMAT)
+    url: Text | None = Field(
+        None,
+        repr=False,
+        description="The database, in place of `path`: postgresql://, or any other that SQLAlchemy can read. "
+        "${NAME} is replaced by the environment variable NAME: keep the password there, or the whole URL.",
+        examples=["postgresql://reader:${SHOP_PASSWORD}@db.example.com/shop"],
+    )
+    table: Text | None = Field(
+        None, description="Table or view of that database, as NAME or SCHEMA.NAME.", examples=["sales"]
+    )
+    query: Text | None = Field(
+        None,
+        description="In place of `table`, the SELECT whose rows are read.",
+        examples=["SELECT customer AS user, article AS item FROM sales WHERE quantity > 0"],
+    )
+    cache_query: Text | None = Field(
+        None,
+        description="A SELECT of one value that changes whenever the rows do: while it stays, what was read "
+        "before is used again. Without it a database is read at each start.",
+        examples=["SELECT count(*) || ' ' || max(id) FROM sales"],
+    )
+
+    @property
+    def source(self) -> str:
+        """The table as messages name it, without the database's password."""
+        if self.path is not None or self.url is None:
+            return str(self.path)
+        return f"{shown_url(self.url)}: {'the query' if self.table is None else f'table {self.table}'}"
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return the settings with a relative path of a file or of an SQLite database below `folder`."""
+        if self.path is not None:
+            return self.model_copy(update={"path": folder / self.path})
+        return self.model_copy(update={"url": None if self.url is None else below(folder, self.url)})
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.path is None and self.url is None:
+            raise ValueError("it needs a path, or the url of a database")
+        if self.path is not None and self.url is not None:
+            raise ValueError("it has both path and url")
+        if self.url is not None and (self.table is None) == (self.query is None):
+            raise ValueError("url needs either table or query")
+        for key in ("table", "query", "cache_query"):
+            if self.url is None and getattr(self, key) is not None:
+                raise ValueError(f"{key} needs url")
+        return self
+
+
+class InteractionsSettings(SourceSettings):
+    """The table with one row for each time that a user bought, watched or rated an item.
+
+    Times with no zone, in the table as in `since` and `until`, are UTC. Raises ValueError (pydantic's) for
+    keys that contradict each other.
+    """
+
     user_column: ColumnName = Field("user", description=_USER)
     item_column: ColumnName = Field(
         "item", description="Column with the local item id: text or whole numbers, never empty."
@@ -82,19 +144,15 @@ class InteractionsSettings(Settings):
         return self
 
 
-class AttributeTableSettings(Settings):
+class AttributeTableSettings(SourceSettings):
     """The table with one row for each user and a column for each attribute, such as country.
 
     The value France in column country is local item id `country=France`; a user with an empty cell neither
     has nor lacks any value of that column. Numbers are put into bins: edges 25 and 40 of column age make
-    `age=..25` (under 25), `age=25..40` (25 or more, under 40) and `age=40..` (40 or more). A relative `path`
-    is resolved by the caller. Raises ValueError (pydantic's) for keys that contradict each other.
+    `age=..25` (under 25), `age=25..40` (25 or more, under 40) and `age=40..` (40 or more). Raises ValueError
+    (pydantic's) for keys that contradict each other.
     """
 
-    path: Path = Field(
-        description="The table: one CSV (comma, header, UTF-8) or Parquet file.", examples=["users.csv"]
-    )
-    format: TableFormat = Field("auto", description=_FORMAT)
     user_column: ColumnName = Field("user", description=_USER)
     columns: tuple[ColumnName, ...] = Field(
         min_length=1,

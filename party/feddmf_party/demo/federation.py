@@ -94,7 +94,7 @@ class Demo:
             self.processes.command("attributes", "offer", "--all-exclusive", "--folder", home)
 
     def train(self) -> RunFigures:
-        """Start both nodes, submit the run (the demo's, where there is none), watch it, return its figures."""
+        """Start both nodes, submit the run (the demo's, where there is none), watch it; return figures."""
         if not self.run_file.is_file():
             write_text(self.run_file, files("feddmf_party.demo").joinpath("run.toml").read_text())
         load_run(self.run_file)

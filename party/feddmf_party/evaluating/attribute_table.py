@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,13 @@ from types import MappingProxyType
 from feddmf.errors import DataError, InputError
 from feddmf.user_attributes import column_of
 from feddmf_party.data.arrow import csv, parquet
-from feddmf_party.data.attributes import attribute_values
+from feddmf_party.data.attributes import NUMBER, attribute_values
 from feddmf_party.data.bins import check_edges
 from feddmf_party.data.columns import ids
 from feddmf_party.data.tables import Batch, read_batches
 
 __all__ = ["AttributeTable", "parse_bins", "read_attributes"]
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?\s*")
 # A column of more distinct numbers than this is one of amounts, and not of categories.
 _MOST_NUMBERS = 20
 
@@ -134,7 +132,7 @@ def _note_rows(batch: Batch, column: str, users: Sequence[str], rows: dict[str, 
 def _refuse_amounts(path: Path, name: str, values: Iterable[str]) -> None:
     """Raise DataError where a column of categories holds nothing but many numbers."""
     distinct = list(values)
-    if len(distinct) > _MOST_NUMBERS and all(_NUMBER.fullmatch(value) for value in distinct):
+    if len(distinct) > _MOST_NUMBERS and all(NUMBER.fullmatch(value) for value in distinct):
         low, high = (pick(distinct, key=float) for pick in (min, max))
         raise DataError(
             f"{path}: column {name!r} holds {len(distinct)} different numbers, from {low} to {high}",

@@ -14,6 +14,7 @@ from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems, Plan, matched_rows
+from feddmf.protocols.registry import protocol_for
 from feddmf.rounds import RoundRecord
 from feddmf.runfile import RunSettings
 from feddmf.scoring import Scorer, scorer_for
@@ -50,7 +51,9 @@ def run_federated(federation: Federation, settings: RunSettings, on_round: OnRou
 
     simulate(plan, rows, members, on_round=record)
     published = {party: member.publications() for party, member in members.items()}
-    sent = sum(each.bytes_up for each in records) + sum(each.nbytes for each in published.values())
+    publication = protocol_for(settings.protocol).publication(plan)
+    sent = sum(each.bytes_up for each in records)
+    sent += sum(publication.sent_bytes(each) for each in published.values())
     return _score(federation, settings, members, published, rounds=len(records), bytes_sent=sent)
 
 

@@ -7,14 +7,13 @@ unobserved cells, larger batches, weight decay, and steps that shrink.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from feddmf.engines.tiny import tiny_numbers_as_zero
 from feddmf.errors import RunFailed
 from feddmf.model import START_STD, DeepMF, fresh_model, normal
 from feddmf.randomness import counter_seed
@@ -80,19 +79,9 @@ def run_tuned(federation: Federation, settings: RunSettings, on_round: OnRound) 
         items = torch.from_numpy(codes(keys, federation.items).astype(np.int64))
         return sigmoid(model.logits(users, items))
 
-    with _tiny_numbers_as_zero():
+    with tiny_numbers_as_zero():
         _train(model, pooled_samples(federation, negatives=_NEGATIVES, seed=seed), seed, on_round)
         return Outcome.of(federation, score)
-
-
-@contextmanager
-def _tiny_numbers_as_zero() -> Iterator[None]:
-    """Take subnormal numbers for 0: weight decay makes many, and a step on them takes six times as long."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def _train(model: BiasedDeepMF, samples: Samples, seed: int, on_round: OnRound) -> None:
@@ -101,13 +90,11 @@ def _train(model: BiasedDeepMF, samples: Samples, seed: int, on_round: OnRound) 
     )
     steps = math.ceil(samples.samples / _BATCH)
     for number in range(_EPOCHS):
-        epoch, total = samples.epoch(number), 0.0
+        total = 0.0
         drop = torch.Generator().manual_seed(counter_seed(seed, _POOL, "dropout", number) % 2**63)
         for step in range(steps):
-            chosen = slice(step * _BATCH, (step + 1) * _BATCH)
-            users, items, labels = (
-                torch.from_numpy(part[chosen]) for part in (epoch.users, epoch.items, epoch.labels)
-            )
+            batch = samples.batch(number, step * _BATCH, min((step + 1) * _BATCH, samples.samples))
+            users, items, labels = (torch.from_numpy(part) for part in batch)
             keep = torch.empty(len(users), _MODEL.hidden_dim).bernoulli_(1 - _MODEL.dropout, generator=drop)
             for group in optimizer.param_groups:
                 group["lr"] = _LEARNING_RATE * (1 - _DECAY * (number + step / steps) / _EPOCHS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from feddmf import alignment, blocks
 from feddmf.errors import Misconduct, RunFailed
 from feddmf.payload import NOTHING, Axis, Payload, ReleaseKind
 from feddmf.protocols.base import Dropout, Outcome
@@ -133,6 +137,36 @@ def test_who_stands_still_ends_the_run() -> None:
     with pytest.raises(Misconduct, match="acme has not followed"):
         rounds_of(two_parties(**limits), 3)
     rounds_of(two_parties(**limits, not_following="report"), 9)
+
+
+@pytest.mark.parametrize(("method", "margin"), [("tie", 0.0), ("cosine", 0.0), ("cosine", 0.2)])
+def test_a_round_holds_little_beside_what_it_answers(
+    method: str, margin: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marks, verdicts and targets of four parties are made block by block, in the arrays of the replies."""
+    monkeypatch.setattr(alignment, "_BLOCK", 1 << 15)
+    monkeypatch.setattr(blocks, "_NUMBERS", 1 << 13)
+    run = small_run(
+        4, model={"embedding_dim": 32}, alignment={"method": method, "margin": margin, "probe_share": 0.0}
+    )
+    every = dict.fromkeys(run.plan.roster, np.arange(8_000))
+    none = dict.fromkeys(run.plan.roster, np.arange(0))
+    rows = replace(run.rows, n_aligned=8_000, n_probes=0, aligned=every, probes=none)
+    protocol, state = FedDMF(), FedDMF().init(run.plan, rows)
+    for number in range(2):
+        random = np.random.default_rng(number)
+        sent = {
+            party: Payload({"vectors": random.standard_normal((8_000, 32), dtype=np.float32), "loss": LOSS})
+            for party in run.plan.roster
+        }
+        tracemalloc.start()
+        outcome = protocol.combine(state, "align", number, sent)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        told = sum(reply.nbytes for reply in outcome.replies.values())
+        assert told == 4 * (8_000 * 32 * 4 + 8)
+        assert told <= peak < 1.35 * told
+        state = outcome.state
 
 
 def test_a_lost_party_ends_the_run() -> None:

@@ -173,7 +173,8 @@ def observed(settings: EnforcementSettings, rounds: int) -> tuple[Following, dic
     following, verdicts = Following(settings, settings.follow_floor), {}
     for number in range(rounds):
         vectors = {"acme": RIGHT, "bolt": unit_rows(RIGHT + 0.1 * number * UP)}
-        following, verdicts = following.observe(vectors, {p: Pulled(sent, UP) for p, sent in vectors.items()})
+        told = {p: [Pulled(sent, UP, np.array([True]))] for p, sent in vectors.items()}
+        following, verdicts = following.observe({p: [sent] for p, sent in vectors.items()}, told)
     return following, verdicts
 
 

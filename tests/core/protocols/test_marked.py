@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from feddmf.protocols.marked import Marked, MarkedEvidence, draw_mark
+from feddmf import blocks
+from feddmf.protocols.marked import Marked, MarkedEvidence, draw_marks
+from feddmf.randomness import generator
 
 ROWS = (200, 16)
 
@@ -13,8 +15,16 @@ ROWS = (200, 16)
 def told(seed: int = 0) -> Marked:
     """Return what a party was told in some round."""
     random = np.random.default_rng(seed)
-    means = random.standard_normal(ROWS).astype(np.float32)
-    return Marked(random.standard_normal(ROWS).astype(np.float32), means, draw_mark(means, seed, "acme"))
+    marked = random.standard_normal(ROWS).astype(np.float32)
+    (mark,) = draw_marks([marked], seed, "acme")
+    mark.add_to(marked)
+    return Marked(random.standard_normal(ROWS).astype(np.float32), marked, mark)
+
+
+def drawn(means: np.ndarray, seed: int, *address: str | int) -> np.ndarray:
+    """Return the mark of one table."""
+    (mark,) = draw_marks([means], seed, *address)
+    return mark.of(slice(None))
 
 
 def step(seed: int) -> np.ndarray:
@@ -25,12 +35,22 @@ def step(seed: int) -> np.ndarray:
 def test_a_mark_is_small_and_drawn_alike() -> None:
     """It is a fifth of the vectors in every entry, and the same at the same address."""
     means = np.full((3, 2), 5.0, dtype=np.float32)
-    mark = draw_mark(means, 1, "acme", "align", 3)
+    mark = drawn(means, 1, "acme", "align", 3)
     np.testing.assert_allclose(np.abs(mark), 1.0, rtol=1e-6)
-    assert np.array_equal(mark, draw_mark(means, 1, "acme", "align", 3))
-    assert not np.array_equal(
-        draw_mark(np.ones(ROWS, np.float32), 1, "acme"), draw_mark(np.ones(ROWS), 1, "bolt")
-    )
+    assert np.array_equal(mark, drawn(means, 1, "acme", "align", 3))
+    ones = np.ones(ROWS, np.float32)
+    assert not np.array_equal(drawn(ones, 1, "acme"), drawn(ones, 1, "bolt"))
+
+
+@pytest.mark.parametrize("numbers", [1, 100, 1 << 17])
+def test_marks_of_tables_are_one_draw(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signs of all tables follow one another in one stream, however many rows are drawn at a time."""
+    monkeypatch.setattr(blocks, "_NUMBERS", numbers)
+    tables = [np.full((5, 11), 3.0), np.full((4, 11), 1.0)]
+    found = [mark.of(slice(None)) for mark in draw_marks(tables, 2, "acme")]
+    signs = generator(2, "mark", "acme").integers(2, size=(9, 11)) * 2 - 1
+    size = 0.2 * np.sqrt((5 * 9 + 4) / 9)
+    np.testing.assert_allclose(np.concatenate(found), signs * size, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +62,7 @@ def test_only_who_goes_on_from_what_it_was_told_responds(what: str, responds: bo
     for number in range(5):
         each = told(number)
         sent = {
-            "trains": each.means + each.mark + step(number),
+            "trains": each.told + step(number),
             "noise": np.random.default_rng((number, 2)).standard_normal(ROWS).astype(np.float32),
             "frozen": told(0).vectors,
             "alone": each.vectors + step(number),
@@ -70,7 +90,8 @@ def test_the_limit_of_chance_shrinks_with_rounds() -> None:
 def test_without_a_mark_there_is_no_response() -> None:
     """Vectors of zeros carry none."""
     zeros = np.zeros(ROWS, np.float32)
-    found = Marked(zeros, zeros, draw_mark(zeros, 0)).news(step(0))
+    (mark,) = draw_marks([zeros], 0)
+    found = Marked(zeros, zeros, mark).news(step(0))
     assert (found.response, found.most, found.still) == (None, None, False)
 
 

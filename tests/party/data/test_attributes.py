@@ -101,9 +101,32 @@ def test_a_number_without_bins_is_told_to_have_some(tmp_path: Path) -> None:
     parquet.write_table(table, tmp_path / "heights.parquet")
     load(tmp_path)
     settings = AttributeTableSettings(path=tmp_path / "heights.parquet", columns=("height",))
-    with pytest.raises(DataError, match=r"column 'height': 1.75 is no whole number") as caught:
+    what = r"row 1: column 'height': 1.75 is a number, and the column has no bins"
+    with pytest.raises(DataError, match=what) as caught:
         load_interactions(InteractionsSettings(path=tmp_path / "sales.csv"), ITEMS, attributes=settings)
-    assert "bins" in caught.value.hint
+    assert 'bins = {"height" = [25, 40, 65]}, and the catalogue items height=..25' in caught.value.hint
+
+
+def test_the_bins_of_the_catalogue_are_those_to_write(tmp_path: Path) -> None:
+    """Its names give the edges; the first cell that is not empty is named."""
+    people = "user,age\nu1,\nu2, 24 \nu3,7.5\n"
+    items = ("i0", "age=-1.5..25", "age=25..", "age=..-1.5")
+    with pytest.raises(DataError, match=r"row 2: column 'age': 24 is a number, and") as caught:
+        load(tmp_path, items, people, columns=("age",), bins=None, unknown_items="error")
+    assert caught.value.hint.endswith('under [attributes] in party.toml, bins = {"age" = [-1.5, 25]}')
+
+
+@pytest.mark.parametrize(
+    ("people", "items", "unknown"),
+    [
+        ("user,tier\nu1,1\nu2,2\n", ("i0", "tier=1"), "tier=2"),
+        ("user,tier\nu1,gold\nu2,2\n", ("i0", "tier=..5"), "tier=gold"),
+    ],
+)
+def test_categories_need_no_bins(tmp_path: Path, people: str, items: tuple[str, ...], unknown: str) -> None:
+    """Numbers of which the catalogue has one, and words; what the catalogue lacks is named as ever."""
+    with pytest.raises(DataError, match=f"item '{unknown}' is not in the catalogue"):
+        load(tmp_path, items, people, columns=("tier",), bins=None, unknown_items="error")
 
 
 def test_without_a_table_there_are_no_user_attributes(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What takes the training steps of a DeepMF with a vector a user: compiled code, or torch."""

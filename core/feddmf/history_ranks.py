@@ -1,0 +1,133 @@
+"""The fit loop of a history tower by several processes, each with users of its own.
+
+Each rank takes steps on its own users, and every so many steps all take the average of their parameters. At
+the end of a span they average the moments of Adam too, so that all are the same then. Source: Stich, "Local
+SGD converges fast and communicates little" (2019), with Adam.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from feddmf.engines.base import Pull
+from feddmf.errors import ConfigError
+from feddmf.history import HistoryModel
+from feddmf.history_training import HistoryTrainer
+from feddmf.interactions import Interactions
+from feddmf.ranks import Ranks, Stopped
+from feddmf.runfile import TrainingSettings
+
+__all__ = ["RankedTrainer", "users_of_rank"]
+
+
+class RankedTrainer(HistoryTrainer):
+    """One rank's part in a training, of which rank 0 has the model that counts between two spans of steps.
+
+    data: this rank's users alone, of `users` in all. A step of all ranks takes as many users as so many steps
+    of one process, so that there are so many times fewer of them. Ranks differ by one user at most, so that
+    all have users for each step. Raises ConfigError where there are fewer users than ranks.
+    """
+
+    def __init__(
+        self,
+        model: HistoryModel,
+        data: Interactions,
+        seen: npt.NDArray[np.bool_],
+        settings: TrainingSettings,
+        *,
+        dropout: float,
+        rounds: int,
+        address: tuple[int, str, str],
+        ranks: Ranks,
+        users: int,
+    ) -> None:
+        if users < ranks.size:
+            raise ConfigError(
+                f"{address[1]} has {users} users for {ranks.size} processes",
+                hint="start fewer processes: torchrun --nproc-per-node",
+            )
+        own = (*address, f"rank {ranks.rank} of {ranks.size}")
+        super().__init__(model, data, seen, settings, dropout=dropout, rounds=rounds, address=own)
+        # Arrays on the model's own memory, which engines read anew.
+        self._parameters = [tensor.detach().numpy() for tensor in model.parameters()]
+        self._ranks, self._name = ranks, address[2]
+        self.steps_per_epoch = math.ceil(users // ranks.size / settings.batch_size)
+        most = math.ceil(settings.max_steps / ranks.size)
+        self.total_steps = max(min(settings.epochs * self.steps_per_epoch, most), rounds)
+
+    def train(self, first: int, last: int, pulls: Mapping[str, Pull]) -> float:
+        """Take the steps first..last-1 with all others; return the mean loss of a cell."""
+
+        def lead(stopped: Stopped) -> tuple[float, int]:
+            told = {
+                name: {"rows": len(pull.codes), "scale": pull.scale, "margin": pull.margin}
+                for name, pull in pulls.items()
+            }
+            span = {"first": first, "last": last, "every": self._ranks.every}
+            self._ranks.tell({"do": "train", "training": self._name, **span, "pulls": told})
+            self._share(pulls)
+            return self._take(first, last, self._ranks.every, pulls, stopped)
+
+        total, users = self._ranks.together(lead)
+        return self._mean(total, users, last)
+
+    def follow(self, told: Mapping[str, Any]) -> None:
+        """Take the steps that rank 0 has told of. Raises Abandoned where it does not go on with them."""
+        width = self.model.vectors.shape[1]
+        pulls = {
+            name: Pull(
+                codes=torch.zeros(each["rows"], dtype=torch.int64),
+                targets=torch.zeros(each["rows"], width),
+                single_peer=torch.zeros(each["rows"], dtype=torch.bool),
+                scale=each["scale"],
+                margin=each["margin"],
+            )
+            for name, each in told["pulls"].items()
+        }
+        self._share(pulls)
+        self._take(told["first"], told["last"], told["every"], pulls, lambda: False)
+
+    def _share(self, pulls: Mapping[str, Pull]) -> None:
+        """Take over rank 0's parameters, moments and pulls."""
+        state = self.snapshot()
+        self._ranks.share([state[name] for name in sorted(state)])
+        if not self._ranks.is_first:
+            self.restore(state)
+        for _, pull in sorted(pulls.items()):
+            single = pull.single_peer.numpy().view(np.uint8)
+            self._ranks.share([pull.codes.numpy(), pull.targets.numpy(), single])
+
+    def _take(
+        self, first: int, last: int, every: int, pulls: Mapping[str, Pull], stopped: Stopped
+    ) -> tuple[float, int]:
+        """Take steps and averages; return the sum of all ranks' losses, and of how many users."""
+        found = np.zeros(2)
+        for start in range(first, last, every):
+            self._ranks.go_on(stopped=stopped())
+            end = min(start + every, last)
+            found += self._engine.run(map(self._step, range(start, end)), pulls), self._users(start, end)
+            self._ranks.mean(self._parameters)
+        self._average_moments()
+        self._ranks.total([found])
+        return float(found[0]), int(found[1])
+
+    def _average_moments(self) -> None:
+        state = self.snapshot()
+        self._ranks.mean([state[name] for name in sorted(state) if state[name].dtype == np.float32])
+        self.restore(state)
+
+    def _bounds(self, within: int) -> tuple[int, int]:
+        """Return the places of a step's users in the epoch's order; all steps have about as many."""
+        users, steps = self._data.users, self.steps_per_epoch
+        return users * within // steps, users * (within + 1) // steps
+
+
+def users_of_rank(data: Interactions, ranks: Ranks) -> Interactions:
+    """Return the users of this rank: those whose code leaves its number, divided by how many there are."""
+    return data.of_users(np.arange(ranks.rank, data.users, ranks.size))

@@ -1,0 +1,1 @@
+"""Compiled kernels: pure functions on numpy arrays; numba is imported nowhere else."""

@@ -1,0 +1,170 @@
+"""`feddmf query bulk`: each attribute's best users, or each user's best attributes, into one file."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+from feddmf.cli.output import FormatOption, OutputFormat, say, show
+from feddmf.errors import InputError
+from feddmf_party.answering import Backer, Backing, refuse_untrusted, warnings
+from feddmf_party.bulk import best_attributes, best_users
+from feddmf_party.bulk_table import write_ranked
+from feddmf_party.cli.asking import find_attribute
+from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.cli.written import check_place
+from feddmf_party.offered import Attribute
+from feddmf_party.prediction import Predictor, read_keys
+from feddmf_party.run_folder import RunFolder
+from feddmf_party.trust import REFUSE
+
+__all__ = ["bulk"]
+
+_ALL = "all"
+# Lines that are told where nobody looks on.
+_PLAIN_LINES = 10
+
+
+class _By(enum.StrEnum):
+    """For whom the best are chosen."""
+
+    ATTRIBUTE = "attribute"
+    USER = "user"
+
+
+def bulk(
+    out: Annotated[Path, typer.Option("--out", help="Write here, .parquet.")],
+    top: Annotated[int, typer.Option(min=1, help="How many are kept for each.")],
+    *,
+    attributes: Annotated[
+        str, typer.Option(help="Text file with one key a line; all takes what evidence speaks for.")
+    ] = _ALL,
+    by: Annotated[
+        _By, typer.Option(help="Keep each attribute's best users, or each user's best attributes.")
+    ] = _By.ATTRIBUTE,
+    run: RunOption = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Peer that published the attributes; all who did answer together.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Answer also where the evidence says that it is of no use.")
+    ] = False,
+    folder: FolderOption = Path(),
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Score all users for many attributes, and write the best of them to a Parquet file."""
+    _check_out(out, folder)
+    kept = finished_run(folder, run)
+    predictor = Predictor(kept)
+    backings, left_out = _asked(predictor, kept, attributes, owner, anyway=anyway)
+    asked = [backing.attribute for backing in backings]
+    told = [backing.as_dict() for backing in backings]
+    metadata = {
+        "feddmf.run": predictor.run,
+        "feddmf.score_kind": predictor.score_kind,
+        "feddmf.attributes": json.dumps(told),
+        "feddmf.top": f"{top} by {by}",
+    }
+    choose = best_users if by is _By.ATTRIBUTE else best_attributes
+    with _CellProgress(predictor.users * len(asked)) as progress:
+        ranked = choose(predictor, asked, top, progress.advance)
+        ids = predictor.user_ids
+        rows = write_ranked(out, ranked, ids, backings, metadata=metadata)
+    data = {
+        "run": predictor.run,
+        "score_kind": predictor.score_kind,
+        "file": str(out),
+        "rows": rows,
+        "attributes": told,
+        "left_out": [backing.attribute.key for backing in left_out],
+    }
+    show(data, output, lambda: f"{rows} rows in {out}")
+    for warning in warnings(backings):
+        say(warning)
+    if left_out:
+        count = f"{len(left_out)} of {len(backings) + len(left_out)} attributes"
+        say(
+            f"{count} are left out, as answers would be of no use: see feddmf quality report, or say --anyway"
+        )
+
+
+def _check_out(out: Path, folder: Path) -> None:
+    if out.suffix.lower() != ".parquet":
+        raise InputError(f"{out} is no name of a Parquet file", hint="name a .parquet file with --out")
+    check_place(out, folder)
+    if os.path.lexists(out):
+        raise InputError(f"{out} is there already", hint="name another file, or remove it first")
+
+
+def _asked(
+    predictor: Predictor, kept: RunFolder, attributes: str, owner: str | None, *, anyway: bool
+) -> tuple[list[Backing], list[Backing]]:
+    """Return what is answered, and what is left out because its evidence says that it is of no use.
+
+    InputError where a key that a file names is of no use, and where nothing is left.
+    """
+    backer = Backer(predictor)
+    if attributes != _ALL:
+        keys = dict.fromkeys(read_keys(Path(attributes)))
+        named = [backer.back(find_attribute(predictor, kept, key, owner)) for key in keys]
+        refuse_untrusted(predictor.run, named, anyway=anyway)
+        return named, []
+    every = [backer.back(each) for each in _every(predictor, owner)]
+    refused = [backing for backing in every if backing.best.verdict == REFUSE and not anyway]
+    useful = [backing for backing in every if backing.best.verdict != REFUSE or anyway]
+    if not useful:
+        refuse_untrusted(predictor.run, every, anyway=anyway)
+        raise InputError(
+            f"{owner or 'no peer'} published nothing that run {predictor.run} can answer for",
+            hint="list what can be asked for: feddmf attributes list",
+        )
+    return useful, refused
+
+
+def _every(predictor: Predictor, owner: str | None) -> Sequence[Attribute]:
+    return [
+        predictor.attribute(each.key, owner=owner)
+        for each in predictor.attributes()
+        if owner is None or owner in each.owners
+    ]
+
+
+class _CellProgress:
+    """Cells scored of `total`: a line that moves on a terminal, a few plain lines elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._told = total, 0, 0
+        self._live = sys.stderr.isatty()
+        self._bar = Progress(
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("cells", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, cells: int) -> None:
+        """Show that so many more cells are scored."""
+        self._done += cells
+        self._bar.update(self._task, completed=self._done)
+        tenth = self._done * _PLAIN_LINES // self._total
+        if not self._live and tenth > self._told:
+            self._told = tenth
+            say(f"{self._done:,} of {self._total:,} cells scored")

@@ -1,0 +1,103 @@
+"""Any database that SQLAlchemy has a driver for, row by row, a batch of rows in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from feddmf.errors import DataError
+from feddmf_party.data.arrow import ArrowError, pa
+from feddmf_party.data.databases import Wording, needed
+from feddmf_party.data.settings import SourceSettings
+from feddmf_party.data.tables import check_columns
+
+__all__ = ["Alchemy"]
+
+
+class Alchemy:
+    """A database, by SQLAlchemy's URL."""
+
+    def __init__(self, url: str, wording: Wording) -> None:
+        self._wording = wording
+        self._sql = needed("sqlalchemy", wording)
+        try:
+            self._engine = self._sql.create_engine(url, hide_parameters=True, poolclass=self._sql.NullPool)
+        except self._sql.exc.NoSuchModuleError as error:
+            raise wording.no_driver(str(error), hint="begin url with a dialect of SQLAlchemy") from None
+        except ImportError as error:
+            raise wording.no_driver(str(error), hint="install the database's driver for Python") from error
+        except self._sql.exc.ArgumentError:
+            # Without the error itself, whose text may hold the URL.
+            raise wording.no_driver(
+                "url is no URL of a database",
+                hint="write postgresql://user@host/database or sqlite:///file.db",
+            ) from None
+        _refuse_absent(self._engine.url, wording)
+
+    def records(self, settings: SourceSettings, columns: Sequence[str], rows: int) -> Iterator[Any]:
+        """Yield the columns as record batches of `rows` rows, streamed where the database can."""
+        with self._connected() as connection:
+            query = settings.query
+            if query is None:
+                quoted = self._engine.dialect.identifier_preparer.quote_identifier
+                table = ".".join(map(quoted, (settings.table or "").split(".")))
+                empty = connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0")  # noqa: S608  (quoted)
+                check_columns(settings.source, list(empty.keys()), columns)
+                query = f"SELECT {', '.join(map(quoted, columns))} FROM {table}"  # noqa: S608  (quoted)
+            streaming = connection.execution_options(yield_per=rows)
+            result = streaming.exec_driver_sql(query.strip().rstrip(";"))
+            names = list(result.keys())
+            check_columns(settings.source, names, columns)
+            places = [names.index(name) for name in columns]
+            first = 1
+            for part in result.partitions(rows):
+                cells = list(zip(*part, strict=True))
+                arrays = [
+                    _array(settings.source, name, cells[place], first)
+                    for name, place in zip(columns, places, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+                first += len(part)
+
+    def value(self, query: str) -> str:
+        """Return the one value that `query` selects, as text."""
+        with self._connected() as connection:
+            found = connection.exec_driver_sql(query.strip().rstrip(";")).fetchmany(2)
+        if len(found) != 1 or len(found[0]) != 1:
+            raise self._wording.unusable("cache_query selects other than one value")
+        return repr(found[0][0])
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        try:
+            connection = self._engine.connect()
+        except self._sql.exc.SQLAlchemyError as error:
+            raise self._wording.unreachable(getattr(error, "orig", None) or error) from None
+        try:
+            with connection:
+                yield connection
+        except self._sql.exc.SQLAlchemyError as error:
+            raise self._wording.unusable(getattr(error, "orig", None) or error) from None
+
+
+def _refuse_absent(url: Any, wording: Wording) -> None:
+    """Raise DataError for an SQLite file that is not there, which SQLite would make."""
+    memory = url.database in {None, "", ":memory:"} or str(url.database).startswith("file:")
+    if url.get_backend_name() == "sqlite" and not memory and not Path(url.database).is_file():
+        raise DataError(f"{wording.source}: no such file", hint="name one existing SQLite file")
+
+
+def _array(source: str, name: str, cells: Sequence[Any], first: int) -> Any:
+    if any(isinstance(cell, UUID) for cell in cells):
+        cells = [None if cell is None else str(cell) for cell in cells]
+    try:
+        return pa.array(cells)
+    except ArrowError as error:
+        raise DataError(
+            f"{source}: rows {first} to {first + len(cells) - 1}: column {name!r} holds cells of several "
+            "types, or of one that is no id, number or time",
+            hint="select it by a query, as CAST(... AS text)",
+        ) from error

@@ -1,0 +1,84 @@
+"""A party of two processes that torchrun has started: a crash of one is gone on from, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from feddmf_party.run_folder import RunFolder
+from support.federation import WAITS, founded, quick_run, submit
+from support.ports import free_ports
+from support.processes import Running, started, wait_until
+from support.runs import small_run
+
+PARTIES = ("acme", "bolt")
+HISTORY: dict[str, Any] = {
+    "recipe": "default",
+    "model": {"tower": "history", "embedding_dim": 8},
+    "training": {"epochs": 400, "batch_size": 4, "max_steps": 2_000},
+    "alignment": {"method": "tie", "max_rounds": 20, "hidden_share": 0.2},
+}
+
+
+def torchrun(*options: str) -> list[str]:
+    """Return the command that starts two processes of feddmf."""
+    (port,) = free_ports(1)
+    address = ("--master-addr", "127.0.0.1", "--master-port", str(port))
+    module = [sys.executable, "-m", "torch.distributed.run"]
+    return [*module, "--nproc-per-node", "2", *address, *options, "-m", "feddmf"]
+
+
+def rank_of(agent: Running, rank: int) -> int:
+    """Return the process id of a rank that torchrun's `agent` has started."""
+    pid = agent.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for child in children:
+        if f"\0RANK={rank}\0".encode() in Path(f"/proc/{child}/environ").read_bytes():
+            return int(child)
+    raise AssertionError(f"no rank {rank} among the processes {children}")
+
+
+def kept_bytes(folder: Path, run: str) -> dict[str, bytes]:
+    """Return all that a party keeps of a finished run."""
+    kept = RunFolder(folder / "runs" / run)
+    model = {name: array.tobytes() for name, array in kept.load_model().items()}
+    return model | {f"{peer.party} vectors": peer.vectors.tobytes() for peer in kept.load_peers()}
+
+
+def test_a_rank_that_crashes_is_gone_on_from_with_the_same_bytes(tmp_path: Path) -> None:
+    """Two runs alike, one of them with a rank killed on the way; torchrun then ends both within seconds."""
+    enrolled = founded(
+        tmp_path,
+        small_run(2),
+        node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5, "checkpoint_s": 0.0},
+    )
+    settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 40, "round_s": 60}, **HISTORY)
+    home = {party: enrolled.parties[party] for party in PARTIES}
+    node = ("party", "start", "--folder")
+    coordinator = str(enrolled.folder.path)
+    command = torchrun("--max-restarts", "3")
+    with (
+        started(tmp_path, "coordinator", "coordinator", "start", "--folder", coordinator) as serving,
+        started(tmp_path, "acme-log", *node, str(home["acme"]), "--verbose", command=command) as acme,
+        started(tmp_path, "bolt-log", *node, str(home["bolt"])) as bolt,
+    ):
+        serving.until("is served at")
+        whole = submit(enrolled, settings)
+        acme.until(f"run {whole} is finished", within_s=60)
+        broken = submit(enrolled, settings)
+        acme.until(f"joins run {broken}")
+        before = acme.said.count("  loss ")
+        wait_until(lambda: acme.said.count("  loss ") > before + 2, 20)
+        os.kill(rank_of(acme, 1), signal.SIGKILL)
+        acme.until(f"goes on with run {broken}", within_s=60)
+        acme.until(f"run {broken} is finished", within_s=60)
+        bolt.until(f"run {broken} is finished")
+        first = rank_of(acme, 0)
+        acme.terminate(within_s=10)
+        assert not Path(f"/proc/{first}").exists()
+    for party in PARTIES:
+        assert kept_bytes(home[party], whole) == kept_bytes(home[party], broken)
+    assert not list(home["acme"].glob("runs/*/checkpoint"))

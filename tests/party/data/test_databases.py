@@ -1,0 +1,153 @@
+"""Tables of an SQLite database through SQLAlchemy, and what is said where that fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feddmf.config import parse_settings
+from feddmf.errors import ConfigError, ConnectError, DataError, FedDMFError
+from feddmf_party.data import AttributeTableSettings, InteractionsSettings, PartyTable, load_interactions
+from feddmf_party.data import databases as module
+
+ITEMS = ("a", "b", "7")
+SALES = [("u2", "a", 3.0, "2011-01-01"), ("u1", "b", 1.0, "2011-01-02"), ("u2", "a", 4.0, "2011-01-03")]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Write a database with a table of sales and one of people."""
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path)
+    connection.execute('CREATE TABLE sales ("user", item, quantity REAL, day TEXT)')
+    connection.executemany("INSERT INTO sales VALUES (?, ?, ?, ?)", SALES)
+    connection.execute('CREATE TABLE "people of" ("user", country)')
+    connection.executemany('INSERT INTO "people of" VALUES (?, ?)', [("u1", "France"), ("u9", None)])
+    connection.commit()
+    connection.close()
+    return path
+
+
+def settings(path: Path, **keys: Any) -> InteractionsSettings:
+    """Return settings of the database, its table of sales unless `keys` say otherwise."""
+    keys = keys if "query" in keys else {"table": "sales", **keys}
+    return InteractionsSettings(url=f"sqlite:///{path}", **keys)
+
+
+def pairs(table: PartyTable) -> list[tuple[str, str, float]]:
+    """Return (user, item, value) of each pair."""
+    found = table.interactions
+    users = [table.user_ids[row] for row in found.rows()]
+    items = [ITEMS[code] for code in found.indices]
+    return list(zip(users, items, found.values.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("block_bytes", [64, 1 << 20])
+def test_a_table_reads_like_a_file(shop: Path, block_bytes: int) -> None:
+    """Values, times and attributes come from tables, a row at a time or all at once."""
+    keys = settings(shop, value_column="quantity", timestamp_column="day")
+    people = AttributeTableSettings(url=f"sqlite:///{shop}", table="people of", columns=("country",))
+    table = load_interactions(keys, (*ITEMS, "country=France"), attributes=people, block_bytes=block_bytes)
+    assert table.user_ids == ("u1", "u2", "u9")
+    assert table.interactions.rows().tolist() == [0, 0, 1]
+    assert table.interactions.indices.tolist() == [1, 3, 0]
+    assert table.interactions.values.tolist() == [1, 1, 7]
+    assert (table.rows_read, table.attribute_rows) == (3, 2)
+
+
+def test_a_query_reads_like_a_table(shop: Path) -> None:
+    """Columns are those that the query names, with numbers as ids, and a semicolon does not matter."""
+    query = "SELECT rowid AS who, 7 AS what FROM sales WHERE quantity > 1;"
+    table = load_interactions(settings(shop, query=query, user_column="who", item_column="what"), ITEMS)
+    assert pairs(table) == [("1", "7", 1.0), ("3", "7", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "message"),
+    [
+        ({"table": "sale"}, DataError, "table sale: cannot be read: no such table: sale"),
+        ({"user_column": "usr"}, DataError, "table sales: no column 'usr'; it has 'user', 'item'"),
+        ({"query": "SELECT item FROM sales"}, DataError, "the query: no column 'user'; it has 'item'"),
+        ({"query": "SELEC"}, DataError, 'the query: cannot be read: near "SELEC": syntax error'),
+        ({"query": "SELECT 1 AS user, 'a' AS item WHERE 0"}, DataError, "the query: no rows"),
+        ({"query": "SELECT NULL AS user, 'a' AS item"}, DataError, "the query: row 1: column 'user': no id"),
+        (
+            {"query": "SELECT 1 AS user, 'a' AS item UNION SELECT 'x', 'b'"},
+            DataError,
+            "rows 1 to 2: column 'user' holds cells of several types",
+        ),
+        ({"query": "SELECT 1 AS user, 'z' AS item"}, DataError, "row 1: column 'item': item 'z' is not in"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    shop: Path, keys: dict[str, Any], kind: type[FedDMFError], message: str
+) -> None:
+    """A table, query, column or cell that cannot be read is named with its database."""
+    with pytest.raises(kind) as caught:
+        load_interactions(settings(shop, **keys), ITEMS)
+    assert f"sqlite:///{shop}: " in caught.value.message
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "message"),
+    [
+        ("sqlite:////nowhere/shop.db", DataError, "sqlite:////nowhere/shop.db: table t: no such file"),
+        ("nonsense", ConfigError, "url is no URL of a database"),
+        ("nonsense://me:secret@host/x", ConfigError, "nonsense://host/x: table t: Can't load plugin"),
+        ("${FEDDMF_TEST_UNSET}", ConfigError, "variable FEDDMF_TEST_UNSET, which is not set"),
+        ("postgresql://me:secret@127.0.0.1:1/x", ConnectError, "x: table t: cannot connect: .*refused"),
+        (
+            "postgresql+psycopg://me:secret@127.0.0.1:1/x",
+            ConnectError,
+            "x: table t: cannot connect: .*refused",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_named(url: str, kind: type[FedDMFError], message: str) -> None:
+    """A URL that leads nowhere is an error that says so without its password, and makes no file."""
+    with pytest.raises(kind, match=message) as caught:
+        load_interactions(InteractionsSettings(url=url, table="t"), ITEMS)
+    assert "secret" not in f"{caught.value.message} {caught.value.hint} {caught.value.__cause__}"
+
+
+def test_a_missing_driver_names_the_extra(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is not installed the error says how to install it."""
+
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr(module, "import_module", absent)
+    with pytest.raises(ConfigError, match="No module named 'sqlalchemy'") as caught:
+        load_interactions(settings(shop), ITEMS)
+    assert "feddmf[sql]" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "needs a path, or the url"),
+        ({"path": "a.csv", "url": "sqlite:///a"}, "both path and url"),
+        ({"path": "a.csv", "table": "t"}, "table needs url"),
+        ({"url": "sqlite:///a"}, "either table or query"),
+        ({"url": "sqlite:///a", "table": "t", "query": "q"}, "either table or query"),
+        ({"url": "db://me:secret@host", "table": ""}, "at least 1 character"),
+    ],
+)
+def test_a_table_has_one_source(values: dict[str, str], message: str) -> None:
+    """A file or a database, a table or a query; and no message or print of the settings shows a password."""
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse_settings(values, InteractionsSettings, where="party.toml")
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(InteractionsSettings(url="db://me:secret@host", table="t"))
+
+
+@pytest.mark.parametrize("query", ["SELECT 1, 2", "SELECT 1 UNION SELECT 2", "SELECT 1 WHERE 0"])
+def test_a_cache_query_selects_one_value(shop: Path, tmp_path: Path, query: str) -> None:
+    """Of several values, or none, it is not clear what would have to change."""
+    with pytest.raises(DataError, match="cache_query selects other than one value"):
+        load_interactions(settings(shop, cache_query=query), ITEMS, keep_in=tmp_path / "tables")

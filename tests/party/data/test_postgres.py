@@ -1,0 +1,177 @@
+"""Tables of a PostgreSQL server that the tests start, read by columns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feddmf.errors import ConnectError, DataError, FedDMFError, Refused
+from feddmf_party.data import InteractionsSettings, PartyTable, load_interactions
+
+ITEMS = ("a", "b", "7")
+PASSWORD = "p@ss word"  # noqa: S105  (of a server that lives for one test)
+PATIENCE_S = 30.0
+TABLE = """
+CREATE SCHEMA shop;
+CREATE TABLE shop."Sales" ("user" uuid, item text, quantity numeric, at timestamptz, number bigint);
+INSERT INTO shop."Sales" VALUES
+  ('00000000-0000-0000-0000-00000000000b', 'a', 1.5, '2011-01-01T00:00:00Z', 12),
+  ('00000000-0000-0000-0000-00000000000a', 'b', 2, '2011-01-02T00:00:00Z', 11),
+  ('00000000-0000-0000-0000-00000000000b', 'a', 0.25, '2011-01-03T01:00:00+01', 12),
+  (NULL, 'b', 9, '2012-01-01T00:00:00Z', NULL);
+CREATE TABLE hidden ("user" int, item text);
+CREATE ROLE guest LOGIN PASSWORD 'p@ss word';
+"""
+
+
+def unprivileged(*command: str) -> list[str]:
+    """Return the command as one that root runs as nobody: PostgreSQL refuses to be run by root."""
+    who = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    return [*(who if os.getuid() == 0 else ()), *command]
+
+
+def binary(name: str) -> str:
+    """Return the path of a program of PostgreSQL, which Debian keeps off the path; skip without it."""
+    found = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), default="")
+    if not found:
+        pytest.skip(f"PostgreSQL's {name} is not installed (Debian: apt-get install postgresql)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Start a server in a folder of its own; yield host, port and database of its URL."""
+    initdb, postgres = binary("initdb"), binary("postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="feddmf-postgres-"))
+    data = str(folder / "data")
+    (folder / "password").write_text(PASSWORD)
+    if os.getuid() == 0:
+        for path in (folder, folder / "password"):
+            shutil.chown(path, "nobody", "nogroup")
+    how = ("-U", "owner", "-A", "scram-sha-256", "-N", "-E", "UTF8", "--no-locale")
+    made = subprocess.run(
+        unprivileged(initdb, "-D", data, *how, f"--pwfile={folder / 'password'}"),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
+    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    running = subprocess.Popen(
+        unprivileged(postgres, "-D", data, "-p", str(port), *settings),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        at = f"127.0.0.1:{port}/postgres"
+        execute(at, TABLE, process=running)
+        yield at
+    finally:
+        running.terminate()
+        running.wait(PATIENCE_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def execute(at: str, statements: str, *, process: subprocess.Popen[bytes]) -> None:
+    """Execute SQL as the owner once the server lets us in."""
+    psycopg = pytest.importorskip("psycopg", reason="the extra `sql` is not installed")
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with psycopg.connect(
+                f"postgresql://owner@{at}", password=PASSWORD, autocommit=True
+            ) as connection:
+                connection.execute(statements)
+                return
+        except psycopg.OperationalError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def load(at: str, monkeypatch: pytest.MonkeyPatch, *, url: str | None = None, **keys: Any) -> PartyTable:
+    """Load the table of sales, or what `keys` say, with the password in the environment."""
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    keys = keys if "query" in keys else {"table": "shop.Sales", **keys}
+    url = url or f"postgresql://owner:${{SHOP_PASSWORD}}@{at}"
+    return load_interactions(InteractionsSettings(url=url, **keys), ITEMS)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_a_table_reads_like_a_file(server: str, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Ids of type uuid, values of type numeric and times with zones come as text would, by either driver."""
+    query = 'SELECT * FROM shop."Sales" WHERE "user" IS NOT NULL -- all but one'
+    columns = {"value_column": "quantity", "timestamp_column": "at"}
+    url = f"{scheme}://owner:${{SHOP_PASSWORD}}@{server}"
+    table = load(server, monkeypatch, url=url, query=query, **columns)
+    assert table.user_ids == tuple(f"00000000-0000-0000-0000-00000000000{end}" for end in "ab")
+    assert table.interactions.indices.tolist() == [1, 0]
+    assert table.interactions.values.tolist() == [2, 1.75]
+    until = load(server, monkeypatch, url=url, query=query, until="2011-01-02T00:00:00Z", **columns)
+    assert until.rows_kept == 1
+
+
+def test_whole_numbers_are_ids(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column of integers is its digits, in the order of text."""
+    query = "SELECT number AS user, 'a' AS item FROM (VALUES (9::bigint), (10)) AS rows (number);"
+    assert load(server, monkeypatch, query=query).user_ids == ("10", "9")
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "message"),
+    [
+        ({}, DataError, "table shop.Sales: row 4: column 'user': no id"),
+        ({"table": "shop.sales"}, DataError, 'relation "shop.sales" does not exist'),
+        ({"user_column": "usr"}, DataError, "no column 'usr'; it has 'user', 'item', 'quantity'"),
+        ({"query": "SELEC"}, DataError, 'the query: cannot be read: .*syntax error at or near "SELEC"'),
+        ({"query": "SELECT 1/0 AS user, 'a' AS item"}, DataError, "division by zero"),
+        ({"url": "postgresql://owner:wrong@{at}"}, Refused, "refuses: .*password authentication failed"),
+        ({"url": "postgresql://owner:wrong@{at}x"}, Refused, "password authentication failed"),
+        ({"url": "postgresql+psycopg://owner:wrong@{at}"}, Refused, "password authentication failed"),
+        ({"url": "postgresql://owner:${SHOP_PASSWORD}@{at}x"}, ConnectError, '"postgresx" does not exist'),
+        (
+            {"url": "postgresql://guest:${SHOP_PASSWORD}@{at}", "table": "hidden"},
+            Refused,
+            "permission denied for table hidden",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(
+    server: str, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str], kind: type[FedDMFError], message: str
+) -> None:
+    """Server, table, column and row are named, and the password is not."""
+    url = keys.get("url", "").replace("{at}", server) or None
+    with pytest.raises(kind, match=message) as caught:
+        load(server, monkeypatch, **{**keys, "url": url})
+    said = f"{caught.value.message} {caught.value.hint} {caught.value.__cause__}"
+    assert not any(secret in said for secret in (PASSWORD, "p%40ss", "wrong"))
+    assert caught.value.hint
+
+
+def test_a_second_start_asks_for_one_value_alone(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With `cache_query` the rows are read once while its value stays."""
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    settings = InteractionsSettings(
+        url=f"postgresql://owner:${{SHOP_PASSWORD}}@{server}",
+        query="SELECT 1 AS user, 'a' AS item",
+        cache_query='SELECT max(at) FROM shop."Sales";',
+    )
+    kept = [load_interactions(settings, ITEMS, keep_in=tmp_path / "tables").kept for _ in range(2)]
+    assert kept == [False, True]
