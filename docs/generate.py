@@ -1,4 +1,4 @@
-"""Write reference.md from the code, RESULTS.md and QUALITY.md from the rows in results/: none can drift.
+"""Write reference.md from the code, the other pages from the rows in results/: none can drift.
 
 `python docs/generate.py` writes them; `python docs/generate.py --check` fails where one would change.
 """
@@ -18,6 +18,8 @@ from feddmf import errors
 from feddmf.cli.main import COMMANDS
 from feddmf.payload import ReleaseKind
 from feddmf.runfile import RECIPES, RunSettings
+from feddmf_benchmarks.cli import SUITES
+from feddmf_benchmarks.page import document as performance
 from feddmf_coordinator.settings import CoordinatorSettings
 from feddmf_party.offer import Offer
 from feddmf_party.policy import Policy
@@ -40,9 +42,11 @@ EXIT_MEANING = {
 
 def main() -> None:
     """Write or check the pages."""
+    measured = [path for suite in SUITES if (path := DOCS / "results" / f"bench-{suite}.json").is_file()]
     pages = {
         DOCS / "reference.md": "\n".join(lines()) + "\n",
         DOCS / "RESULTS.md": document(EXPERIMENTS, DOCS),
+        DOCS / "PERFORMANCE.md": performance((DOCS / "performance_notes.md").read_text("utf-8"), measured),
         DOCS / "QUALITY.md": document([QUALITY], DOCS, intro=(DOCS / "quality_notes.md").read_text("utf-8")),
     }
     for page, text in pages.items():
