@@ -26,7 +26,8 @@ help: ## List the targets.
 demo: install ## The main job on real data: DATASET=online-retail or ml-latest-small.
 	$(BIN)/feddmf demo --dataset $(DATASET) --out $(OUT)
 
-test: install ## The whole suite.
+test: install ## The whole suite; loops are compiled before it, once and not in every process.
+	$(BIN)/python tests/support/warm.py
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 install: $(STAMP) ## The environment, in .venv.

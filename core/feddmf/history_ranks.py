@@ -2,7 +2,9 @@
 
 Each rank takes steps on its own users, and every so many steps all take the average of their parameters. At
 the end of a span they average the moments of Adam too, so that all are the same then. Source: Stich, "Local
-SGD converges fast and communicates little" (2019), with Adam.
+SGD converges fast and communicates little" (2019), with Adam; its rate grows with the root of the number of
+ranks, as for batches that are as many times larger (Malladi et al., "On the SDEs and scaling rules for
+adaptive gradient algorithms", 2022).
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ class RankedTrainer(HistoryTrainer):
     """One rank's part in a training, of which rank 0 has the model that counts between two spans of steps.
 
     data: this rank's users alone, of `users` in all. A step of all ranks takes as many users as so many steps
-    of one process, so that there are so many times fewer of them. Ranks differ by one user at most, so that
-    all have users for each step. Raises ConfigError where there are fewer users than ranks.
+    of one process, so that there are so many times fewer of them, each of a larger rate. Ranks differ by one
+    user at most, so that all have users for each step.
+
+    Raises ConfigError where there are fewer users than ranks.
     """
 
     def __init__(
@@ -53,10 +57,15 @@ class RankedTrainer(HistoryTrainer):
                 hint="start fewer processes: torchrun --nproc-per-node",
             )
         own = (*address, f"rank {ranks.rank} of {ranks.size}")
-        super().__init__(model, data, seen, settings, dropout=dropout, rounds=rounds, address=own)
+        rate = settings.learning_rate * math.sqrt(ranks.size)
+        faster = settings.model_copy(update={"learning_rate": rate})
+        super().__init__(model, data, seen, faster, dropout=dropout, rounds=rounds, address=own)
         # Arrays on the model's own memory, which engines read anew.
         self._parameters = [tensor.detach().numpy() for tensor in model.parameters()]
+        self._names = {name for name, _ in model.named_parameters()}
         self._ranks, self._name = ranks, address[2]
+        # Whether the moments of all ranks are those of the first.
+        self._is_alike = True
         self.steps_per_epoch = math.ceil(users // ranks.size / settings.batch_size)
         most = math.ceil(settings.max_steps / ranks.size)
         self.total_steps = max(min(settings.epochs * self.steps_per_epoch, most), rounds)
@@ -69,12 +78,14 @@ class RankedTrainer(HistoryTrainer):
                 name: {"rows": len(pull.codes), "scale": pull.scale, "margin": pull.margin}
                 for name, pull in pulls.items()
             }
-            span = {"first": first, "last": last, "every": self._ranks.every}
+            moments, self._is_alike = not self._is_alike, False
+            span = {"first": first, "last": last, "every": self._ranks.every, "moments": moments}
             self._ranks.tell({"do": "train", "training": self._name, **span, "pulls": told})
-            self._share(pulls)
+            self._share(pulls, moments=moments)
             return self._take(first, last, self._ranks.every, pulls, stopped)
 
         total, users = self._ranks.together(lead)
+        self._is_alike = True
         return self._mean(total, users, last)
 
     def follow(self, told: Mapping[str, Any]) -> None:
@@ -90,15 +101,22 @@ class RankedTrainer(HistoryTrainer):
             )
             for name, each in told["pulls"].items()
         }
-        self._share(pulls)
+        self._share(pulls, moments=told["moments"])
         self._take(told["first"], told["last"], told["every"], pulls, lambda: False)
 
-    def _share(self, pulls: Mapping[str, Pull]) -> None:
-        """Take over rank 0's parameters, moments and pulls."""
-        state = self.snapshot()
-        self._ranks.share([state[name] for name in sorted(state)])
-        if not self._ranks.is_first:
-            self.restore(state)
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Continue from `snapshot`, bit for bit; the other ranks do once they are told of the next steps."""
+        super().restore(snapshot)
+        self._is_alike = False
+
+    def _share(self, pulls: Mapping[str, Pull], *, moments: bool) -> None:
+        """Take over rank 0's parameters and pulls, and its moments where they are others."""
+        if moments:
+            state = self.snapshot()
+            self._ranks.share([state[name] for name in sorted(state)])
+            super().restore(state)
+        else:
+            self._ranks.share(self._parameters)
         for _, pull in sorted(pulls.items()):
             single = pull.single_peer.numpy().view(np.uint8)
             self._ranks.share([pull.codes.numpy(), pull.targets.numpy(), single])
@@ -119,8 +137,9 @@ class RankedTrainer(HistoryTrainer):
 
     def _average_moments(self) -> None:
         state = self.snapshot()
-        self._ranks.mean([state[name] for name in sorted(state) if state[name].dtype == np.float32])
-        self.restore(state)
+        moments = sorted(name for name in state.keys() - self._names if state[name].dtype == np.float32)
+        self._ranks.mean([state[name] for name in moments])
+        super().restore(state)
 
     def _bounds(self, within: int) -> tuple[int, int]:
         """Return the places of a step's users in the epoch's order; all steps have about as many."""

@@ -8,28 +8,39 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.distributed as dist
 
 from feddmf.errors import ConfigError, ConnectError
+
+if TYPE_CHECKING:
+    # A second to load, and needed only where there are several processes.
+    import torch
+    import torch.distributed as dist
+    from torch._C._distributed_c10d import Store
 
 __all__ = ["STOP", "Abandoned", "Ranks", "gathered"]
 
 Result = TypeVar("Result")
+Number = TypeVar("Number", bound=np.number[Any])
 Message = Mapping[str, Any]
 Stopped = Callable[[], bool]
 
 # The others hear nothing for as long as no run begins; torchrun ends all where one has ended.
 _PATIENCE = timedelta(days=365)
+# torchrun has started all of them before it says where they meet.
+_GATHERING = timedelta(minutes=10)
+# Where rank 0 says at which port its own store is, and how long one try to reach it takes.
+_MEET, _TRY = "feddmf/meet", timedelta(seconds=2)
 # How long it takes at most to see that a caller has been interrupted.
 _LOOK_S = 0.1
 _STARTED_BY = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -93,14 +104,18 @@ class Ranks:
     def gather(self, message: Message) -> list[dict[str, Any]]:
         """Return everybody's message by rank, to everybody."""
         content = np.frombuffer(json.dumps(message).encode(), dtype=np.uint8)
+        return [json.loads(each.tobytes()) for each in self.collect(content)]
+
+    def collect(self, array: npt.NDArray[Number]) -> list[npt.NDArray[Number]]:
+        """Return everybody's array by rank, to everybody; they are one-dimensional, of different lengths."""
         lengths = np.zeros(self.size, dtype=np.int64)
-        lengths[self.rank] = len(content)
+        lengths[self.rank] = len(array)
         self.total([lengths])
         # Each writes its own row, and zeros change nothing.
-        rows = np.zeros((self.size, int(lengths.max())), dtype=np.uint8)
-        rows[self.rank, : len(content)] = content
+        rows = np.zeros((self.size, int(lengths.max())), dtype=array.dtype)
+        rows[self.rank, : len(array)] = array
         self.total([rows])
-        return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
+        return [row[:length] for row, length in zip(rows, lengths, strict=True)]
 
     def share(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
         """Write rank 0's arrays over everybody's, of the same shapes and types."""
@@ -132,6 +147,8 @@ class Ranks:
 
     def _all(self, send: Callable[[torch.Tensor], dist.Work], arrays: Sequence[npt.NDArray[Any]]) -> None:
         """Have arrays sent, all at once, and wait for all of them."""
+        import torch
+
         with _lost_is_an_error():
             under_way = [send(torch.from_numpy(array.reshape(-1))) for array in arrays]
             for work in under_way:
@@ -139,7 +156,7 @@ class Ranks:
 
 
 @contextmanager
-def gathered(*, every: int) -> Iterator[Ranks | None]:
+def gathered(*, every: int = 1) -> Iterator[Ranks | None]:
     """Yield this process's place among those that torchrun has started; None where it is alone.
 
     every: see `Ranks`. At the end rank 0 tells the others to stop. Raises ConfigError where the environment
@@ -154,8 +171,13 @@ def gathered(*, every: int) -> Iterator[Ranks | None]:
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and {', '.join(missing)} is not set",
             hint="start several processes by torchrun, or unset WORLD_SIZE",
         )
-    with _lost_is_an_error():
-        dist.init_process_group("gloo", timeout=_PATIENCE)
+    import torch.distributed as dist
+    from torch.distributed import rendezvous  # type: ignore[attr-defined]  # documented as public
+
+    with _lost_is_an_error(), _mortal():
+        known, rank, size = next(rendezvous("env://", timeout=_GATHERING))
+        store = _fresh_store(known, rank, size)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=_PATIENCE)
     try:
         ranks = Ranks(_world(), every=every)
         try:
@@ -167,10 +189,42 @@ def gathered(*, every: int) -> Iterator[Ranks | None]:
 
 
 def _world() -> dist.ProcessGroup:
+    import torch.distributed as dist
+
     world = dist.group.WORLD
     if world is None:
         raise ConnectError("torch.distributed has made no group", hint="start all processes by torchrun")
     return world
+
+
+def _fresh_store(known: Store, rank: int, size: int) -> Store:
+    """Return a store of rank 0's own, where nothing is left of processes that were here before these.
+
+    torchrun keeps the store `known` when it starts processes again, with addresses of those that are gone.
+    """
+    from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]  # documented as public
+
+    host = os.environ["MASTER_ADDR"]
+    if rank == 0:
+        own = TCPStore(host, 0, size, is_master=True, wait_for_workers=False, timeout=_PATIENCE)
+        known.set(_MEET, str(own.port))
+        return own
+    while True:
+        port = int(known.get(_MEET))
+        with suppress(DistError):
+            # Nobody is there any more where the port is an earlier rank 0's.
+            TCPStore(host, port, size, is_master=False, wait_for_workers=False, timeout=_TRY)
+            return TCPStore(host, port, size, is_master=False, wait_for_workers=False, timeout=_PATIENCE)
+        time.sleep(_LOOK_S)
+
+
+@contextmanager
+def _mortal() -> Iterator[None]:
+    """End at a signal at once: what waits for other processes would not see a handler's."""
+    handlers = {name: signal.signal(name, signal.SIG_DFL) for name in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for name, handler in handlers.items():
+        signal.signal(name, handler)
 
 
 @contextmanager

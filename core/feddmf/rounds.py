@@ -34,6 +34,7 @@ class _Open:
     contributions: dict[str, Payload] = field(default_factory=dict)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     outcome: Outcome | None = None
+    defect: Exception | None = None
 
 
 class RoundTable:
@@ -61,6 +62,7 @@ class RoundTable:
         self._answered: _Open | None = None
         self._failure: FedDMFError | None = None
         self._on_round = on_round
+        self._combining: asyncio.Task[None] | None = None
         self.finished = asyncio.Event()
 
     @property
@@ -98,10 +100,12 @@ class RoundTable:
         """Put in `party`'s contribution, wait for the round to be combined, return the reply.
 
         Raises the run's failure where it has failed; Misconduct (and so fails the run) where the
-        payload is outside its schema or contradicts what the party sent before.
+        payload is outside its schema or contradicts what the party sent before; a defect as it is.
         """
         at = self._contribute(party, phase, number, payload)
         await at.closed.wait()
+        if at.defect is not None:
+            raise at.defect
         if at.outcome is None:
             raise self._failure or RunFailed("the run has ended")
         return Reply(at.outcome.reply(party), at.outcome.done)
@@ -127,7 +131,8 @@ class RoundTable:
         collecting = self._open
         collecting.contributions[party] = payload
         if len(collecting.contributions) == len(self._roster):
-            self._combine(collecting)
+            # A task of the table's own: whoever came last may go away meanwhile.
+            self._combining = asyncio.create_task(self._combine(collecting))
         return collecting
 
     def _place(self, phase: str, number: int) -> int:
@@ -154,24 +159,23 @@ class RoundTable:
             self.fail(failure)
             raise failure
 
-    def _combine(self, collecting: _Open) -> None:
+    async def _combine(self, collecting: _Open) -> None:
         phase, number = self._schedule[self._position]
         contributions = {party: collecting.contributions[party] for party in self._roster}
         try:
-            outcome = self._protocol.combine(self._state, phase.name, number, contributions)
-            told = {party: phase.reply.rounded(each) for party, each in outcome.replies.items()}
-            outcome = replace(outcome, replies=told)
-            for party in self._roster:
-                phase.reply.check(outcome.reply(party), self._rows.sizes(party))
+            # Large tables take seconds, in which signs of life must be heard.
+            outcome = await asyncio.to_thread(self._outcome, phase, number, contributions)
+            if self._failure is not None:
+                return
             self._on_round(_record(phase, number, outcome, contributions))
         except FedDMFError as error:
             self.fail(error)
             return
-        except Exception as error:
-            # Whatever it is, everybody who waits must hear that the run has ended.
+        except Exception as error:  # noqa: BLE001  (whatever it is, everybody who waits must hear of it)
+            collecting.defect = error
             what = f"internal error in {phase.name} {number}: {type(error).__name__}: {error}"
             self.fail(FedDMFError(what, hint="the coordinator's log has more; this is a defect of ours"))
-            raise
+            return
         self._state = outcome.state
         self._position += 1
         collecting.outcome = outcome
@@ -179,6 +183,15 @@ class RoundTable:
         if outcome.done or self._position == len(self._schedule):
             self.finished.set()
         collecting.closed.set()
+
+    def _outcome(self, phase: Phase, number: int, contributions: Mapping[str, Payload]) -> Outcome:
+        """Combine a round; what is told is rounded as it travels, and checked like what is sent."""
+        outcome = self._protocol.combine(self._state, phase.name, number, contributions)
+        told = {party: phase.reply.rounded(each) for party, each in outcome.replies.items()}
+        outcome = replace(outcome, replies=told)
+        for party in self._roster:
+            phase.reply.check(outcome.reply(party), self._rows.sizes(party))
+        return outcome
 
 
 def _record(phase: Phase, number: int, outcome: Outcome, contributions: Mapping[str, Payload]) -> RoundRecord:

@@ -60,7 +60,7 @@ class Checkpoints:
         return (self._path / "run.json").is_file()
 
     def begin(self, conditions: str) -> None:
-        """Start anew. conditions: the digest of all that the party's contributions depend on."""
+        """Start anew. conditions: a digest of the plan, and of all that contributions depend on."""
         self.remove()
         said = {"conditions": conditions, "version": version("feddmf")}
         write_text(self._path / "run.json", json.dumps(said) + "\n")
@@ -89,11 +89,11 @@ class Checkpoints:
         states = self._numbers("state")
         if not states:
             return Resumption()
-        last = states[-1]
-        reply = self.reply(last)
-        if reply is None:
-            raise InputError(f"{self._file('reply', last)} is missing", hint=_BROKEN)
-        return Resumption(last + 1, reply, load_arrays(self._file("state", last), hint=_BROKEN))
+        position = states[-1]
+        reply = self.reply(position - 1)
+        if reply is None and position:
+            raise InputError(f"{self._file('reply', position - 1)} is missing", hint=_BROKEN)
+        return Resumption(position, reply, load_arrays(self._file("state", position), hint=_BROKEN))
 
     def reply(self, position: int) -> Reply | None:
         """Return what the exchange at `position` was answered with; None where no answer was kept."""
@@ -118,13 +118,13 @@ class Checkpoints:
         return self._clock() - self._saved >= self._every_s
 
     def keep_state(self, position: int, state: Arrays) -> None:
-        """Keep the state after the contribution at `position`, whose reply is kept; remove what is older."""
+        """Keep the state before the contribution at `position`; forget what lies before its reply."""
         save_arrays(self._file("state", position), state)
         self._saved = self._clock()
         with explain_os_error(self._path):
-            for kind in ("reply", "state"):
+            for kind, first in (("reply", position - 1), ("state", position)):
                 for number in self._numbers(kind):
-                    if number < position:
+                    if number < first:
                         self._file(kind, number).unlink()
 
     def remove(self) -> None:
@@ -150,5 +150,11 @@ def _order(arrays: Arrays) -> list[str]:
 
 
 def unfinished_runs(runs: Path) -> list[str]:
-    """Return the ids of runs that were begun under `runs` and have not ended, as far as is known here."""
+    """Return the ids of runs that were begun under `runs` and have not ended, as far as is known here.
+
+    What a removal that was cut short has left is removed.
+    """
+    for left in runs.glob(f"*/{_FOLDER}"):
+        if not (left / "run.json").is_file():
+            Checkpoints(left.parent, every_s=0).remove()
     return sorted(path.parent.parent.name for path in runs.glob(f"*/{_FOLDER}/run.json"))

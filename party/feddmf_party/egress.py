@@ -66,12 +66,13 @@ class EgressGate:
         self._plan = plan
         self._policy = policy
         self._ledger = ledger
-        # A node that was restarted within a run goes on counting where it was.
-        self._bytes = sum(
-            int(record["bytes"])
+        # A node that was restarted within a run goes on counting where it was. What it sends again is
+        # recorded again, and counts once: nobody learns more from it.
+        self._bytes = {
+            (record["phase"], record["round"], record["sha256"]): int(record["bytes"])
             for record in ledger.records()
             if record.get("event") == "release" and record.get("run") == plan.run
-        )
+        }
 
     def join(self, conditions: str) -> None:
         """Record that the party joins the run, for what purpose, with whom, and how.
@@ -109,9 +110,9 @@ class EgressGate:
         where the policy does not allow it; then nothing is recorded and nothing may leave.
         """
         schema.check(payload, sizes)
-        size = schema.sent_bytes(payload)
-        self._check_policy(payload, schema, size)
-        digest = payload.sha256()
+        size, digest = schema.sent_bytes(payload), payload.sha256()
+        release = (phase, number, digest.hex())
+        self._check_policy(payload, schema, sum((self._bytes | {release: size}).values()))
         number_in_ledger = self._ledger.append(
             {
                 "event": "release",
@@ -134,10 +135,10 @@ class EgressGate:
                 "sha256": digest.hex(),
             }
         )
-        self._bytes += size
+        self._bytes[release] = size
         return Cleared(self._plan.run, phase, number, schema, payload, number_in_ledger, digest)
 
-    def _check_policy(self, payload: Payload, schema: PayloadSchema, size: int) -> None:
+    def _check_policy(self, payload: Payload, schema: PayloadSchema, run_bytes: int) -> None:
         hint = "change policy.toml if this may leave"
         for spec in schema.arrays:
             for kind in spec.kinds:
@@ -152,8 +153,10 @@ class EgressGate:
                         f"{spec.name} has a row of norm {longest:.3g}, over max_row_norm = {limit:g}",
                         hint="raise max_row_norm in policy.toml if such vectors may leave",
                     )
-        if self._bytes + size > self._policy.max_run_bytes:
-            raise PolicyError(f"run {self._plan.run} has sent {self._bytes} bytes already", hint=hint)
+        if run_bytes > self._policy.max_run_bytes:
+            raise PolicyError(
+                f"run {self._plan.run} would have sent {run_bytes} bytes, over max_run_bytes", hint=hint
+            )
 
 
 def items_digest(items: Sequence[str]) -> str:

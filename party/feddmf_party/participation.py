@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -86,13 +88,17 @@ class Participation:
 
         Raises RunFailed where the table has changed since then.
         """
+        joined = f"{hashlib.sha256(self.plan.model_dump_json().encode()).hexdigest()} {self.conditions}"
         if self.checkpoints.exists:
-            self.checkpoints.check(self.conditions)
+            self.checkpoints.check(joined)
         else:
             self.gate.join(self.conditions)
             # What is there is of a run under this id that did not finish.
             RunFolder(self.folder.runs / self.plan.run).clear()
-            self.checkpoints.begin(self.conditions)
+            self.checkpoints.begin(joined)
+            if self.plan.settings.masks:
+                # The key of its masks is drawn once, and nothing can draw it again.
+                self.checkpoints.keep_state(0, self.member.snapshot())
         resumed = self.checkpoints.resumption()
         if resumed.state is not None:
             await worker.run(self.member.restore, resumed.state)
@@ -237,9 +243,11 @@ def _kept_exchange(part: Participation, exchange: Exchange, worker: Worker) -> E
         if before is not None:
             return before
         reply = await exchange(phase, number, payload)
-        checkpoints.keep_reply(position, reply)
+        # On threads: the node must give signs of life while a disk is slow.
+        await asyncio.to_thread(checkpoints.keep_reply, position, reply)
         if checkpoints.is_due:
-            checkpoints.keep_state(position, await worker.run(part.member.snapshot))
+            state = await worker.run(part.member.snapshot)
+            await asyncio.to_thread(checkpoints.keep_state, position + 1, state)
         return reply
 
     return kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +12,13 @@ from feddmf.errors import InputError
 from feddmf.members.base import Member
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems, Plan
+from feddmf.ranks import Ranks
 from feddmf.user_attributes import UserAttributes
 from feddmf_party.data.loader import load_interactions
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import check_offer, read_offer
 from feddmf_party.policy import Policy, check_plan
-
-if TYPE_CHECKING:
-    from feddmf.ranks import Ranks
 
 __all__ = ["Place", "Seat", "find_place", "take_seat"]
 

@@ -38,11 +38,11 @@ class TorchrunSettings(Settings):
     """How the processes of `torchrun ... -m feddmf party start` train together."""
 
     average_every: int = Field(
-        16,
+        32,
         ge=1,
         le=1_000_000,
-        description="Steps that each process takes between two averages of the model: fewer stay closer to "
-        "what one process trains, more cost less time.",
+        description="Steps that each process takes between two averages of the model, which come at each "
+        "exchange too: fewer stay closer to what one process trains, more cost less time.",
     )
 
 

@@ -87,6 +87,29 @@ def test_all_ranks_end_with_the_same_model_and_moments() -> None:
     assert not np.allclose(found[0][1]["vectors"], before["vectors"].detach().numpy())
 
 
+def test_ranks_that_come_back_go_on_from_the_first_ones_snapshot() -> None:
+    """A span, a snapshot of rank 0, the next span: the same bytes in one piece and by other processes."""
+    taken: list[State] = []
+
+    def spans(ranks: Ranks, numbers: tuple[int, ...]) -> State:
+        trained = trainer(ranks, table(), settings())
+        if ranks.is_first and 0 not in numbers:
+            trained.restore(taken[0])
+        for number in numbers:
+            if ranks.is_first:
+                trained.train(*trained.span(number), {})
+            else:
+                trained.follow(ranks.hear())
+            if ranks.is_first and number == 0:
+                taken.append(trained.snapshot())
+        return trained.snapshot()
+
+    whole = on_ranks(2, lambda ranks: spans(ranks, (0, 1)))
+    later = on_ranks(2, lambda ranks: spans(ranks, (1,)))
+    for name, array in whole[0].items():
+        assert [state[name].tobytes() for state in later] == [array.tobytes()] * 2, name
+
+
 def test_averages_of_single_steps_are_those_of_both_ranks() -> None:
     """One step each from the same model, then the mean of what each rank's users would have made of it."""
 

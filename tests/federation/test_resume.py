@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feddmf.payload import ReleaseKind
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.simulating import simulate_folders
 from support.federation import WAITS, founded, quick_run, submit
@@ -27,22 +29,40 @@ HISTORY: dict[str, Any] = {
 }
 
 
+# Sums under masks, whose keys nobody can draw again.
+MASKED: dict[str, Any] = {
+    "protocol": "fedavg",
+    "masks": True,
+    "training": {"epochs": 3_000, "batch_size": 512},
+    "fedavg": {"syncs_per_epoch": 1, "max_rounds": 100},
+}
+
+POLICY = f"""
+protocols = ["feddmf", "fedavg"]
+release_kinds = {json.dumps([kind.value for kind in ReleaseKind])}
+"""
+
+
 def _bytes(folder: RunFolder) -> dict[str, bytes]:
     kept = {name: array.tobytes() for name, array in folder.load_model().items()}
     return kept | {f"{peer.party} vectors": peer.vectors.tobytes() for peer in folder.load_peers()}
 
 
 @pytest.mark.parametrize(
-    ("sections", "checkpoint_s"), [(LONG, 3600.0), (HISTORY, 0.0)], ids=["id, replies", "history, states"]
+    ("sections", "checkpoint_s"),
+    [(LONG, 3600.0), (HISTORY, 0.0), (MASKED, 3600.0)],
+    ids=["id, replies", "history, states", "masked"],
 )
 def test_a_killed_party_that_comes_back_ends_with_the_same_bytes(
     tmp_path: Path, sections: dict[str, Any], checkpoint_s: float
 ) -> None:
-    """With its state kept at every round, and with nothing kept but the replies; killed twice."""
+    """With its state kept at every round, with the replies alone, and under masks; killed twice."""
     small = small_run(2)
     enrolled = founded(
         tmp_path, small, node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5, "checkpoint_s": checkpoint_s}
     )
+    for folder in enrolled.parties.values():
+        (folder / "policy.toml").write_text(POLICY)
     settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 20}, **sections)
     coordinator = str(enrolled.folder.path)
     node = ("party", "start", "--once", "--folder")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from feddmf_coordinator.store.runs import ask_to_stop
 from feddmf_party.run_folder import RunFolder
 from support.federation import WAITS, founded, quick_run, submit
 from support.ports import free_ports
@@ -31,6 +34,17 @@ def torchrun(*options: str) -> list[str]:
     return [*module, "--nproc-per-node", "2", *address, *options, "-m", "feddmf"]
 
 
+@contextlib.contextmanager
+def launched(folder: Path, name: str, *arguments: str, command: list[str]) -> Iterator[Running]:
+    """Start torchrun; it ends the processes that it has started, whatever happens in the block."""
+    with started(folder, name, *arguments, command=command) as agent:
+        try:
+            yield agent
+        finally:
+            if agent.process.poll() is None:
+                agent.terminate(within_s=10)
+
+
 def rank_of(agent: Running, rank: int) -> int:
     """Return the process id of a rank that torchrun's `agent` has started."""
     pid = agent.process.pid
@@ -49,7 +63,7 @@ def kept_bytes(folder: Path, run: str) -> dict[str, bytes]:
 
 
 def test_a_rank_that_crashes_is_gone_on_from_with_the_same_bytes(tmp_path: Path) -> None:
-    """Two runs alike, one of them with a rank killed on the way; torchrun then ends both within seconds."""
+    """Two runs alike, one with a rank killed on the way, after one that was stopped; SIGTERM ends both."""
     enrolled = founded(
         tmp_path,
         small_run(2),
@@ -62,10 +76,15 @@ def test_a_rank_that_crashes_is_gone_on_from_with_the_same_bytes(tmp_path: Path)
     command = torchrun("--max-restarts", "3")
     with (
         started(tmp_path, "coordinator", "coordinator", "start", "--folder", coordinator) as serving,
-        started(tmp_path, "acme-log", *node, str(home["acme"]), "--verbose", command=command) as acme,
+        launched(tmp_path, "acme-log", *node, str(home["acme"]), command=command) as acme,
         started(tmp_path, "bolt-log", *node, str(home["bolt"])) as bolt,
     ):
         serving.until("is served at")
+        stopped = submit(enrolled, settings)
+        acme.until("  loss ", within_s=60)
+        with enrolled.open_database() as database, database.begin() as connection:
+            ask_to_stop(connection, stopped)
+        acme.until(f"run {stopped} failed")
         whole = submit(enrolled, settings)
         acme.until(f"run {whole} is finished", within_s=60)
         broken = submit(enrolled, settings)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from support.sources import Source, sources
@@ -69,6 +73,20 @@ def test_what_reads_databases_knows_nothing_that_could_be_sent() -> None:
         assert not source.imports_any(
             *("feddmf.payload", "feddmf.wire", "feddmf.members", "feddmf_party.egress", "feddmf_party.client")
         )
+
+
+def test_processes_of_a_party_talk_in_one_place() -> None:
+    """What torchrun has started talks through feddmf.ranks alone, in arrays and JSON."""
+    talking = {source.module for source in EVERYTHING if source.imports_any("torch.distributed")}
+    assert talking == {"feddmf.ranks"}
+    (ranks,) = (source for source in EVERYTHING if source.module == "feddmf.ranks")
+    assert not {call for call in ranks.calls() if "object" in call}
+
+
+def test_only_the_first_process_of_a_party_has_a_client() -> None:
+    """What the others run does not even load gRPC."""
+    code = "import sys, feddmf_party.beside; sys.exit('grpc' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 0
 
 
 def test_only_what_is_cleared_is_sent() -> None:

@@ -44,7 +44,7 @@ def test_the_last_state_is_gone_on_from_and_what_is_older_is_removed(tmp_path: P
     kept = begun(tmp_path)
     for position in range(3):
         kept.keep_reply(position, reply(position))
-        kept.keep_state(position, {"x": np.array([position])})
+        kept.keep_state(position + 1, {"x": np.array([position])})
     kept.keep_reply(3, reply(3.0, done=True))
     resumed = kept.resumption()
     assert resumed.position == 3
@@ -59,8 +59,37 @@ def test_the_last_state_is_gone_on_from_and_what_is_older_is_removed(tmp_path: P
         "reply-000002.safetensors",
         "reply-000003.safetensors",
         "run.json",
-        "state-000002.safetensors",
+        "state-000003.safetensors",
     ]
+
+
+def test_a_state_may_come_before_the_first_reply(tmp_path: Path) -> None:
+    """What is drawn once is there though nothing was answered; the replies that came are worked through."""
+    kept = begun(tmp_path)
+    kept.keep_state(0, {"x": np.array([7])})
+    kept.keep_reply(0, reply(1.0))
+    resumed = kept.resumption()
+    assert (resumed.position, resumed.reply) == (0, None)
+    assert resumed.state is not None
+    assert resumed.state["x"].tolist() == [7]
+    assert kept.reply(0) is not None
+
+
+def test_a_state_without_the_reply_before_it_is_said(tmp_path: Path) -> None:
+    """It names the file that is missing."""
+    kept = begun(tmp_path)
+    kept.keep_state(3, {"x": np.ones(1)})
+    with pytest.raises(InputError, match=r"reply-000002\.safetensors is missing"):
+        kept.resumption()
+
+
+def test_what_a_cut_removal_left_is_removed(tmp_path: Path) -> None:
+    """Private states do not outlive their run."""
+    kept = begun(tmp_path)
+    kept.keep_state(0, {"x": np.ones(1)})
+    (tmp_path / "run-1" / "checkpoint" / "run.json").unlink()
+    assert unfinished_runs(tmp_path) == []
+    assert not (tmp_path / "run-1" / "checkpoint").exists()
 
 
 def test_states_are_due_after_their_time(tmp_path: Path) -> None:
@@ -71,7 +100,6 @@ def test_states_are_due_after_their_time(tmp_path: Path) -> None:
     assert not kept.is_due
     now[0] = 10.0
     assert kept.is_due
-    kept.keep_reply(0, reply(0))
     kept.keep_state(0, {})
     assert not kept.is_due
 
@@ -100,7 +128,6 @@ def test_a_torn_head_is_said(tmp_path: Path, content: str) -> None:
 def test_a_torn_state_is_said(tmp_path: Path) -> None:
     """Its name, and what to do."""
     kept = begun(tmp_path)
-    kept.keep_reply(0, reply(0))
     kept.keep_state(0, {"x": np.ones(9)})
     state = tmp_path / "run-1" / "checkpoint" / "state-000000.safetensors"
     state.write_bytes(state.read_bytes()[:20])

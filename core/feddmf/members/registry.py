@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from feddmf.errors import ConfigError
 from feddmf.interactions import Interactions
@@ -12,10 +11,8 @@ from feddmf.members.masked import MaskedMember
 from feddmf.members.rounded import as_it_travels
 from feddmf.plan import PartyItems
 from feddmf.protocols.registry import protocol_for
+from feddmf.ranks import Ranks
 from feddmf.user_attributes import UserAttributes
-
-if TYPE_CHECKING:
-    from feddmf.ranks import Ranks
 
 __all__ = ["member_for"]
 

@@ -6,7 +6,8 @@ import enum
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -16,8 +17,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemaining
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show
 from feddmf.errors import InputError
+from feddmf.ranks import Ranks, gathered
 from feddmf_party.answering import Backer, Backing, refuse_untrusted, warnings
-from feddmf_party.bulk import best_attributes, best_users
+from feddmf_party.bulk import Advance, Ranked, best_attributes, best_users
+from feddmf_party.bulk_shared import shared_best_attributes, shared_best_users
 from feddmf_party.bulk_table import write_ranked
 from feddmf_party.cli.asking import find_attribute
 from feddmf_party.cli.options import FolderOption, RunOption, finished_run
@@ -74,9 +77,13 @@ def bulk(
         "feddmf.attributes": json.dumps(told),
         "feddmf.top": f"{top} by {by}",
     }
-    choose = best_users if by is _By.ATTRIBUTE else best_attributes
-    with _CellProgress(predictor.users * len(asked)) as progress:
-        ranked = choose(predictor, asked, top, progress.advance)
+    with gathered() as ranks, _CellProgress(predictor.users * len(asked)) as progress:
+        ranked = _ranked(by, predictor, asked, top, progress.advance, ranks)
+        if ranks is not None and not ranks.is_first:
+            # The first process takes what this one finds, and writes it.
+            deque(ranked, maxlen=0)
+            ranks.hear()
+            return
         ids = predictor.user_ids
         rows = write_ranked(out, ranked, ids, backings, metadata=metadata)
     data = {
@@ -95,6 +102,20 @@ def bulk(
         say(
             f"{count} are left out, as answers would be of no use: see feddmf quality report, or say --anyway"
         )
+
+
+def _ranked(  # noqa: PLR0917  (what its two halves take by place)
+    by: _By,
+    predictor: Predictor,
+    asked: Sequence[Attribute],
+    top: int,
+    advance: Advance,
+    ranks: Ranks | None,
+) -> Iterator[Ranked]:
+    if ranks is None:
+        return (best_users if by is _By.ATTRIBUTE else best_attributes)(predictor, asked, top, advance)
+    shared = shared_best_users if by is _By.ATTRIBUTE else shared_best_attributes
+    return shared(predictor, asked, top, advance, ranks)
 
 
 def _check_out(out: Path, folder: Path) -> None:

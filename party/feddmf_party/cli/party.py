@@ -16,6 +16,7 @@ from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
 from feddmf.errors import TimedOut
+from feddmf.ranks import gathered
 from feddmf_party.cli.options import FolderOption
 from feddmf_party.folder import PartyFolder
 from feddmf_party.status import party_status
@@ -81,13 +82,11 @@ def start(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
 ) -> None:
     """Run the party's node: join runs that the policy allows, train, publish, fetch. Or by torchrun."""
-    # Only this command needs torch.
-    from feddmf.ranks import gathered
-
     log_to_stderr(verbose=verbose)
     home = PartyFolder(folder)
     with gathered(every=home.settings().torchrun.average_every) as ranks:
         if ranks is None or ranks.is_first:
+            # Only this command needs torch.
             from feddmf_party.cli.node import run_node
 
             run_node(home, ranks, once=once, wait_s=wait_s)
