@@ -101,8 +101,18 @@ def _serve(pipe: Connection, prepare: Callable[[], Work]) -> None:
         pipe.send(f"{type(error).__name__}: {error}")
 
 
-def peak_mib() -> float:
-    """Return the most memory that this process has held, in MiB."""
+def peak_mib(process: int | None = None) -> float:
+    """Return the most memory that this process, or the one with this id, has held, in MiB.
+
+    Raises ProcessLookupError where there is no such process any more.
+    """
     # ru_maxrss would do, but it survives fork and exec: it begins at what the parent held.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / _MIB
+    try:
+        status = Path("/proc", "self" if process is None else str(process), "status").read_text("ascii")
+    except FileNotFoundError as error:
+        raise ProcessLookupError(process) from error
+    for line in status.splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / _MIB
+    # A process that has ended holds nothing, and says nothing of what it held.
+    raise ProcessLookupError(process)

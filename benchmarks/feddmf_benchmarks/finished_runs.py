@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,11 @@ import numpy.typing as npt
 from feddmf.head import FEATURES, Head
 from feddmf.payload import Payload
 from feddmf.randomness import generator
+from feddmf.scoring import scorer_for
 from feddmf_party.prediction import Predictor
 from feddmf_party.run_folder import RunFolder
 
-__all__ = ["OWNER", "Made", "Size", "made_history", "made_tower", "predictor_of"]
+__all__ = ["OWNER", "Made", "Size", "made_history", "made_tower", "predictor_of", "unasked"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -112,3 +114,10 @@ def predictor_of(made: Made) -> Predictor:
         run.save_peer(OWNER, items, Payload({"vectors": made.published}))
         run.finish({"run": "made", "plan": {"settings": {"protocol": "feddmf"}}})
         return Predictor(run)
+
+
+def unasked(predictor: Predictor) -> Predictor:
+    """Return the predictor as it was when its run had been loaded, with nothing kept of earlier queries."""
+    found = copy(predictor)
+    found._scorer = scorer_for("feddmf", predictor.arrays)  # noqa: SLF001  (to load it again takes seconds)
+    return found

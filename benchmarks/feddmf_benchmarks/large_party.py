@@ -29,6 +29,8 @@ _SETTINGS = TrainingSettings(
 _PARTY = "large"
 _CHUNK = 20_000  # users
 _INDICES = "indices.i32"
+# What users and items are divided by, in one table after another.
+_PARTS = (10, 3, 1)
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,43 @@ class Growth:
     whole: bool = False
 
 
+@dataclass(frozen=True)
+class _Table:
+    users: int
+    items: int
+    each: int
+
+    @property
+    def pairs(self) -> int:
+        return self.users * self.each
+
+    def __str__(self) -> str:
+        return f"{self.users:,} users x {self.items:,} items x {self.pairs:,}"
+
+
 def large_rows(growth: Growth) -> list[Row]:
-    """Return what an epoch takes for each table, and the exponent with which that grows with the pairs."""
+    """Return what an epoch takes for each table, and the exponent with which that grows with the pairs.
+
+    First the pairs alone grow, then users, items and pairs alike, up to all users and items.
+    """
+    users, items = growth.users, growth.items
+    by_pairs = [_Table(users, items, each) for each in growth.each]
+    middle = growth.each[len(growth.each) // 2]
+    by_all = [_Table(users // part, items // part, middle) for part in _PARTS]
+    fixed = f"growth of an epoch with the pairs, {users:,} users x {items:,} items"
+    whole = f"growth of an epoch with users, items and pairs, up to {by_all[-1]}"
+    return [*_fitted(fixed, by_pairs, growth, whole=growth.whole), *_fitted(whole, by_all, growth)]
+
+
+def _fitted(title: str, tables: Sequence[_Table], growth: Growth, *, whole: bool = False) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="feddmf-bench-") as name:
-        folders = [Path(name) / str(each) for each in growth.each]
-        for folder, each in zip(folders, growth.each, strict=True):
-            write_table(folder, growth.users, growth.items, each)
+        folders = [Path(name) / str(number) for number in range(len(tables))]
+        for folder, table in zip(folders, tables, strict=True):
+            write_table(folder, table.users, table.items, table.each)
         found = compare(
             [
-                Contender(
-                    f"an epoch, {growth.users:,} users x {growth.items:,} items x {growth.users * each:,}",
-                    partial(_prepare, folder, growth, each, growth.steps),
-                )
-                for folder, each in zip(folders, growth.each, strict=True)
+                Contender(f"an epoch, {table}", partial(_prepare, folder, table, growth.steps))
+                for folder, table in zip(folders, tables, strict=True)
             ],
             unit="epochs/s",
             rounds=growth.turns,
@@ -69,10 +95,9 @@ def large_rows(growth: Growth) -> list[Row]:
             replace(row, baseline="", ratio=None, value=value, unit="s")
             for row, value in zip(found, seconds, strict=True)
         ]
-        if growth.whole:
-            rows.append(_whole(growth, folders[-1]))
-    exponent = float(np.polyfit(np.log(growth.each), np.log(seconds), 1)[0])
-    title = f"growth of an epoch with the pairs, {growth.users:,} users x {growth.items:,} items"
+        if whole:
+            rows.append(_whole(tables[-1], folders[-1]))
+    exponent = float(np.polyfit(np.log([table.pairs for table in tables]), np.log(seconds), 1)[0])
     return [*rows, Row(title, "", None, exponent, "exponent", None, max(row.peak_mib for row in rows))]
 
 
@@ -106,18 +131,18 @@ def read_table(folder: Path, users: int, items: int, each: int) -> Interactions:
     )
 
 
-def _whole(growth: Growth, folder: Path) -> Row:
-    """Return what the epoch of the last table takes from its first step to its last."""
-    name = f"a whole epoch, {growth.users * growth.each[-1]:,} pairs"
-    with Running(Contender(name, partial(_prepare, folder, growth, growth.each[-1], None))) as running:
+def _whole(table: _Table, folder: Path) -> Row:
+    """Return what an epoch takes from its first step to its last."""
+    name = f"a whole epoch, {table.pairs:,} pairs"
+    with Running(Contender(name, partial(_prepare, folder, table, None))) as running:
         _, seconds, peak = running.once()
     return Row(name, "", None, seconds, "s", None, peak)
 
 
-def _prepare(folder: Path, growth: Growth, each: int, steps: int | None) -> Work:
+def _prepare(folder: Path, table: _Table, steps: int | None) -> Work:
     """Return the work of so many steps, None for an epoch, which says how much of an epoch it was."""
     torch.set_num_threads(1)
-    data = read_table(folder, growth.users, growth.items, each)
+    data = read_table(folder, table.users, table.items, table.each)
     model = fresh_model(
         data.users,
         normal((data.items, _DIM), START_STD, 0, _PARTY, "items"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.evaluation import average_precision
+from feddmf.evaluation import average_precision, f1_at_half
 from feddmf.interactions import Interactions
 from feddmf.scoring import DeepMFScorer
 from feddmf_party.datasets import load_dataset
@@ -21,6 +22,7 @@ __all__ = ["TwoParties"]
 
 Codes = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[np.float32]]
+Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +51,20 @@ class TwoParties:
 
     def average_precision(self, arrays: Mapping[str, Arrays]) -> float:
         """Return the mean over the parties of the average precision on all cells that it asks for."""
+        return self._mean(arrays, average_precision)
+
+    def f1_at_half(self, arrays: Mapping[str, Arrays]) -> float:
+        """Return the mean over the parties of F1 at a threshold of .5, on the same cells."""
+        return self._mean(arrays, f1_at_half)
+
+    def _mean(self, arrays: Mapping[str, Arrays], metric: Metric) -> float:
         found = []
         for party, company in self.federation.companies.items():
             (peer,) = (name for name in arrays if name != party)
             vectors = arrays[peer]["items"][codes(company.asked, self.federation.companies[peer].keys)]
             scorer = DeepMFScorer.from_arrays(arrays[party])
             scores = scorer.score(np.arange(company.data.users), peer, vectors)
-            found.append(average_precision(company.truth, scores))
+            found.append(metric(company.truth, scores))
         return float(np.mean(found))
 
 

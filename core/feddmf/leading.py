@@ -23,7 +23,7 @@ _MOST_BLOCKS = 6
 # The sum of the leading eigenvalues has grown by less than this share of it: further vectors explain nothing.
 _STILL = 1e-6
 _MOST_STEPS = 60
-# Of a vector's length: what is left of it after projection is rounding.
+# Of a vector's length, or of its square beside others: what is left of it is rounding.
 _ROUNDING = 1e-10
 
 
@@ -36,7 +36,8 @@ def leading_eigenvectors(times: Callable[[Floats], Floats], size: int, rank: int
     """
     if size <= _MOST_BLOCKS * rank:
         return _decomposed(times(np.eye(size)), rank)
-    basis, _ = np.linalg.qr(generator(0, "leading eigenvectors").standard_normal((size, rank)))
+    start = generator(0, "leading eigenvectors").standard_normal((size, rank))
+    basis = _new_directions(start, np.zeros((size, 0)))
     images, total = times(basis), 0.0
     for _ in range(_MOST_STEPS):
         values, turn = _ordered(basis.T @ images)
@@ -85,11 +86,18 @@ def _carried(values: Floats, size: int) -> Floats:
 
 
 def _new_directions(vectors: Floats, basis: Floats) -> Floats:
-    """Return an orthonormal basis of what `vectors` hold beside `basis`."""
+    """Return an orthonormal basis of what `vectors` hold beside `basis`, which may be nothing."""
     lengths = np.linalg.norm(vectors, axis=0)
-    beside = vectors[:, lengths > _ROUNDING * max(float(lengths.max(initial=0)), 1e-300)]
+    kept = lengths > _ROUNDING * lengths.max(initial=0)
+    beside: Floats = vectors[:, kept] / lengths[kept]
     for _ in range(2):  # once leaves rounding of the first
-        beside = beside - basis @ (basis.T @ beside)
-    found, triangle = np.linalg.qr(beside)
-    kept: Floats = found[:, np.abs(np.diag(triangle)) > _ROUNDING * np.abs(triangle).max(initial=0)]
-    return kept - basis @ (basis.T @ kept)
+        beside = _orthonormal(beside - basis @ (basis.T @ beside))
+    return beside
+
+
+def _orthonormal(vectors: Floats) -> Floats:
+    """Return an orthonormal basis of `vectors` of length 1 or less, by their Gram matrix."""
+    values, turn = np.linalg.eigh(vectors.T @ vectors)
+    kept = values > _ROUNDING
+    basis: Floats = vectors @ (turn[:, kept] / np.sqrt(values[kept]))
+    return basis

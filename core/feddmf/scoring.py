@@ -41,6 +41,8 @@ _BLOCK_FLOATS = 1 << 17
 _COMPILED_FLOATS = 1 << 25
 # Users whose cells the kernel computes in one call.
 _COMPILED_USERS = 1 << 14
+# Up to so many items, users who were not asked for before are scored while they are projected.
+_SPLIT_ITEMS = 16
 # Linear scores nearer to 0 or 1 than this, or beyond, are bent back.
 _EDGE = np.float32(1 / 32)
 
@@ -130,22 +132,42 @@ class DeepMFScorer(Scorer):
     def _projections(self) -> Projections:
         return Projections(self.user_vectors, self.user_weight, self.bias)
 
+    def _projected(self, users: UserRows) -> Floats:
+        kept = self._projections.kept(users)
+        return self._projections.of(users) if kept is None else kept
+
     def _by_numpy(self, users: UserRows, items: Floats, logits: npt.NDArray[np.float32]) -> None:
         step = max(1, _BLOCK_FLOATS // max(1, items.size))
         for start in range(0, len(logits), step):
-            projected = self._projections.of(part_of(users, start, start + step))
+            projected = self._projected(part_of(users, start, start + step))
             hidden = projected[:, None, :] + items  # [step, items, hidden]
             np.maximum(hidden, 0, out=hidden)
             logits[start : start + step] = hidden @ self.out_weight + self.out_bias
 
     def _compiled(self, users: UserRows, items: Floats, logits: npt.NDArray[np.float32]) -> None:
-        from feddmf.kernels.scoring import tower_logits
+        from feddmf.kernels.scoring import Split, split_logits, tower_logits
 
-        weight = np.ascontiguousarray(self.out_weight, dtype=np.float32)
+        first, bias, last = (
+            np.ascontiguousarray(np.atleast_2d(each), dtype=np.float32)
+            for each in (self.user_weight, self.bias, self.out_weight)
+        )
+        layers = Split(first, bias, last, float(self.out_bias[0]))
         for start in range(0, len(logits), _COMPILED_USERS):
-            stop = start + _COMPILED_USERS
-            projected = self._projections.of(part_of(users, start, stop))
-            tower_logits(projected, items, weight, float(self.out_bias[0]), logits[start:stop])
+            part, out = (
+                part_of(users, start, start + _COMPILED_USERS),
+                logits[start : start + _COMPILED_USERS],
+            )
+            projected = self._projections.kept(part)
+            if projected is None and len(items) <= _SPLIT_ITEMS:
+                split_logits(np.ascontiguousarray(self.user_vectors[part], np.float32), layers, items, out)
+                continue
+            tower_logits(
+                self._projections.of(part) if projected is None else projected,
+                items,
+                last[0],
+                layers.out_bias,
+                out,
+            )
 
 
 @dataclass(frozen=True, eq=False)

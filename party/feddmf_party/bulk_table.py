@@ -56,19 +56,18 @@ def write_ranked(
 
 
 def _groups(parts: Iterator[Ranked]) -> Iterator[list[npt.NDArray[Any]]]:
-    """Yield user codes, attribute places and scores of several parts together, about a row group at once."""
-    held: list[Ranked] = []
+    """Yield user codes, attribute places and scores of the parts together, a row group at once."""
+    held: list[tuple[npt.NDArray[Any], ...]] = []
     rows = 0
     for part in parts:
-        held.append(part)
-        rows += len(part.scores)
-        if rows >= _GROUP:
-            yield _together(held)
-            held, rows = [], 0
+        start = 0
+        while start < len(part.scores):
+            cut = slice(start, start + _GROUP - rows)
+            held.append((part.users[cut], part.attributes[cut], part.scores[cut]))
+            start += len(held[-1][0])
+            rows += len(held[-1][0])
+            if rows == _GROUP:
+                yield [np.concatenate(arrays) for arrays in zip(*held, strict=True)]
+                held, rows = [], 0
     if rows:
-        yield _together(held)
-
-
-def _together(parts: Sequence[Ranked]) -> list[npt.NDArray[Any]]:
-    names = ("users", "attributes", "scores")
-    return [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+        yield [np.concatenate(arrays) for arrays in zip(*held, strict=True)]

@@ -11,7 +11,14 @@ from feddmf_benchmarks.baselines.naive_scoring import (
     SplitTower,
     top_users,
 )
-from feddmf_benchmarks.finished_runs import Size, made_history, made_tower, predictor_of
+from feddmf_benchmarks.finished_runs import (
+    Made,
+    Size,
+    made_history,
+    made_tower,
+    predictor_of,
+    unasked,
+)
 from feddmf_benchmarks.suites import score
 from feddmf_benchmarks.suites.score import Sizes, rows_of
 from feddmf_party.bulk import best_users
@@ -53,9 +60,23 @@ def test_every_row_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(score, limit, lambda: 1e10)
     sizes = Sizes(Size(50, 1), Size(50, 1, 20, 3), Size(50, 3), Size(50, 3, 20, 3), 5)
     rows = rows_of(sizes, turns=1)
-    assert len({row.name for row in rows}) == len(rows) == 8
-    for ours, baseline in zip(rows[::2], rows[1::2], strict=True):
+    assert len({row.name for row in rows}) == len(rows) == 10
+    pairs = [(0, 2), (1, 2), (3, 5), (4, 5), (6, 7), (8, 9)]
+    for ours, baseline in ((rows[mine], rows[theirs]) for mine, theirs in pairs):
         assert (ours.baseline, baseline.ratio) == (baseline.name, None)
         assert ours.ratio is not None
         assert min(ours.ratio, ours.value, ours.share_of_limit or 0, ours.peak_mib) > 0
-    assert [row.unit for row in rows] == ["users/s"] * 4 + ["cells/s"] * 4
+    assert [row.unit for row in rows] == ["users/s"] * 6 + ["cells/s"] * 4
+
+
+@pytest.mark.parametrize("made", [made_tower(TOWER), made_history(HISTORY)])
+def test_an_unasked_predictor_has_kept_nothing(made: Made) -> None:
+    """It gives the same scores, and what it keeps is not shared with whoever was asked before."""
+    asked = predictor_of(made)
+    attributes = asked.attributes()
+    (expected,) = asked.predict(attributes)
+    fresh = unasked(asked)
+    assert fresh._scorer is not asked._scorer
+    assert vars(fresh._scorer).keys() == vars(predictor_of(made)._scorer).keys()
+    (block,) = fresh.predict(attributes)
+    assert np.array_equal(block.probabilities, expected.probabilities)

@@ -138,7 +138,7 @@ class Here:
 
 def test_every_row_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite shows speed, the paper's recipe, time to quality and growth, each beside its baseline."""
-    for module in (comparing, large_party):
+    for module in (comparing, large_party, train):
         monkeypatch.setattr(module, "Running", Here)
     case = train.Case(
         (40, 60, 900),
@@ -147,15 +147,30 @@ def test_every_row_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         turns=1,
         epochs=1,
         seeds=1,
+        parity=1,
         growth=Growth(2000, 400, (2, 4, 8), steps=2, turns=1, whole=True),
     )
     found = train.rows_of(case)
-    assert [row.name.split(": ")[-1] for row in found[:11]] == [
-        *("compiled, lazy Adam", "compiled, Adam", "torch, lazy Adam", "tensorised", "textbook"),
-        *("compiled", "tensorised", "textbook"),
-        *("compiled", "tensorised", "textbook"),
+    assert [row.name.split(": ")[-1] for row in found[:13]] == [
+        "compiled, lazy Adam, batch 2,048, aligned every 25 steps",
+        "compiled, Adam, batch 2,048, aligned every 25 steps",
+        "torch, lazy Adam, batch 2,048, aligned every 25 steps",
+        *(f"{name}, Adam, batch 2,048, aligned each step" for name in ("tensorised", "textbook")),
+        *(f"{name}, Adam, batch 32, aligned each step" for name in ("compiled", "tensorised", "textbook")),
+        *(f"{name}, Adam, batch 32, aligned each step" for name in ("compiled", "textbook")),
+        "compiled, lazy Adam, batch 2,048, aligned every 25 steps",
+        *(f"{name}, Adam, batch 2,048, aligned each step" for name in ("tensorised", "textbook")),
     ]
-    assert [row.baseline.split(": ")[-1] for row in found[:5]] == ["textbook"] * 4 + [""]
-    assert [row.unit for row in found[11:]] == ["s", "s", "s", "s", "exponent"]
+    assert [row.baseline.split(": ")[-1].split(",")[0] for row in found[:5]] == ["textbook"] * 4 + [""]
+    ours, textbook = found[8:10]
+    assert (ours.unit, ours.baseline) == ("F1 at .5", textbook.name)
+    assert ours.ratio == ours.value / textbook.value
+    assert [row.unit for row in found[13:]] == ["s", "s", "s", "s", "exponent", "s", "s", "s", "exponent"]
     # The first table takes "a second" for two of its three steps.
-    assert found[11].value == pytest.approx(1.5)
+    assert found[13].value == pytest.approx(1.5)
+    sizes = [row.name.removeprefix("an epoch, ") for row in found[18:21]]
+    assert sizes == [
+        "200 users x 40 items x 800",
+        "666 users x 133 items x 2,664",
+        "2,000 users x 400 items x 8,000",
+    ]

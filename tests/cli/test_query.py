@@ -353,6 +353,23 @@ def test_a_table_outside_the_partys_folder_is_its_own_too(cli: Cli, acme: Path, 
     assert (tmp_path / "outside.csv").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["shop.db", "shop.db-wal", "linked.db"])
+def test_an_sqlite_database_is_the_partys_own_too(
+    cli: Cli, acme: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """By a path of its URL, or by a variable that holds the URL; one that is not set is no matter."""
+    (acme / "shop.db").write_text("mine")
+    (acme / "linked.db").symlink_to("shop.db")
+    monkeypatch.setenv("SHOP_URL", f"sqlite:///{acme / 'shop.db'}")
+    for url in ("sqlite:///shop.db", "sqlite:///linked.db", "${SHOP_URL}"):
+        (acme / "party.toml").write_text(f'[data]\nurl = "{url}"\ntable = "sales"\n')
+        if name == "shop.db" or url != "sqlite:///linked.db":
+            assert "own files" in cli.fails(4, *AUDIENCE, "--folder", acme, "--out", acme / name)
+    monkeypatch.delenv("SHOP_URL")
+    cli.text(*AUDIENCE, "--folder", acme, "--out", acme / "new.csv")
+    assert (acme / "shop.db").read_text() == "mine"
+
+
 def test_an_earlier_export_is_written_over(cli: Cli, acme: Path) -> None:
     """In the party's folder too, beside its own files; links in a circle are no file of its."""
     (acme / "party.toml").write_text('[data]\npath = "interactions.csv"\n')

@@ -1,4 +1,4 @@
-"""The users' half of the first layer: computed once, whatever is asked for."""
+"""The users' half of the first layer: computed for whoever asks once, kept for whoever comes again."""
 
 from __future__ import annotations
 
@@ -21,18 +21,28 @@ def test_users_have_their_projections(monkeypatch: pytest.MonkeyPatch, most: int
     """Kept or not, in blocks that do not divide the users."""
     monkeypatch.setattr(projections, "_MOST_KEPT", most)
     monkeypatch.setattr(projections, "_STEP", 3)
-    found = Projections(VECTORS, WEIGHT, BIAS)
-    for _ in range(2):
-        assert np.array_equal(found.of(user_rows(np.array(users, dtype=np.int64))), EXPECTED[users])
+    found, rows = Projections(VECTORS, WEIGHT, BIAS), user_rows(np.array(users, dtype=np.int64))
+    for time in range(3):
+        assert np.array_equal(found.of(rows), EXPECTED[users])
+        kept = found.kept(rows)
+        assert (kept is not None) == (time > 0 and most > 0 and isinstance(rows, slice))
+        assert kept is None or np.array_equal(kept, EXPECTED[users])
 
 
-def test_what_was_asked_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same memory comes again; users who were not asked for are computed when they are."""
+def test_the_second_to_ask_has_them_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same memory comes from then on; of users who are new there is nothing, nor of both together."""
     monkeypatch.setattr(projections, "_STEP", 3)
     vectors = VECTORS.copy()
     kept = Projections(vectors, WEIGHT, BIAS)
-    first = kept.of(slice(0, 2))
+    assert kept.kept(slice(0, 2)) is None
+    second = kept.kept(slice(0, 2))
     vectors[:] = 0
-    assert np.array_equal(kept.of(slice(0, 2)), EXPECTED[:2])
-    assert np.shares_memory(kept.of(slice(0, 2)), first)
-    assert np.array_equal(kept.of(slice(4, 6)), np.tile(BIAS, (2, 1)))
+    third = kept.kept(slice(0, 2))
+    assert second is not None
+    assert third is not None
+    assert np.shares_memory(second, third)
+    assert np.array_equal(third, EXPECTED[:2])
+    assert kept.kept(slice(2, 5)) is None
+    again = kept.kept(slice(2, 5))
+    assert again is not None
+    assert np.array_equal(again, [EXPECTED[2], BIAS, BIAS])

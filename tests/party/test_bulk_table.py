@@ -60,6 +60,22 @@ def test_rows_are_those_of_predictions(tmp_path: Path, monkeypatch: pytest.Monke
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_large_part_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than a row group is held as text, in whatever parts the rows come."""
+    monkeypatch.setattr(bulk_table, "_GROUP", 2)
+    users, attributes, scores = (np.array(each) for each in zip(*CELLS, strict=True))
+    large = Ranked(users.astype(np.int32), attributes.astype(np.int32), scores.astype(np.float32))
+    cut = list(bulk_table._groups(iter([*parts((1, 0, 0.125)), large])))
+    assert [[array.tolist() for array in group] for group in cut] == [
+        [[1, 2], [0, 0], [0.125, 0.5]],
+        [[0, 1], [0, 1], [0.25, 1.0]],
+        [[0, 2], [1, 1], [0.75, 0.5]],
+    ]
+    write(tmp_path / "cut.parquet", iter([large]))
+    write(tmp_path / "best.parquet", parts(*CELLS))
+    assert parquet.read_table(tmp_path / "cut.parquet").equals(parquet.read_table(tmp_path / "best.parquet"))
+
+
 def test_nothing_is_a_file_without_rows(tmp_path: Path) -> None:
     """With its columns."""
     assert write(tmp_path / "best.parquet", parts()) == 0

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import grpc
 import pytest
 
-from feddmf.errors import ConnectError, FedDMFError, InputError, Refused, RunFailed
+from feddmf.errors import ConnectError, FedDMFError, InputError, PayloadError, Refused, RunFailed
+from feddmf.payload import EMPTY, NOTHING
+from feddmf.wire import federation_pb2 as pb
+from feddmf.wire.codec import encode
+from feddmf.wire.framing import PUBLISH
 from feddmf_party.client import federation
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.settings import NodeSettings
@@ -147,3 +152,69 @@ def test_an_answer_becomes_an_error_of_its_kind(
     assert message in caught.value.message
     assert caught.value.hint or not details
     assert len(tries) == 1
+
+
+def _items(*items: tuple[str, str]) -> bytes:
+    offered = [pb.OfferedItem(key=key, label=label) for key, label in items]
+    return pb.PublishPart(items=pb.OfferedItems(items=offered)).SerializeToString()
+
+
+class _Stream:
+    """A stream of the parts of a publication, and how many of them were read."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self._parts = parts
+        self.read = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            self.read += 1
+            yield part
+
+    def cancel(self) -> None:
+        """End the call."""
+
+
+def _publication(client: FederationClient, stream: _Stream) -> tuple[tuple[str, str], ...]:
+    client._stub = SimpleNamespace(GetPublication=lambda *_, **__: stream)
+    items, _ = asyncio.run(client.publication("r-1", "bolt", NOTHING, limit_s=1))
+    return items
+
+
+ADDRESS = pb.PublishPart(address=pb.PublicationAddress(run="r-1")).SerializeToString()
+HEADER = tuple(encode(EMPTY, NOTHING, PUBLISH))
+
+
+def test_a_publication_comes_in_parts(client: FederationClient) -> None:
+    """Its items in order; one part without any is of a peer that offers none."""
+    stream = _Stream(ADDRESS, _items(("a", "A" * 200)), _items(("b", "B")), *HEADER)
+    assert _publication(client, stream) == (("a", "A" * 200), ("b", "B"))
+    assert _publication(client, _Stream(ADDRESS, _items(), *HEADER)) == ()
+
+
+@pytest.mark.parametrize(
+    ("parts", "read", "message"),
+    [
+        ((_items(("a", "A" * 201)), *HEADER), 1, "bolt offers an item with an overlong name"),
+        ((_items(("a" * 201, "A")), *HEADER), 1, "bolt offers an item with an overlong name"),
+        ((_items(("a", "A"), ("b", "B"), ("c", "C")), *HEADER), 1, "bolt offers over 2 items"),
+        ((ADDRESS, _items(("a", "A")), _items(), _items(), *HEADER), 4, "name no item"),
+        ((ADDRESS, ADDRESS, ADDRESS, *HEADER), 3, "name no item"),
+        ((*HEADER, _items(), *HEADER), 2, "after its vectors"),
+        ((PUBLISH.chunk(memoryview(b"")), *HEADER), 1, "no header has declared"),
+    ],
+)
+def test_a_publication_is_bounded_as_it_comes(
+    client: FederationClient,
+    monkeypatch: pytest.MonkeyPatch,
+    parts: tuple[bytes, ...],
+    read: int,
+    message: str,
+) -> None:
+    """What cannot be is refused with the part that brings it, not when all is there."""
+    monkeypatch.setattr(federation, "_LONGEST_OFFER", 2)
+    stream = _Stream(*parts)
+    with pytest.raises(PayloadError, match=message) as caught:
+        _publication(client, stream)
+    assert caught.value.hint
+    assert stream.read == read

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from feddmf.runfile import load_run
 from feddmf_benchmarks.baselines.alone import CATALOGUE, PLAN, record
 from feddmf_benchmarks.generated import Size, write_generated
 from feddmf_benchmarks.row import Row, Scale
+from feddmf_benchmarks.watched import Watched
 from feddmf_party.datasets import load_dataset
 from feddmf_party.datasets.folders import FederationFolder, write_federation
 from feddmf_party.datasets.split import split
@@ -42,7 +42,6 @@ probe_floor = -1.0
 round_s = 3600
 publish_s = 3600
 """
-_MIB = 1 << 10
 _LONGEST_S = 3600
 
 
@@ -68,9 +67,12 @@ _CASES = {
 
 @dataclass(frozen=True)
 class _Turn:
+    """peak_mib: of the party that held most; coordinator_mib: of the coordinator, 0 where there is none."""
+
     seconds: float
     rounds: int
     peak_mib: float
+    coordinator_mib: float = 0.0
 
 
 def rows(scale: Scale) -> list[Row]:
@@ -99,10 +101,12 @@ def _measured(case: _Case) -> list[Row]:
     baseline = statistics.median(each.seconds for each in alone)
     beyond = (seconds - baseline) / together[0].rounds * 1e3
     peaks = [max(each.peak_mib for each in turns) for turns in (together, alone)]
+    coordinator = max(each.coordinator_mib for each in together)
     name, versus = f"{case.name}: federated", f"{case.name}: the same processes alone"
     return [
         Row(name, versus, baseline / seconds, seconds, "s", None, peaks[0]),
         Row(f"{case.name}: a round beyond training", "", None, beyond, "ms", None, peaks[0]),
+        Row(f"{case.name}: the coordinator's memory", "", None, coordinator, "MiB", None, coordinator),
         Row(versus, "", None, baseline, "s", None, peaks[1]),
     ]
 
@@ -116,10 +120,11 @@ def _data(case: _Case, folder: Path) -> FederationFolder:
 
 def _federated(demo: Demo) -> _Turn:
     """Take both nodes through a run; count from the moment in which all have joined to the last reply."""
-    figures = demo.train()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _MIB
+    with Watched(demo.processes.beside) as watched:
+        figures = demo.train()
     seconds = sum(float(each["seconds"]) for each in figures.rounds)
-    return _Turn(seconds, len(figures.rounds), peak)
+    parties = max(watched.peaks[party] for party in demo.parties)
+    return _Turn(seconds, len(figures.rounds), parties, watched.peaks["coordinator"])
 
 
 def _record(demo: Demo, out: Path) -> None:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -113,7 +113,19 @@ def _against_pandas(table: Table, path: Path, limit: float, turns: int) -> list[
         Contender(f"pandas with SciPy, {kind}", partial(_pandas, table, path, "load_by_summing")),
         Contender(f"pandas with drop_duplicates, {kind}", partial(_pandas, table, path, "load_by_dropping")),
     )
-    return compare(contenders, unit="rows/s", limit=limit, rounds=turns)
+    ours, *baselines = compare(contenders, unit="rows/s", limit=limit, rounds=turns)
+    return [
+        *(
+            replace(
+                ours,
+                name=f"FedDMF against {each.name}",
+                baseline=each.name,
+                ratio=ours.value / each.value,
+            )
+            for each in baselines
+        ),
+        *(replace(each, baseline="", ratio=None) for each in baselines),
+    ]
 
 
 def _again(table: Table, path: Path, folder: Path, turns: int) -> list[Row]:

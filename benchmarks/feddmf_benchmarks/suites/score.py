@@ -12,12 +12,20 @@ import numpy as np
 
 from feddmf_benchmarks.comparing import compare
 from feddmf_benchmarks.contender import Contender, Work
-from feddmf_benchmarks.finished_runs import Made, Size, made_history, made_tower, predictor_of
+from feddmf_benchmarks.finished_runs import (
+    Made,
+    Size,
+    made_history,
+    made_tower,
+    predictor_of,
+    unasked,
+)
 from feddmf_benchmarks.limits import copy_bytes_per_s, gemm_flops_per_s
 from feddmf_benchmarks.row import Row, Scale
 from feddmf_party.answering import Backing
 from feddmf_party.bulk import best_users
 from feddmf_party.bulk_table import write_ranked
+from feddmf_party.prediction import Predictor
 from feddmf_party.trust import UNMEASURED, Trust
 
 __all__ = ["Sizes", "rows", "rows_of"]
@@ -83,7 +91,8 @@ def rows_of(sizes: Sizes, *, turns: int = 5) -> list[Row]:
     for size, make in ((sizes.tower_one, made_tower), (one, made_history)):
         found += compare(
             (
-                Contender(f"one attribute, {_kind(make)}, {size}", partial(_one, make, size)),
+                Contender(f"one attribute, first query, {_kind(make)}, {size}", partial(_first, make, size)),
+                Contender(f"one attribute, asked again, {_kind(make)}, {size}", partial(_again, make, size)),
                 Contender(f"torch as usual, {_kind(make)}, {size}", partial(_one_naive, make, size)),
             ),
             unit="users/s",
@@ -108,15 +117,33 @@ def _kind(make: Callable[[Size], Made]) -> str:
     return "vector a user" if make is made_tower else "history"
 
 
-def _one(make: Callable[[Size], Made], size: Size) -> Work:
-    predictor = predictor_of(make(size))
-    (attribute,) = predictor.attributes()
+def _first(make: Callable[[Size], Made], size: Size) -> Work:
+    """Return the work of a query by a predictor that was never asked, and has kept nothing."""
+    loaded = predictor_of(make(size))
 
     def work() -> float:
-        return float(sum(len(block.probabilities) for block in predictor.predict([attribute])))
+        return _asked(unasked(loaded))
 
     work()
     return work
+
+
+def _again(make: Callable[[Size], Made], size: Size) -> Work:
+    """Return the work of a query by a predictor that has kept all that it keeps."""
+    predictor = predictor_of(make(size))
+
+    def work() -> float:
+        return _asked(predictor)
+
+    # What comes again is kept from the second time on.
+    work()
+    work()
+    return work
+
+
+def _asked(predictor: Predictor) -> float:
+    (attribute,) = predictor.attributes()
+    return float(sum(len(block.probabilities) for block in predictor.predict([attribute])))
 
 
 def _one_naive(make: Callable[[Size], Made], size: Size) -> Work:

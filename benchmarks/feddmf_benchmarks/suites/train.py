@@ -13,12 +13,13 @@ from feddmf.errors import RunFailed
 from feddmf_benchmarks.baselines.tensorised import Tensorised
 from feddmf_benchmarks.baselines.textbook import Recipe, Textbook
 from feddmf_benchmarks.comparing import compare
-from feddmf_benchmarks.contender import Contender, Work
+from feddmf_benchmarks.contender import Contender, Running, Work
 from feddmf_benchmarks.large_party import Growth, large_rows
 from feddmf_benchmarks.limits import copy_bytes_per_s, gemm_flops_per_s
 from feddmf_benchmarks.lockstep import How, Lockstep
 from feddmf_benchmarks.row import Row, Scale
 from feddmf_benchmarks.suites.history_rows import history_rows
+from feddmf_benchmarks.suites.rank_rows import rank_rows
 from feddmf_benchmarks.two_parties import TwoParties
 
 __all__ = ["Case", "rows", "rows_of"]
@@ -42,7 +43,8 @@ class Case:
     """How much is measured.
 
     steps: of ours and of a baseline, in a turn at batch 2048, and in one of the paper's recipe; epochs: of
-    the textbook whose quality is to be reached; seeds: for each of which it is.
+    the textbook whose quality is to be reached; seeds: for each of which it is; parity: epochs of the paper's
+    recipe after which F1 is held against the baselines'.
     """
 
     source: Source
@@ -51,6 +53,7 @@ class Case:
     turns: int
     epochs: int
     seeds: int
+    parity: int
     growth: Growth
 
 
@@ -62,6 +65,7 @@ _CASES = {
         turns=3,
         epochs=2,
         seeds=1,
+        parity=1,
         growth=Growth(20_000, 2_000, (4, 12, 40), steps=20, turns=3),
     ),
     Scale.USUAL: Case(
@@ -71,6 +75,7 @@ _CASES = {
         turns=3,
         epochs=_EPOCHS,
         seeds=1,
+        parity=1,
         growth=Growth(1_000_000, 100_000, (10, 30, 100), steps=200),
     ),
     Scale.FULL: Case(
@@ -80,6 +85,7 @@ _CASES = {
         turns=5,
         epochs=_EPOCHS,
         seeds=3,
+        parity=10,
         growth=Growth(1_000_000, 100_000, (10, 30, 100), steps=1_000, whole=True),
     ),
 }
@@ -87,7 +93,7 @@ _CASES = {
 
 def rows(scale: Scale) -> list[Row]:
     """Return the rows of the suite."""
-    return [*rows_of(_CASES[scale]), *history_rows(scale)]
+    return [*rows_of(_CASES[scale]), *history_rows(scale), *rank_rows(scale)]
 
 
 def rows_of(case: Case) -> list[Row]:
@@ -97,6 +103,7 @@ def rows_of(case: Case) -> list[Row]:
     return [
         *_speed(case, two),
         *_paper(case, two),
+        *_parity(case),
         *_quality(case),
         *large_rows(case.growth),
     ]
@@ -104,15 +111,14 @@ def rows_of(case: Case) -> list[Row]:
 
 def _speed(case: Case, two: TwoParties) -> list[Row]:
     ours, theirs = case.steps
-    title = f"samples at batch {_RECIPE.batch:,}"
     contenders = [
-        Contender(f"{title}: {name}", partial(_steps, case.source, kind, _RECIPE, steps))
-        for name, kind, steps in (
-            ("compiled, lazy Adam", _LAZY, ours),
-            ("compiled, Adam", replace(_LAZY, optimizer="adam"), ours),
-            ("torch, lazy Adam", replace(_LAZY, engine="torch"), theirs),
-            ("tensorised", Tensorised, theirs),
-            ("textbook", Textbook, theirs),
+        Contender(f"samples: {_told(kind, _RECIPE)}", partial(_steps, case.source, kind, _RECIPE, steps))
+        for kind, steps in (
+            (_LAZY, ours),
+            (replace(_LAZY, optimizer="adam"), ours),
+            (replace(_LAZY, engine="torch"), theirs),
+            (Tensorised, theirs),
+            (Textbook, theirs),
         )
     ]
     return compare(contenders, unit="samples/s", limit=_gemm_limit(two, _RECIPE), rounds=case.turns)
@@ -121,33 +127,62 @@ def _speed(case: Case, two: TwoParties) -> list[Row]:
 def _paper(case: Case, two: TwoParties) -> list[Row]:
     ours, theirs = case.paper_steps
     contenders = [
-        Contender(
-            f"paper's recipe, aligned each step: {name}", partial(_steps, case.source, kind, _PAPER, steps)
-        )
-        for name, kind, steps in (
-            ("compiled", _EXACT, ours),
-            ("tensorised", Tensorised, theirs),
-            ("textbook", Textbook, theirs),
-        )
+        Contender(f"paper's recipe: {_told(kind, _PAPER)}", partial(_steps, case.source, kind, _PAPER, steps))
+        for kind, steps in ((_EXACT, ours), (Tensorised, theirs), (Textbook, theirs))
     ]
     return compare(contenders, unit="samples/s", limit=_copy_limit(two, _PAPER), rounds=case.turns)
 
 
+def _parity(case: Case) -> list[Row]:
+    """Return F1 after whole runs of the paper's recipe, a seed each; the ratio is that of F1."""
+    title = f"F1 of the paper's recipe, {_counted(case.parity, 'epoch')}, {_counted(case.seeds, 'seed')}"
+    found = []
+    for kind in (Textbook, _EXACT):
+        name = f"{title}: {_told(kind, _PAPER)}"
+        with Running(Contender(name, partial(_f1, case, kind))) as running:
+            f1, _, peak = running.once()
+        found.append(Row(name, "", None, f1, "F1 at .5", None, peak))
+    textbook, ours = found
+    return [replace(ours, baseline=textbook.name, ratio=ours.value / textbook.value), textbook]
+
+
+def _f1(case: Case, kind: How | type[Textbook]) -> Work:
+    def work() -> float:
+        found = []
+        for seed in range(case.seeds):
+            two = TwoParties.of(case.source, seed)
+            trained = _made(kind, two, _PAPER, seed)
+            trained.train(case.parity * _epoch_steps(two, _PAPER))
+            found.append(two.f1_at_half(trained.arrays()))
+        return float(np.mean(found))
+
+    return work
+
+
 def _quality(case: Case) -> list[Row]:
     targets = [_target(case, seed) for seed in range(case.seeds)]
-    seeds = "1 seed" if case.seeds == 1 else f"{case.seeds} seeds"
-    title = f"to {_SHARE:.0%} of the textbook's AP at epoch {case.epochs}, {seeds}"
-    # A batch of half the size learns more in an epoch, and costs the compiled engine little.
-    ours = replace(_RECIPE, batch=_RECIPE.batch // 2)
+    epochs, seeds = case.epochs, _counted(case.seeds, "seed")
+    title = f"to {_SHARE:.0%} of the textbook's AP at epoch {epochs}, {seeds}"
     contenders = [
-        Contender(f"{title}: {name}", partial(_until, case.source, kind, recipe, targets))
-        for name, kind, recipe in (
-            ("compiled", _LAZY, ours),
-            ("tensorised", Tensorised, _RECIPE),
-            ("textbook", Textbook, _RECIPE),
-        )
+        Contender(f"{title}: {_told(kind, _RECIPE)}", partial(_until, case.source, kind, _RECIPE, targets))
+        for kind in (_LAZY, Tensorised, Textbook)
     ]
     return compare(contenders, unit="s", per_second=False, rounds=case.turns)
+
+
+def _told(kind: How | type[Textbook], recipe: Recipe) -> str:
+    """Return who trains, by which optimiser, in batches of what size, and how often it aligns."""
+    if isinstance(kind, How):
+        optimizer = kind.optimizer.replace("_adam", " Adam").replace("adam", "Adam")
+        every, who = kind.every, f"{kind.engine}, {optimizer}"
+    else:
+        every, who = 1, f"{kind.__name__.lower()}, Adam"
+    often = "each step" if every == 1 else f"every {every} steps"
+    return f"{who}, batch {recipe.batch:,}, aligned {often}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _made(kind: How | type[Textbook], two: TwoParties, recipe: Recipe, seed: int) -> Lockstep | Textbook:

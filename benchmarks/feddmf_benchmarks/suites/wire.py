@@ -48,18 +48,15 @@ def rows_of(table_rows: int, *, turns: int = 5) -> list[Row]:
     return found
 
 
-def made_up(table_rows: int, encoding: Encoding) -> Table:
-    """Return a table that travels under `encoding` as it is."""
-    from feddmf.encodings import rounded
-
-    table = np.random.default_rng(0).standard_normal((table_rows, _COLUMNS), dtype=np.float32)
-    return rounded(table, encoding, "v")
+def made_up(table_rows: int) -> Table:
+    """Return a table of float32."""
+    return np.random.default_rng(0).standard_normal((table_rows, _COLUMNS), dtype=np.float32)
 
 
 def _compared(contenders: list[Contender], nbytes: int, limit: float, turns: int) -> list[Row]:
-    """Return a row of GB/s and one of processor time for each, of which the last one is the baseline.
+    """Return a row of throughput and one of processor time for each; the last one is the baseline.
 
-    nbytes: of float32, however they travel. A turn tells the processor time of both ends.
+    nbytes: of the float32 numbers, however they travel. A turn tells the processor time of both ends.
     """
     speeds: dict[str, list[float]] = {each.name: [] for each in contenders}
     costs: dict[str, list[float]] = {each.name: [] for each in contenders}
@@ -80,21 +77,27 @@ def _compared(contenders: list[Contender], nbytes: int, limit: float, turns: int
         faster, cheaper = (
             (None, None) if name == last else (speed[name] / speed[last], cost[last] / cost[name])
         )
-        made.append(Row(name, against, faster, speed[name], "GB/s", speed[name] * _GB / limit, peak))
-        made.append(Row(f"{name}: processors", against, cheaper, cost[name], "CPU-s/GB", None, peak))
+        made.append(
+            Row(name, against, faster, speed[name], "GB/s of float32", speed[name] * _GB / limit, peak)
+        )
+        made.append(
+            Row(f"{name}: processors", against, cheaper, cost[name], "CPU-s/GB of float32", None, peak)
+        )
     return made
 
 
 def _ours(table_rows: int, encoding: Encoding, *, back: bool) -> Work:
+    from feddmf.encodings import rounded
     from feddmf_benchmarks.our_wire import Ends, OurClient
 
-    table = made_up(table_rows, encoding)
+    table = made_up(table_rows)
     client = OurClient(Ends.make(table_rows, _COLUMNS, encoding))
-    client.send(table, back=back)
+    client.send(rounded(table, encoding, "v"), back=back)
 
     def work() -> float:
         before = client.server.processor_s()
-        client.send(table, back=back)
+        # A party rounds what it has computed before each exchange.
+        client.send(rounded(table, encoding, "v"), back=back)
         return client.server.processor_s() - before
 
     return work
@@ -103,7 +106,7 @@ def _ours(table_rows: int, encoding: Encoding, *, back: bool) -> Work:
 def _plain(table_rows: int, *, back: bool) -> Work:
     from feddmf_benchmarks.baselines.numpy_grpc import NumpyClient
 
-    table = made_up(table_rows, Encoding.FLOAT32)
+    table = made_up(table_rows)
     client = NumpyClient()
     client.send(table, back=back)
 

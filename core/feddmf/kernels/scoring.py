@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.head import Told
-from feddmf.kernels.compiling import compiled
+from feddmf.kernels.compiling import compiled, inlined
 
-__all__ = ["Layers", "head_logits", "near_sums", "tower_logits"]
+__all__ = ["Layers", "Split", "head_logits", "near_sums", "split_logits", "tower_logits"]
 
 Floats = npt.NDArray[np.float32]
 
 # Cells that go through a head together: their activations stay in the first cache.
 _TOGETHER = 256
+# Numbers of a vector that are added up at once, and units that they are added to.
+_LANES = 4
 _ZERO = np.float32(0)
 
 
@@ -33,6 +35,15 @@ class Layers(NamedTuple):
     out_weight: Floats
     lowest: np.float32
     highest: np.float32
+
+
+class Split(NamedTuple):
+    """A first layer's half for users, and the layer on top: [hidden, dim], [1, hidden] twice, a number."""
+
+    weight: Floats
+    bias: Floats
+    out_weight: Floats
+    out_bias: float
 
 
 @compiled
@@ -60,6 +71,69 @@ def tower_logits(projected: Floats, items: Floats, out_weight: Floats, out_bias:
             for unit in range(len(out_weight)):
                 total += out_weight[unit] * max(projected[user, unit] + items[item, unit], _ZERO)
             out[user, item] = total
+
+
+@inlined
+def _filled(array: Floats) -> Floats:
+    """Return `array` [n, m] with zeros up to full lanes on either side."""
+    rows, columns = array.shape
+    filled = np.zeros((-(-rows // _LANES) * _LANES, -(-columns // _LANES) * _LANES), np.float32)
+    filled[:rows, :columns] = array
+    return filled
+
+
+@inlined
+def _project(weight: Floats, turned: Floats, units: Floats) -> None:
+    """Add weight [_LANES, dim] times turned [dim, users] to `units`, [_LANES, users]."""
+    first, second, third, fourth = units[0], units[1], units[2], units[3]
+    for column in range(0, weight.shape[1], _LANES):
+        w, x = weight[:, column : column + _LANES], turned[column : column + _LANES]
+        a, b, c, d = x[0], x[1], x[2], x[3]
+        for user in range(_TOGETHER):
+            of_a, of_b, of_c, of_d = a[user], b[user], c[user], d[user]
+            first[user] += w[0, 0] * of_a + w[0, 1] * of_b + w[0, 2] * of_c + w[0, 3] * of_d
+            second[user] += w[1, 0] * of_a + w[1, 1] * of_b + w[1, 2] * of_c + w[1, 3] * of_d
+            third[user] += w[2, 0] * of_a + w[2, 1] * of_b + w[2, 2] * of_c + w[2, 3] * of_d
+            fourth[user] += w[3, 0] * of_a + w[3, 1] * of_b + w[3, 2] * of_c + w[3, 3] * of_d
+
+
+@inlined
+def _count(units: Floats, known: Floats, factor: Floats, totals: Floats) -> None:
+    """Add factor . relu(units + known) to `totals` [users]; units: [_LANES, users]; the others: [_LANES]."""
+    first, second, third, fourth = units[0], units[1], units[2], units[3]
+    for user in range(_TOGETHER):
+        totals[user] += (
+            factor[0] * max(first[user] + known[0], _ZERO)
+            + factor[1] * max(second[user] + known[1], _ZERO)
+            + factor[2] * max(third[user] + known[2], _ZERO)
+            + factor[3] * max(fourth[user] + known[3], _ZERO)
+        )
+
+
+@compiled
+def split_logits(vectors: Floats, layers: Split, items: Floats, out: Floats) -> None:
+    """Write relu(weight . vector + bias + item) . out_weight + out_bias to `out`, [users, items].
+
+    vectors: [users, dim]; items: [items, hidden], the other half of the first layer. Some users at a time,
+    each a lane: what they are projected to is used at once, and never stands in memory.
+    """
+    # What is beyond the last number and the last unit is zero, and counts nothing.
+    weight, bias, out_weight = _filled(layers.weight), _filled(layers.bias), _filled(layers.out_weight)
+    bias, out_weight, items = bias[0], out_weight[0], _filled(items)
+    turned = np.zeros((weight.shape[1], _TOGETHER), np.float32)
+    units, totals = np.empty((_LANES, _TOGETHER), np.float32), np.empty((len(out[0]), _TOGETHER), np.float32)
+    for start in range(0, len(vectors), _TOGETHER):
+        users = min(_TOGETHER, len(vectors) - start)
+        turned[: vectors.shape[1], :users] = vectors[start : start + users].T
+        totals[:] = layers.out_bias
+        for unit in range(0, len(weight), _LANES):
+            here = slice(unit, unit + _LANES)
+            for lane in range(_LANES):
+                units[lane] = bias[unit + lane]
+            _project(weight[here], turned, units)
+            for item in range(len(totals)):
+                _count(units, items[item, here], out_weight[here], totals[item])
+        out[start : start + users] = totals[:, :users].T
 
 
 @compiled

@@ -62,8 +62,8 @@ def _header(spec: ArraySpec, shape: tuple[int, ...]) -> pb.ArrayHeader:
 class PayloadDecoder:
     """Takes parts in order; holds the bytes that the schema declares, from the header on.
 
-    PayloadError where the header differs from the schema, data overflows it, the digest does not
-    match, or an array is outside its bounds.
+    PayloadError where the header differs from the schema, data overflows it, a part has none, the digest
+    does not match, or an array is outside its bounds.
     """
 
     def __init__(self, schema: PayloadSchema, sizes: Mapping[Axis, int]) -> None:
@@ -85,6 +85,9 @@ class PayloadDecoder:
             return
         if self._sha256 is None or self._arrived + len(part) > self._expected:
             raise PayloadError("data that no header has declared", hint=_HINT)
+        if not len(part):
+            # A stream of these would never end.
+            raise PayloadError("a part without data", hint=_HINT)
         if self._whole:
             self._digest.update(part)
         self._arrived += len(part)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from feddmf.errors import InputError
+from feddmf.errors import ConfigError, InputError
+from feddmf_party.data.settings import SourceSettings
+from feddmf_party.data.urls import expand, sqlite_file
 from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles
 
 __all__ = ["check_place"]
+
+_BESIDE_SQLITE = ("", "-journal", "-wal", "-shm")
 
 
 def check_place(out: Path | None, folder: Path, *, option: str = "--out") -> None:
@@ -41,4 +46,17 @@ def _own_paths(home: PartyFolder) -> Iterator[Path]:
     # A folder that a simulation left has runs alone.
     if home.settings_file.is_file():
         settings = home.settings()
-        yield from (each.path for each in (settings.data, settings.attributes) if each and each.path)
+        for each in (settings.data, settings.attributes):
+            yield from () if each is None else _source_files(each)
+
+
+def _source_files(source: SourceSettings) -> Iterator[Path]:
+    """Yield the files behind a table: itself, or an SQLite database with what it keeps beside it."""
+    if source.path is not None:
+        yield source.path
+    if source.url is not None:
+        # A variable that is not set names no file.
+        with suppress(ConfigError):
+            file = sqlite_file(expand(source.url))
+            if file is not None:
+                yield from (file.with_name(file.name + suffix) for suffix in _BESIDE_SQLITE)

@@ -35,7 +35,12 @@ Answer = TypeVar("Answer")
 
 _LARGEST_DOCUMENT = 1 << 30
 _LONGEST_OFFER = 1_000_000
+# Characters of an item's key or label.
+_LONGEST_NAME = 200
 _KEYS_A_PART = 2_000
+# The address, and the empty list of a party that offers nothing.
+_PARTS_WITHOUT_ITEMS = 2
+_ASK = "ask the operator, who should have refused it"
 _BACKOFF_S = (0.2, 5.0)
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -187,23 +192,21 @@ class FederationClient:
         request = pb.GetPublicationRequest(run=run, party=party)
 
         async def once() -> tuple[tuple[tuple[str, str], ...], Payload]:
-            items: list[tuple[str, str]] = []
+            offered = _Offered(party)
             decoder: PayloadDecoder | None = None
             async with streamed(self._stub.GetPublication(request, timeout=limit_s)) as stream:
                 async for raw in stream:
                     part = PUBLISH.open(raw)
                     if isinstance(part, memoryview | PayloadHeader):
-                        decoder = decoder or PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(items)})
+                        decoder = decoder or PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(offered.items)})
                         decoder.feed(part)
                     elif decoder is None:
-                        items.extend((item.key, item.label) for item in part.items.items)
-                        if len(items) > _LONGEST_OFFER:
-                            raise PayloadError(
-                                f"{party} offers over {_LONGEST_OFFER} items", hint="ask it why"
-                            )
+                        offered.add(part)
+                    else:
+                        raise PayloadError(f"{party} offers items after its vectors", hint=_ASK)
             if decoder is None:
                 raise PayloadError(f"an empty publication of {party}", hint="try again")
-            return tuple(items), await asyncio.to_thread(decoder.payload)
+            return tuple(offered.items), await asyncio.to_thread(decoder.payload)
 
         return await self._call(once)
 
@@ -252,3 +255,24 @@ class FederationClient:
             hint="check that it runs, that the address in identity/federation.toml is right, "
             "and that this certificate is of its federation",
         )
+
+
+class _Offered:
+    """The items of a publication, part by part: PayloadError bounds how many, and how long, they may be."""
+
+    def __init__(self, party: str) -> None:
+        self.items: list[tuple[str, str]] = []
+        self._party = party
+        self._without = 0
+
+    def add(self, part: Any) -> None:
+        """Take in one part before the vectors: the address, or items."""
+        found = [(item.key, item.label) for item in part.items.items]
+        self._without += not found
+        if self._without > _PARTS_WITHOUT_ITEMS:
+            raise PayloadError(f"parts of what {self._party} offers name no item", hint=_ASK)
+        if len(self.items) + len(found) > _LONGEST_OFFER:
+            raise PayloadError(f"{self._party} offers over {_LONGEST_OFFER} items", hint="ask it why")
+        if any(max(len(key), len(label)) > _LONGEST_NAME for key, label in found):
+            raise PayloadError(f"{self._party} offers an item with an overlong name", hint=_ASK)
+        self.items.extend(found)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from feddmf.errors import DataError
+from feddmf.errors import DataError, FedDMFError
 from feddmf_party.data.arrow import ArrowError, pa
 from feddmf_party.data.databases import Wording, needed
+from feddmf_party.data.reading import check_columns
 from feddmf_party.data.settings import SourceSettings
-from feddmf_party.data.tables import check_columns
 
 __all__ = ["Alchemy"]
 
@@ -29,7 +30,7 @@ class Alchemy:
             raise wording.no_driver(str(error), hint="begin url with a dialect of SQLAlchemy") from None
         except ImportError as error:
             raise wording.no_driver(str(error), hint="install the database's driver for Python") from error
-        except self._sql.exc.ArgumentError:
+        except (self._sql.exc.ArgumentError, TypeError, ValueError):
             # Without the error itself, whose text may hold the URL.
             raise wording.no_driver(
                 "url is no URL of a database",
@@ -42,7 +43,7 @@ class Alchemy:
         with self._connected() as connection:
             query = settings.query
             if query is None:
-                quoted = self._engine.dialect.identifier_preparer.quote_identifier
+                quoted = partial(_quoted, self._engine.dialect.identifier_preparer)
                 table = ".".join(map(quoted, (settings.table or "").split(".")))
                 empty = connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0")  # noqa: S608  (quoted)
                 check_columns(settings.source, list(empty.keys()), columns)
@@ -74,13 +75,28 @@ class Alchemy:
     def _connected(self) -> Iterator[Any]:
         try:
             connection = self._engine.connect()
-        except self._sql.exc.SQLAlchemyError as error:
-            raise self._wording.unreachable(getattr(error, "orig", None) or error) from None
+        except Exception as error:  # noqa: BLE001  (a driver may raise any)
+            raise self._wording.unreachable(_reason(error)) from None
         try:
             with connection:
-                yield connection
-        except self._sql.exc.SQLAlchemyError as error:
-            raise self._wording.unusable(getattr(error, "orig", None) or error) from None
+                # Without parameters a % is no placeholder, whatever the driver's are.
+                yield connection.execution_options(no_parameters=True)
+        except FedDMFError:
+            raise
+        except Exception as error:  # noqa: BLE001  (a driver may raise any)
+            raise self._wording.unusable(_reason(error)) from None
+
+
+def _quoted(preparer: Any, name: str) -> str:
+    """Return a quoted name with each % as it is: some dialects double it, which only parameters undo."""
+    quoted: str = preparer.quote_identifier(name)
+    return quoted.replace("%%", "%") if "%%" in preparer.quote_identifier("%") else quoted
+
+
+def _reason(error: Exception) -> str:
+    """Return what the driver said, with its kind where it may say no more than a key or a number."""
+    said = getattr(error, "orig", None) or error
+    return str(said) if said is not error else f"{type(error).__name__}: {error}"
 
 
 def _refuse_absent(url: Any, wording: Wording) -> None:

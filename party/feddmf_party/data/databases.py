@@ -32,7 +32,7 @@ class Wording:
     def unreachable(self, reason: object) -> FedDMFError:
         """Return the error for a server that does not answer, or does not let us in."""
         said = masked(str(reason), self._url)
-        if any(mark in said.lower() for mark in _REFUSED):
+        if _refused(reason):
             return Refused(
                 f"{self.source}: the database refuses: {said}",
                 hint="check user, password and database in url, and what that user may read",
@@ -44,17 +44,21 @@ class Wording:
 
     def unusable(self, reason: object) -> FedDMFError:
         """Return the error for rows that cannot be had."""
-        said = masked(str(reason), self._url)
-        if any(mark in said.lower() for mark in _REFUSED):
+        if _refused(reason):
             return self.unreachable(reason)
         return DataError(
-            f"{self.source}: cannot be read: {said}",
+            f"{self.source}: cannot be read: {masked(str(reason), self._url)}",
             hint="check table or query; names are taken as they are written, in upper and lower case",
         )
 
     def no_driver(self, problem: str, *, hint: str) -> FedDMFError:
         """Return the error for an installation that cannot read such a database."""
-        return ConfigError(f"{self.source}: {problem}", hint=hint)
+        return ConfigError(f"{self.source}: {masked(problem, self._url)}", hint=hint)
+
+
+def _refused(reason: object) -> bool:
+    # Before a secret, which may be of any letters, is taken out of it.
+    return any(mark in str(reason).lower() for mark in _REFUSED)
 
 
 class Database(Protocol):

@@ -16,7 +16,7 @@ __all__ = ["LEAST_BYTES", "Origin"]
 LEAST_BYTES = 1 << 20
 """A smaller file is read as fast as it is looked for."""
 
-_VERSION = 1  # of what is kept and of how tables are read
+_VERSION = 2  # of what is kept and of how tables are read
 _WHERE = {"path", "url", "table", "query", "cache_query"}
 
 

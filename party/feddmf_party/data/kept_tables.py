@@ -24,6 +24,13 @@ __all__ = ["KeptTables"]
 _MOST = 4
 _SUFFIX = ".safetensors"
 _PRIVATE = 0o700
+_TYPES = {
+    **dict.fromkeys(("indptr", "id_ends", "codes"), np.int64),
+    **dict.fromkeys(("indices", "columns"), np.int32),
+    "values": np.float32,
+    "ids": np.uint8,
+    "known": np.bool_,
+}
 _COUNTS = tuple(field.name for field in fields(PartyTable) if field.type == "int")
 
 
@@ -69,8 +76,14 @@ def _arrays(table: PartyTable) -> tuple[dict[str, npt.NDArray[Any]], dict[str, s
     }
     said: dict[str, Any] = {"items": pairs.items, **{name: getattr(table, name) for name in _COUNTS}}
     if table.attributes is not None:
-        arrays |= {"codes": table.attributes.codes, "known": table.attributes.known}
-        said |= {"columns": table.attributes.columns, "min_users": table.attributes.min_users}
+        # Each column has many attributes, and the header is no place for long lists.
+        columns, places = np.unique(np.array(table.attributes.columns, dtype=object), return_inverse=True)
+        arrays |= {
+            "codes": table.attributes.codes,
+            "known": table.attributes.known,
+            "columns": places.astype(np.int32),
+        }
+        said |= {"columns": columns.tolist(), "min_users": table.attributes.min_users}
     return arrays, {"table": json.dumps(said)}
 
 
@@ -79,16 +92,44 @@ def _table(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str], key: s
     if metadata.get("key") != key:
         raise ValueError("the table of another key")
     said = json.loads(metadata["table"])
+    for name, array in arrays.items():
+        if array.dtype != _TYPES[name] or array.ndim != (2 if name == "known" else 1):
+            raise ValueError(f"{name} is of another type")
     pairs = Interactions(arrays["indptr"], arrays["indices"], arrays["values"], int(said["items"]))
-    ends = arrays["id_ends"]
-    if not len(pairs.indices) == len(pairs.values) == pairs.indptr[-1] or len(ends) != pairs.users + 1:
+    ends, texts = arrays["id_ends"], arrays["ids"]
+    _check_rising(pairs.indptr, len(pairs.indices))
+    _check_rising(ends, len(texts))
+    _check_codes(pairs.indices, pairs.items)
+    if len(pairs.values) != len(pairs.indices) or len(ends) != len(pairs.indptr):
         raise ValueError("arrays of several tables")
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(arrays["ids"])]
-    ids = pa.Array.from_buffers(pa.large_string(), pairs.users, buffers)
-    attributes = None
-    if "codes" in arrays:
-        attributes = UserAttributes(
-            arrays["codes"], tuple(said["columns"]), arrays["known"], int(said["min_users"])
-        )
+    ids = pa.Array.from_buffers(
+        pa.large_string(), pairs.users, [None, pa.py_buffer(ends), pa.py_buffer(texts)]
+    )
+    ids.validate(full=True)
+    attributes = _attributes(arrays, said, pairs) if "codes" in arrays else None
     counts = {name: int(said[name]) for name in _COUNTS}
     return PartyTable(pairs, tuple(ids.to_pylist()), **counts, attributes=attributes, kept=True)
+
+
+def _attributes(
+    arrays: dict[str, npt.NDArray[Any]], said: dict[str, Any], pairs: Interactions
+) -> UserAttributes:
+    codes, places, known = arrays["codes"], arrays["columns"], arrays["known"]
+    _check_codes(codes, pairs.items)
+    _check_codes(places, len(said["columns"]))
+    if len(places) != len(codes) or known.shape != (pairs.users, len(codes)):
+        raise ValueError("attributes of another table")
+    columns = tuple(str(said["columns"][place]) for place in places)
+    return UserAttributes(codes, columns, known, int(said["min_users"]))
+
+
+def _check_rising(ends: npt.NDArray[np.int64], last: int) -> None:
+    """Raise ValueError unless `ends` rises from 0 to `last`, where some may be equal."""
+    if not len(ends) or ends[0] != 0 or ends[-1] != last or (ends[1:] < ends[:-1]).any():
+        raise ValueError("rows that do not follow each other")
+
+
+def _check_codes(codes: npt.NDArray[np.integer], size: int) -> None:
+    """Raise ValueError unless all `codes` are places among `size`."""
+    if codes.size and not 0 <= codes.min() <= codes.max() < size:
+        raise ValueError("codes of another table")

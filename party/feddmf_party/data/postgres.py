@@ -8,8 +8,9 @@ from typing import Any
 
 from feddmf_party.data.arrow import ArrowError, pa
 from feddmf_party.data.databases import Wording, needed
+from feddmf_party.data.reading import check_columns
 from feddmf_party.data.settings import SourceSettings
-from feddmf_party.data.tables import ROW_BYTES, check_columns
+from feddmf_party.data.tables import ROW_BYTES
 
 __all__ = ["Postgres"]
 

@@ -6,16 +6,22 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from feddmf.errors import ConfigError
 
-__all__ = ["below", "expand", "masked", "shown_url"]
+__all__ = ["below", "expand", "masked", "shown_url", "sqlite_file"]
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/:?].*)", re.DOTALL)
+_SQLITE_PATH = re.compile(r"sqlite(?:\+\w+)?:///([^?]*)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_DELIMITERS = re.compile(r"[/?#@:=&]")
+_VALUE = re.compile(r"=([^;]*)")
+_SHORTEST_SECRET = 4
 _HIDDEN = "***"
+_UNNAMED = "the database"
 
 
 def expand(url: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -47,20 +53,43 @@ def shown_url(url: str) -> str:
     """Return what a message may show of a URL: scheme, host, port and database."""
     if _VARIABLE.fullmatch(url):
         return url
+    file = _SQLITE_PATH.match(url)
+    if file is not None:
+        return file.group()
+    scheme, there, rest = url.partition("://")
+    before, _, after = rest.rpartition("@")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(f"{scheme}://{after}")
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "the database"
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}" if parts.scheme else "the database"
+        return _UNNAMED
+    # A ? before the last @ is in a password, or the @ is in a query; a = is of some dialect's own settings.
+    unclear = "?" in before or "=" in f"{parts.netloc}{parts.path}"
+    if not there or not _SCHEME.fullmatch(scheme) or unclear:
+        return _UNNAMED
+    return f"{scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
 def masked(text: str, url: str) -> str:
     """Return `text`, which a driver wrote, on one line and without the secrets of `url`."""
     shown = " ".join(text.split())
     for secret in sorted(_secrets(url), key=len, reverse=True):
-        shown = shown.replace(secret, _HIDDEN)
+        plain = re.escape(secret)
+        # In the midst of a word so few letters are no secret.
+        found = plain if len(secret) >= _SHORTEST_SECRET else rf"(?<!\w){plain}(?!\w)"
+        shown = re.sub(found, _HIDDEN, shown)
     return shown
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite database, None for any other and for one in memory."""
+    found = _SQLITE_PATH.fullmatch(url.partition("?")[0])
+    if found is None:
+        return None
+    name = found.group(1)
+    if name.startswith("file:"):
+        name = unquote(name.removeprefix("file:").removeprefix("//"))
+    return None if name in {"", ":memory:"} else Path(name)
 
 
 def below(folder: Path, url: str) -> str:
@@ -70,12 +99,19 @@ def below(folder: Path, url: str) -> str:
 
 
 def _secrets(url: str) -> set[str]:
-    """Return the URL and each password in it, as they are and as they are quoted."""
-    found = {url}
-    try:
-        parts = urlsplit(url)
-        found |= {parts.password or ""}
-        found |= {value for key, value in parse_qsl(parts.query) if "pass" in key.lower()}
-    except ValueError:  # what is no URL is itself the secret
-        pass
-    return {each for secret in found for each in (secret, unquote(secret), quote(secret, safe="")) if each}
+    """Return the URL, all that comes before an @, passwords, and values of the query; quoted and not.
+
+    Where user, password, host and query end is each driver's own opinion: a password may hold any of / ? # @.
+    """
+    rest = url.partition("://")[2]
+    found = {url, rest.rpartition("@")[0]}
+    for end in re.finditer("@", rest):
+        user, colon, password = rest[: end.start()].partition(":")
+        secret = password if colon else user
+        found |= {secret, *_DELIMITERS.split(secret), *_DELIMITERS.split(unquote(secret))}
+    for part in re.split("[?&]", rest)[1:]:
+        value = part.partition("=")[2]
+        # A value may be a list of keys and values itself.
+        found |= {value, *(each.strip("{}") for each in _VALUE.findall(unquote_plus(value)))}
+    forms = (str, unquote, unquote_plus, lambda text: quote(text, safe=""))
+    return {form(secret) for secret in found for form in forms} - {""}

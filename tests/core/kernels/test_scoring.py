@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from feddmf.kernels.scoring import near_sums, tower_logits
+from feddmf.kernels.scoring import Split, near_sums, split_logits, tower_logits
 
 
 @pytest.mark.parametrize("users", [0, 1, 4, 7])
@@ -16,6 +16,21 @@ def test_logits_follow_the_formula(users: int) -> None:
     out = np.empty((users, 3), dtype=np.float32)
     tower_logits(projected, items, np.array([2, -1], dtype=np.float32), 0.5, out)
     assert out.tolist() == ([[2.5, -2.5, 6.5], [-2.5, -7.5, 4.5]] * 4)[:users]
+
+
+@pytest.mark.parametrize("users", [0, 1, 7, 300])
+@pytest.mark.parametrize(("dim", "hidden"), [(1, 1), (4, 8), (5, 3), (32, 64)])
+def test_both_layers_at_once_follow_the_formula(users: int, dim: int, hidden: int) -> None:
+    """relu(W p + b + a) . w + c for widths and users that fill no lanes, to the bit in whole numbers."""
+    random = np.random.default_rng(0)
+    vectors, weight, items, bias, out_weight = (
+        random.integers(-3, 4, shape).astype(np.float32)
+        for shape in ((users, dim), (hidden, dim), (3, hidden), (1, hidden), (1, hidden))
+    )
+    out = np.full((users, 3), np.nan, dtype=np.float32)
+    split_logits(vectors, Split(weight, bias, out_weight, 0.5), items, out)
+    inner = np.maximum((vectors @ weight.T + bias)[:, None] + items, 0)
+    assert np.array_equal(out, inner @ out_weight[0] + 0.5)
 
 
 def test_sums_are_over_each_users_items() -> None:

@@ -187,6 +187,16 @@ def test_data_without_a_header_is_refused() -> None:
             PayloadDecoder(SCHEMA, TWO).feed(memoryview(data))
 
 
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_part_without_data_is_refused(before: int) -> None:
+    """Neither before the data nor after it: a stream of these would never end."""
+    decoder = PayloadDecoder(SCHEMA, TWO)
+    for part in small()[:before]:
+        decoder.feed(held(part))
+    with pytest.raises(PayloadError, match="a part without data"):
+        decoder.feed(memoryview(b""))
+
+
 def test_a_second_header_is_refused() -> None:
     """A stream has one header."""
     header, _ = small()

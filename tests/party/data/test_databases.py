@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +94,53 @@ def test_what_is_wrong_is_named(
     assert caught.value.hint
 
 
+class _Formatting(sqlite3.Connection):
+    """A connection of a driver whose placeholders begin with %, wherever it is given parameters."""
+
+    def cursor(self, *_: Any) -> sqlite3.Cursor:
+        return super().cursor(_FormattingCursor)
+
+
+class _FormattingCursor(sqlite3.Cursor):
+    def execute(self, query: str, *parameters: Any) -> sqlite3.Cursor:
+        for each in parameters:
+            query = query % each
+        return super().execute(query)
+
+
+def test_a_percent_sign_is_no_placeholder(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pattern of LIKE reads as it is written, whatever the driver's placeholders are."""
+    connect = partial(sqlite3.dbapi2.connect, factory=_Formatting)
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect)
+    query = """SELECT "user", item FROM sales WHERE "user" LIKE '%2'"""
+    table = load_interactions(settings(shop, query=query), ITEMS)
+    assert table.user_ids == ("u2",)
+
+
+@pytest.mark.parametrize("method", ["cursor", "__init__"])
+def test_whatever_a_driver_raises_is_an_error_of_ours(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Also what is none of a driver's own errors, with its kind and without the secrets of the URL."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("in 0.125")
+
+    broken = type("_Broken", (sqlite3.Connection,), {method: fail})
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", partial(sqlite3.dbapi2.connect, factory=broken))
+    keys = InteractionsSettings(url=f"sqlite:///{shop}?timeout=0.125", table="sales")
+    with pytest.raises(FedDMFError, match=r"ZeroDivisionError: in \*\*\*") as caught:
+        load_interactions(keys, ITEMS)
+    assert caught.value.__cause__ is None
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("url", "kind", "message"),
     [
         ("sqlite:////nowhere/shop.db", DataError, "sqlite:////nowhere/shop.db: table t: no such file"),
         ("nonsense", ConfigError, "url is no URL of a database"),
+        ("postgresql+psycopg://me:secret@host:port/x", ConfigError, "the database: table t: url is no URL"),
         ("nonsense://me:secret@host/x", ConfigError, "nonsense://host/x: table t: Can't load plugin"),
         ("${FEDDMF_TEST_UNSET}", ConfigError, "variable FEDDMF_TEST_UNSET, which is not set"),
         ("postgresql://me:secret@127.0.0.1:1/x", ConnectError, "x: table t: cannot connect: .*refused"),
@@ -105,6 +148,11 @@ def test_what_is_wrong_is_named(
             "postgresql+psycopg://me:secret@127.0.0.1:1/x",
             ConnectError,
             "x: table t: cannot connect: .*refused",
+        ),
+        (
+            "postgresql://me:12/34secret@127.0.0.1:1/x",
+            ConnectError,
+            "//127.0.0.1:1/x: table t: cannot connect",
         ),
     ],
 )

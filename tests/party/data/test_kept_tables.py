@@ -8,8 +8,11 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from feddmf.interactions import Interactions
+from feddmf.user_attributes import UserAttributes
 from feddmf_party.data import (
     AttributeTableSettings,
     InteractionsSettings,
@@ -17,6 +20,8 @@ from feddmf_party.data import (
     digests,
     load_interactions,
 )
+from feddmf_party.data.kept_tables import KeptTables
+from feddmf_party.data.mapped_file import map_arrays, write_arrays
 
 ITEMS = ("i0", "i1", "country=France", "country=Japan")
 SALES = "user,item,quantity\nä,i0,3\nu1,i1,1\nä,i0,0.5\n"
@@ -130,6 +135,60 @@ def test_a_damaged_table_is_read_anew(company: Company, damage: str) -> None:
     assert not again.kept
     assert content(again) == expected
     assert company.load().kept == (damage != "folder")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("indptr", [1, 2, 2, 3, 4]),
+        ("indptr", [0, 2, 1, 3, 4]),
+        ("indptr", [0, 1, 2, 3, 5]),
+        ("indptr", [0, 1, 4]),
+        ("indptr", []),
+        ("indices", [0, 1, 2, 4]),
+        ("indices", [0, 1, 2, -1]),
+        ("indices", [0, 1, 2]),
+        ("values", [1]),
+        ("id_ends", [0, 2, 4, 6]),
+        ("id_ends", [0, 2, 4, 6, 9]),
+        ("id_ends", [0, 4, 2, 6, 8]),
+        ("ids", list(b"u1u3u9\xff\xff")),
+        ("codes", [2, 4]),
+        ("codes", [-1, 2]),
+        ("codes", [2]),
+        ("columns", [0, 1]),
+        ("columns", [0]),
+        ("known", [[True, True]]),
+        ("known", [True, True]),
+    ],
+)
+def test_a_table_that_does_not_fit_together_is_read_anew(
+    company: Company, name: str, cells: list[Any]
+) -> None:
+    """A file that is whole, with rows, codes or ids that cannot be, is recognised and written again."""
+    expected = content(company.load())
+    [path] = company.kept.iterdir()
+    arrays, metadata = map_arrays(path)
+    assert arrays["indptr"].tolist() == [0, 1, 1, 2, 4]
+    write_arrays(path, {**arrays, name: np.array(cells, dtype=arrays[name].dtype)}, metadata)
+    again = company.load()
+    assert not again.kept
+    assert content(again) == expected
+    assert company.load().kept
+
+
+def test_any_number_of_attributes_is_found_again(tmp_path: Path) -> None:
+    """Names of their columns do not outgrow the header of the file."""
+    count = 120_000
+    pairs = Interactions.from_pairs(np.array([0]), np.array([0]), shape=(2, count + 1))
+    columns = ("town", *("postcode",) * (count - 1))
+    attributes = UserAttributes(np.arange(1, count + 1), columns, np.ones((2, count), dtype=np.bool_))
+    kept = KeptTables(tmp_path)
+    kept.put("k", PartyTable(pairs, ("a", "b"), 1, 1, 0, 0, attributes=attributes))
+    found = kept.get("k")
+    assert found is not None
+    assert found.attributes is not None
+    assert found.attributes.columns == columns
 
 
 def test_the_latest_are_kept(company: Company) -> None:

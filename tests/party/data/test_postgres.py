@@ -28,6 +28,7 @@ INSERT INTO shop."Sales" VALUES
   ('00000000-0000-0000-0000-00000000000a', 'b', 2, '2011-01-02T00:00:00Z', 11),
   ('00000000-0000-0000-0000-00000000000b', 'a', 0.25, '2011-01-03T01:00:00+01', 12),
   (NULL, 'b', 9, '2012-01-01T00:00:00Z', NULL);
+CREATE TABLE shop.shares AS SELECT 'b' AS "%", 'b' AS "a%%b", 'a' AS item;
 CREATE TABLE hidden ("user" int, item text);
 CREATE ROLE guest LOGIN PASSWORD 'p@ss word';
 """
@@ -130,6 +131,17 @@ def test_whole_numbers_are_ids(server: str, monkeypatch: pytest.MonkeyPatch) -> 
     """A column of integers is its digits, in the order of text."""
     query = "SELECT number AS user, 'a' AS item FROM (VALUES (9::bigint), (10)) AS rows (number);"
     assert load(server, monkeypatch, query=query).user_ids == ("10", "9")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_percent_signs_are_as_they_are(server: str, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """In a pattern of a query, and in the name of a column."""
+    url = f"{scheme}://owner:${{SHOP_PASSWORD}}@{server}"
+    query = """SELECT item AS "user", item FROM shop."Sales" WHERE item LIKE 'a%'"""
+    assert load(server, monkeypatch, url=url, query=query).user_ids == ("a",)
+    for name in ("%", "a%%b"):
+        table = load(server, monkeypatch, url=url, table="shop.shares", user_column=name)
+        assert table.user_ids == ("b",)
 
 
 @pytest.mark.parametrize(

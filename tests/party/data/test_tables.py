@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from feddmf.errors import DataError
+from feddmf_party.data import parsed_csv
 from feddmf_party.data.arrow import pa, parquet
 from feddmf_party.data.tables import read_batches
 
@@ -91,6 +92,54 @@ def test_ragged_row_is_numbered(tmp_path: Path) -> None:
     path.write_text("user,item\n" + "a,b\n" * 40 + "c,d,e\n")
     with pytest.raises(DataError, match="row 41: 3 cells under 2 columns"):
         rows(path, block_bytes=64)
+
+
+@pytest.mark.parametrize("plain_from", [0, 1 << 30])
+def test_a_ragged_row_need_not_be_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], plain_from: int
+) -> None:
+    """Bytes that are not UTF-8 do not hide its number, and nothing is printed."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"user,item\na,b\n\xff,b,c\n")
+    with pytest.raises(DataError, match="row 2: 3 cells under 2 columns"):
+        rows(path, plain_from=plain_from)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("plain_from", [0, 1 << 30])
+def test_a_long_row_is_read(tmp_path: Path, plain_from: int) -> None:
+    """Rows before and after it too, each once; what is ragged further down has its number."""
+    path = tmp_path / "a.csv"
+    long = "z" * (3 << 20)
+    lines = [*(f"{number},b," for number in range(60_000)), f"c,d,{long}", "e,f,"]
+    path.write_text("\n".join(["user,item,note", *lines]))
+    found = rows(path, plain_from=plain_from)
+    assert [row[0] for row in found] == list(range(1, 60_003))
+    assert found[-2:] == [(60_001, "c", "d"), (60_002, "e", "f")]
+    path.write_text("\n".join(["user,item,note", *lines, "g"]))
+    with pytest.raises(DataError, match="row 60003: 1 cells under 3 columns"):
+        rows(path, plain_from=plain_from)
+
+
+@pytest.mark.parametrize("plain_from", [0, 1 << 30])
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ("user,item\na,b\nc,{long}\n", "row 2"),
+        ('user,item\na,b\nc,d\n"e,f\n{long}\n', "row 3"),
+        ("user,item,{long}\na,b,c\n", "the header"),
+    ],
+)
+def test_a_row_past_the_limit_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, where: str, plain_from: int
+) -> None:
+    """A row that is too long, or never ends, with the limit and what to do."""
+    monkeypatch.setattr(parsed_csv, "_LONGEST_ROW", 1 << 20)
+    path = tmp_path / "a.csv"
+    path.write_text(content.format(long="z" * (5 << 20)))
+    with pytest.raises(DataError, match=f"a.csv: {where} is longer than 1 MiB") as caught:
+        rows(path, plain_from=plain_from, block_bytes=1 << 20)
+    assert "Parquet" in caught.value.hint
 
 
 def test_truncated_parquet_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from feddmf.errors import ConfigError
-from feddmf_party.data.urls import below, expand, masked, shown_url
+from feddmf_party.data.urls import below, expand, masked, shown_url, sqlite_file
 
 
 def test_variables_are_filled_in_and_quoted() -> None:
@@ -40,6 +40,16 @@ def test_a_variable_that_is_not_set_is_named(url: str, message: str) -> None:
         ("sqlite:////data/shop.db", "sqlite:////data/shop.db"),
         ("secret", "the database"),
         ("db://me:secret@[host", "the database"),
+        ("db://me:12/34secret@host:1/x", "db://host:1/x"),
+        ("db://me:/secret@host/x", "db://host/x"),
+        ("db://me:99#secret@host/x", "db://host/x"),
+        ("db://me:s@cret/secret@host/x", "db://host/x"),
+        ("db://me:9?secret@host/x", "the database"),
+        ("db://host/x?password=p@secret", "the database"),
+        ("db://host;password=secret/x", "the database"),
+        ("db://host/x?token=secret", "db://host/x"),
+        ("mssql+pyodbc:///?odbc_connect=PWD%3Dsecret", "mssql+pyodbc:///"),
+        ("sqlite:////data/me@work/shop.db?key=secret", "sqlite:////data/me@work/shop.db"),
     ],
 )
 def test_what_is_shown_holds_no_secret(url: str, shown: str) -> None:
@@ -52,6 +62,48 @@ def test_what_drivers_say_is_masked() -> None:
     url = "db://me:p%40ss@host/x?sslpassword=other"
     said = masked(f"no\n  {url}: p@ss and p%40ss, other", url)
     assert said == "no ***: *** and ***, ***"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("db://me:12/34secret@host/x", "port 12, database 34secret@host/x"),
+        ("db://me:9?secret@host/x", "port 9, option secret@host"),
+        ("db://me:a@secret@host/x", "password a, host secret@host"),
+        ("db://me:a%40secret@host/x", "password a%40secret, a@secret, host secret"),
+        ("db://secret@host/x", "no user 'secret'"),
+        ("db://host/x?token=secret&a=1", "token secret"),
+        ("db://host/x?odbc_connect=DRIVER%3D%7Bx%7D%3BPWD%3D%7Bsecret%7D", "PWD=secret"),
+    ],
+)
+def test_what_drivers_take_a_secret_for_is_masked(url: str, said: str) -> None:
+    """Drivers differ on where a password ends, and show its parts as hosts, ports and databases."""
+    assert "secret" not in masked(said, url)
+    assert "***" in masked(said, url)
+
+
+def test_few_letters_are_masked_as_words() -> None:
+    """A short password does not take words apart, and a user beside it is shown."""
+    assert masked("user 'owner': e is not the password", "db://owner:e@host") == (
+        "user 'owner': *** is not the password"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:///shop.db", "shop.db"),
+        ("sqlite+pysqlite:////data/shop.db?timeout=5", "/data/shop.db"),
+        ("sqlite:///file:///data/my%20shop.db?mode=ro&uri=true", "/data/my shop.db"),
+        ("sqlite:///file:shop.db?uri=true", "shop.db"),
+        ("sqlite://", None),
+        ("sqlite:///:memory:", None),
+        ("postgresql://host/shop.db", None),
+    ],
+)
+def test_the_file_of_an_sqlite_database_is_known(url: str, file: str | None) -> None:
+    """However its URL is written; none for a server, or for memory."""
+    assert sqlite_file(url) == (None if file is None else Path(file))
 
 
 @pytest.mark.parametrize(
