@@ -7,11 +7,12 @@ number, so they give what they gave before.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,16 +20,18 @@ from pathlib import Path
 import numpy as np
 
 from feddmf.errors import InputError, RunFailed
-from feddmf.files import explain_os_error, read_text, write_text
+from feddmf.files import explain_os_error, read_bytes, read_text, write_bytes, write_text
 from feddmf.members.base import Arrays, Reply
 from feddmf.payload import Payload
-from feddmf_party.arrays_file import load_arrays, save_arrays
+from feddmf_party.arrays_file import packed, unpacked
 
 __all__ = ["Checkpoints", "Resumption", "unfinished_runs"]
 
 _FOLDER = "checkpoint"
+_PRIVATE = 0o600
 _BROKEN = "the run cannot be gone on with here; remove the folder and ask the operator to submit it again"
-_NUMBERED = re.compile(r"(reply|state)-(\d{6})\.safetensors")
+_NUMBERED = re.compile(r"(reply|state)-(\d{6})\.checked")
+_DIGEST_BYTES = hashlib.sha256().digest_size
 _PREFIX = "reply."
 _DONE = "done"
 
@@ -63,25 +66,20 @@ class Checkpoints:
         """Start anew. conditions: a digest of the plan, and of all that contributions depend on."""
         self.remove()
         said = {"conditions": conditions, "version": version("feddmf")}
-        write_text(self._path / "run.json", json.dumps(said) + "\n")
+        write_text(self._path / "run.json", json.dumps(said | {"sha256": _digest_of(said)}) + "\n")
 
     def check(self, conditions: str) -> None:
         """Raise RunFailed where what the contributions depend on has changed since `begin`."""
-        path = self._path / "run.json"
-        try:
-            said = json.loads(read_text(path, what="the checkpoint's head", hint=_BROKEN))
-            before = (str(said["conditions"]), str(said["version"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is no checkpoint's head", hint=_BROKEN) from error
-        if before[1] != version("feddmf"):
+        before = _head(self._path / "run.json")
+        if before["version"] != version("feddmf"):
             raise RunFailed(
-                f"the run was begun by feddmf {before[1]}, and this is {version('feddmf')}",
+                f"the run was begun by feddmf {before['version']}, and this is {version('feddmf')}",
                 hint="finish a run with the version that began it, or let the operator submit it again",
             )
-        if before[0] != conditions:
+        if before["conditions"] != conditions:
             raise RunFailed(
                 "the run cannot go on: the table of interactions or the plan is not what it was",
-                hint="let the operator submit the run again, or restore the table as it was",
+                hint="let the operator submit the run again",
             )
 
     def resumption(self) -> Resumption:
@@ -93,14 +91,14 @@ class Checkpoints:
         reply = self.reply(position - 1)
         if reply is None and position:
             raise InputError(f"{self._file('reply', position - 1)} is missing", hint=_BROKEN)
-        return Resumption(position, reply, load_arrays(self._file("state", position), hint=_BROKEN))
+        return Resumption(position, reply, _read(self._file("state", position)))
 
     def reply(self, position: int) -> Reply | None:
         """Return what the exchange at `position` was answered with; None where no answer was kept."""
         path = self._file("reply", position)
         if not path.is_file():
             return None
-        arrays = load_arrays(path, hint=_BROKEN)
+        arrays = _read(path)
         payload = {
             name.removeprefix(_PREFIX): each for name, each in arrays.items() if name.startswith(_PREFIX)
         }
@@ -110,7 +108,7 @@ class Checkpoints:
         """Keep a reply, durable on return."""
         held = {_PREFIX + name: array for name, array in reply.payload.items()}
         order = np.frombuffer(json.dumps(list(reply.payload)).encode(), dtype=np.uint8)
-        save_arrays(self._file("reply", position), {**held, _DONE: np.array([reply.done]), "order": order})
+        _write(self._file("reply", position), {**held, _DONE: np.array([reply.done]), "order": order})
 
     @property
     def is_due(self) -> bool:
@@ -119,7 +117,7 @@ class Checkpoints:
 
     def keep_state(self, position: int, state: Arrays) -> None:
         """Keep the state before the contribution at `position`; forget what lies before its reply."""
-        save_arrays(self._file("state", position), state)
+        _write(self._file("state", position), state)
         self._saved = self._clock()
         with explain_os_error(self._path):
             for kind, first in (("reply", position - 1), ("state", position)):
@@ -136,11 +134,42 @@ class Checkpoints:
                 shutil.rmtree(self._path)
 
     def _file(self, kind: str, position: int) -> Path:
-        return self._path / f"{kind}-{position:06d}.safetensors"
+        return self._path / f"{kind}-{position:06d}.checked"
 
     def _numbers(self, kind: str) -> list[int]:
         found = (_NUMBERED.fullmatch(path.name) for path in self._path.glob(f"{kind}-*"))
         return sorted(int(match[2]) for match in found if match)
+
+
+def _head(path: Path) -> dict[str, str]:
+    """Return what `begin` wrote; InputError where it is not that."""
+    try:
+        said = json.loads(read_text(path, what="the checkpoint's head", hint=_BROKEN))
+        told = {name: str(said[name]) for name in ("conditions", "version")}
+        is_whole = said["sha256"] == _digest_of(told)
+    except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise InputError(f"{path} is damaged", hint=_BROKEN)
+    return told
+
+
+def _digest_of(said: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    """Write arrays behind their SHA-256: a flipped bit must not become another model."""
+    whole = packed(arrays)
+    write_bytes(path, hashlib.sha256(whole).digest() + whole, mode=_PRIVATE)
+
+
+def _read(path: Path) -> Arrays:
+    content = read_bytes(path, what="a checkpoint", hint=_BROKEN)
+    whole = content[_DIGEST_BYTES:]
+    if hashlib.sha256(whole).digest() != content[:_DIGEST_BYTES]:
+        raise InputError(f"{path} is damaged", hint=_BROKEN)
+    return unpacked(whole, path, hint=_BROKEN)
 
 
 def _order(arrays: Arrays) -> list[str]:

@@ -74,6 +74,11 @@ class EgressGate:
             if record.get("event") == "release" and record.get("run") == plan.run
         }
 
+    @property
+    def run_bytes(self) -> int:
+        """Bytes that have left in this run, by earlier processes of the node too."""
+        return sum(self._bytes.values())
+
     def join(self, conditions: str) -> None:
         """Record that the party joins the run, for what purpose, with whom, and how.
 

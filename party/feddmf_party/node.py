@@ -91,9 +91,10 @@ class Node:
         began, seen = time.monotonic(), set[str]()
         for run in unfinished_runs(self._folder.runs):
             seen.add(run)
-            if await self._goes_on(client, run):
+            state = await self._state_of(client, run)
+            if state is not None:
                 self._events.resumed(run)
-                await self._attempt(client, run, once=once)
+                await self._attempt(client, run, once=once, accept=state == pb.GATHERING)
                 if once:
                     return
         while True:
@@ -109,14 +110,14 @@ class Node:
                 continue
             # What was heard before a run ended may name it as waiting still.
             seen.add(run)
-            await self._attempt(client, run, once=once)
+            await self._attempt(client, run, once=once, accept=True)
             if once:
                 return
             began = time.monotonic()
 
-    async def _attempt(self, client: FederationClient, run: str, *, once: bool) -> None:
+    async def _attempt(self, client: FederationClient, run: str, *, once: bool, accept: bool) -> None:
         try:
-            await self._take_part(client, run)
+            await self._take_part(client, run, accept=accept)
         except ConnectError:
             raise
         except FedDMFError:
@@ -124,30 +125,32 @@ class Node:
             if once:
                 raise
 
-    async def _goes_on(self, client: FederationClient, run: str) -> bool:
-        """Tell whether a run that an earlier process was in is still open; forget it where it is not."""
+    async def _state_of(self, client: FederationClient, run: str) -> int | None:
+        """Return how a run that an earlier process was in stands; forget it where it has ended: None."""
         kept = RunFolder(self._folder.runs / run)
         try:
             # Whoever died between the last two writes has kept all of the run.
             reply = None if kept.finished else await client.beat(run)
         except RunFailed:
             reply = None
-        if reply is not None and reply.state in {pb.RUNNING, pb.PUBLISHING, pb.FINISHED}:
-            return True
+        if reply is not None and reply.state not in {pb.FAILED, pb.STOPPED}:
+            return int(reply.state)
         self._checkpoints(run).remove()
         if reply is not None:
             self._events.failed(run, RunFailed(reply.reason or "it ended while this node was away"))
-        return False
+        return None
 
     def _checkpoints(self, run: str) -> Checkpoints:
         return Checkpoints(self._folder.runs / run, every_s=self._settings.checkpoint_s)
 
-    async def _take_part(self, client: FederationClient, run: str) -> None:
+    async def _take_part(self, client: FederationClient, run: str, *, accept: bool) -> None:
         with Worker() as worker:
             part = await self._prepare(client, worker, run)
             with self._pulse.within(run, part.plan.settings.waits.absent_s):
                 try:
                     if not part.checkpoints.exists:
+                        part.begin()
+                    if accept:
                         await client.answer_run(run, accept=True)
                     self._events.joined(part)
                     await _first_of(self._through(client, worker, part), self._failing(run))

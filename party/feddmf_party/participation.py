@@ -81,24 +81,29 @@ class Participation:
         """How long to wait for the coordinator to take or to hand out a publication."""
         return self.plan.settings.waits.publish_s + _BEYOND_S
 
+    def begin(self) -> None:
+        """Note that the party joins the run, before anybody is told: a node that dies knows of it."""
+        self.gate.join(self.conditions)
+        # What is there is of a run under this id that did not finish.
+        RunFolder(self.folder.runs / self.plan.run).clear()
+        self.checkpoints.begin(self._joined)
+        if self.plan.settings.masks:
+            # The key of its masks is drawn once, and nothing can draw it again.
+            self.checkpoints.keep_state(0, self.member.snapshot())
+
+    @property
+    def _joined(self) -> str:
+        """What the run is and depends on: a digest of the plan, and the conditions."""
+        return f"{hashlib.sha256(self.plan.model_dump_json().encode()).hexdigest()} {self.conditions}"
+
     async def train(
         self, client: FederationClient, worker: Worker, on_round: Callable[[RoundFigures], None]
     ) -> None:
         """Take part in every round, or go on where an earlier process of this node died.
 
-        Raises RunFailed where the table has changed since then.
+        Raises RunFailed where the plan or the table has changed since then.
         """
-        joined = f"{hashlib.sha256(self.plan.model_dump_json().encode()).hexdigest()} {self.conditions}"
-        if self.checkpoints.exists:
-            self.checkpoints.check(joined)
-        else:
-            self.gate.join(self.conditions)
-            # What is there is of a run under this id that did not finish.
-            RunFolder(self.folder.runs / self.plan.run).clear()
-            self.checkpoints.begin(joined)
-            if self.plan.settings.masks:
-                # The key of its masks is drawn once, and nothing can draw it again.
-                self.checkpoints.keep_state(0, self.member.snapshot())
+        self.checkpoints.check(self._joined)
         resumed = self.checkpoints.resumption()
         if resumed.state is not None:
             await worker.run(self.member.restore, resumed.state)
@@ -258,20 +263,20 @@ def _recording(
 ) -> Exchange:
     """Wrap an exchange so that each round's figures are kept and shown; `done` rounds are over."""
     kept = RunFolder(part.folder.runs / part.plan.run)
-    contributions = {phase.name: phase.contribution for phase in part.phases}
     rounds = sum(phase.rounds for phase in part.phases)
-    sent = 0
 
     async def recorded(phase: str, number: int, payload: Payload) -> Reply:
-        nonlocal sent, done
+        nonlocal done
+        is_known = part.checkpoints.reply(done) is not None
         reply = await exchange(phase, number, payload)
-        sent, done = sent + contributions[phase].sent_bytes(payload), done + 1
-        figures = RoundFigures(phase, done, rounds, part.member.figures(), sent)
-        try:
-            kept.add_round(asdict(figures))
-        except OSError as error:
-            # They are for people; the run goes on without them.
-            log.warning("cannot keep the figures of round %d: %s", done, error)
+        done += 1
+        figures = RoundFigures(phase, done, rounds, part.member.figures(), part.gate.run_bytes)
+        if not is_known:
+            try:
+                kept.add_round(asdict(figures))
+            except OSError as error:
+                # They are for people; the run goes on without them.
+                log.warning("cannot keep the figures of round %d: %s", done, error)
         on_round(figures)
         return reply
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +55,10 @@ def test_the_last_state_is_gone_on_from_and_what_is_older_is_removed(tmp_path: P
     assert last is not None
     assert last.done
     assert sorted(path.name for path in (tmp_path / "run-1" / "checkpoint").iterdir()) == [
-        "reply-000002.safetensors",
-        "reply-000003.safetensors",
+        "reply-000002.checked",
+        "reply-000003.checked",
         "run.json",
-        "state-000003.safetensors",
+        "state-000003.checked",
     ]
 
 
@@ -79,7 +78,7 @@ def test_a_state_without_the_reply_before_it_is_said(tmp_path: Path) -> None:
     """It names the file that is missing."""
     kept = begun(tmp_path)
     kept.keep_state(3, {"x": np.ones(1)})
-    with pytest.raises(InputError, match=r"reply-000002\.safetensors is missing"):
+    with pytest.raises(InputError, match=r"reply-000002\.checked is missing"):
         kept.resumption()
 
 
@@ -104,16 +103,19 @@ def test_states_are_due_after_their_time(tmp_path: Path) -> None:
     assert not kept.is_due
 
 
-def test_other_conditions_end_the_run(tmp_path: Path) -> None:
+def test_other_conditions_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another table, or another version of the software; the same ones pass."""
     kept = begun(tmp_path)
     kept.check("same")
     with pytest.raises(RunFailed, match="is not what it was"):
         kept.check("other")
     head = tmp_path / "run-1" / "checkpoint" / "run.json"
-    head.write_text(json.dumps({"conditions": "same", "version": "0.0.0"}))
-    with pytest.raises(RunFailed, match=r"begun by feddmf 0\.0\.0"):
+    monkeypatch.setattr("feddmf_party.checkpoints.version", lambda _: "99.0.0")
+    with pytest.raises(RunFailed, match=r"begun by feddmf .*, and this is 99\.0\.0"):
         kept.check("same")
+    head.write_text(head.read_text().replace("same", "tame"))
+    with pytest.raises(InputError, match=r"run\.json is damaged"):
+        kept.check("tame")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"conditions": 1}'])
@@ -129,9 +131,9 @@ def test_a_torn_state_is_said(tmp_path: Path) -> None:
     """Its name, and what to do."""
     kept = begun(tmp_path)
     kept.keep_state(0, {"x": np.ones(9)})
-    state = tmp_path / "run-1" / "checkpoint" / "state-000000.safetensors"
+    state = tmp_path / "run-1" / "checkpoint" / "state-000000.checked"
     state.write_bytes(state.read_bytes()[:20])
-    with pytest.raises(InputError, match=r"state-000000\.safetensors"):
+    with pytest.raises(InputError, match=r"state-000000\.checked is damaged"):
         kept.resumption()
 
 

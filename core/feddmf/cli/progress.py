@@ -47,9 +47,9 @@ class RoundProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def add(self, figures: Mapping[str, float], sent_bytes: int) -> None:
-        """Show one more round; `sent_bytes` are all bytes so far."""
-        self._done += 1
+    def add(self, figures: Mapping[str, float], sent_bytes: int, *, done: int | None = None) -> None:
+        """Show one more round, or that `done` rounds are over; `sent_bytes` are all bytes so far."""
+        self._done = self._done + 1 if done is None else done
         told = ((name.replace("_", " "), value) for name, value in figures.items() if not math.isnan(value))
         shown = [f"{name} {_number(value)}" for name, value in told]
         text = "  ".join([*shown, f"{sent_bytes / 1e6:.1f} MB"])

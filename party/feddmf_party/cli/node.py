@@ -53,7 +53,7 @@ class _Reporter:
 
     def _round_done(self, round_: RoundFigures) -> None:
         if self._progress is not None:
-            self._progress.add(round_.figures, round_.bytes_sent)
+            self._progress.add(round_.figures, round_.bytes_sent, done=round_.number)
 
     def _finished(self, kept: RunFolder) -> None:
         self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -11,11 +12,21 @@ from uuid import UUID
 
 from feddmf.errors import DataError, FedDMFError
 from feddmf_party.data.arrow import ArrowError, pa
-from feddmf_party.data.databases import Wording, needed
+from feddmf_party.data.databases import PASSWORD_HINT, Wording, needed, the_value
 from feddmf_party.data.reading import check_columns
 from feddmf_party.data.settings import SourceSettings
 
 __all__ = ["Alchemy"]
+
+# What makes the transaction, or all of a connection of our own, one that the database lets nothing write in.
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "cockroachdb": "SET TRANSACTION READ ONLY",
+    "oracle": "SET TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
 
 
 class Alchemy:
@@ -25,7 +36,14 @@ class Alchemy:
         self._wording = wording
         self._sql = needed("sqlalchemy", wording)
         try:
-            self._engine = self._sql.create_engine(url, hide_parameters=True, poolclass=self._sql.NullPool)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", self._sql.exc.SAWarning)
+                self._engine = self._sql.create_engine(
+                    url, hide_parameters=True, poolclass=self._sql.NullPool
+                )
+        except self._sql.exc.SAWarning as warning:
+            said = str(warning).partition(" (Background")[0]
+            raise wording.no_driver(said, hint="mend the parameters after ? in url") from None
         except self._sql.exc.NoSuchModuleError as error:
             raise wording.no_driver(str(error), hint="begin url with a dialect of SQLAlchemy") from None
         except ImportError as error:
@@ -34,7 +52,7 @@ class Alchemy:
             # Without the error itself, whose text may hold the URL.
             raise wording.no_driver(
                 "url is no URL of a database",
-                hint="write postgresql://user@host/database or sqlite:///file.db",
+                hint=f"write postgresql://user@host/database or sqlite:///file.db; {PASSWORD_HINT}",
             ) from None
         _refuse_absent(self._engine.url, wording)
 
@@ -67,9 +85,7 @@ class Alchemy:
         """Return the one value that `query` selects, as text."""
         with self._connected() as connection:
             found = connection.exec_driver_sql(query.strip().rstrip(";")).fetchmany(2)
-        if len(found) != 1 or len(found[0]) != 1:
-            raise self._wording.unusable("cache_query selects other than one value")
-        return repr(found[0][0])
+        return the_value(found, self._wording)
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -78,7 +94,11 @@ class Alchemy:
         except Exception as error:  # noqa: BLE001  (a driver may raise any)
             raise self._wording.unreachable(_reason(error)) from None
         try:
+            # Its end rolls back, as nothing here commits.
             with connection:
+                read_only = _READ_ONLY.get(self._engine.url.get_backend_name())
+                if read_only is not None:
+                    connection.exec_driver_sql(read_only)
                 # Without parameters a % is no placeholder, whatever the driver's are.
                 yield connection.execution_options(no_parameters=True)
         except FedDMFError:

@@ -8,11 +8,17 @@ from typing import Any, Protocol
 
 from feddmf.errors import ConfigError, ConnectError, DataError, FedDMFError, Refused
 from feddmf_party.data.settings import SourceSettings
-from feddmf_party.data.urls import expand, masked
+from feddmf_party.data.urls import is_unclear, masked, shown_url
 
-__all__ = ["Database", "Wording", "needed", "read_records", "state_of"]
+__all__ = ["PASSWORD_HINT", "Database", "Wording", "needed", "read_records", "state_of", "the_value"]
+
+PASSWORD_HINT = (
+    "percent-encode special characters of a password (%23 for #), or keep it in a variable: ${NAME}"
+)
+"""What to do where a password may have been taken for another part of the URL."""
 
 _POSTGRES = ("postgresql://", "postgres://")
+_NO_SQLITE = "file is not a database"
 _REFUSED = (
     "authentication failed",
     "no password supplied",
@@ -25,9 +31,10 @@ _REFUSED = (
 class Wording:
     """What is said of one database when it fails: its name, never its secrets."""
 
-    def __init__(self, source: str, url: str) -> None:
+    def __init__(self, source: str, url: str, keys: str) -> None:
         self.source = source
         self._url = url
+        self._keys = keys
 
     def unreachable(self, reason: object) -> FedDMFError:
         """Return the error for a server that does not answer, or does not let us in."""
@@ -37,18 +44,25 @@ class Wording:
                 f"{self.source}: the database refuses: {said}",
                 hint="check user, password and database in url, and what that user may read",
             )
-        return ConnectError(
-            f"{self.source}: cannot connect: {said}",
-            hint="check host, port and database in url, and that the server runs and lets this machine in",
-        )
+        hint = "check host, port and database in url, and that the server runs and lets this machine in"
+        if is_unclear(self._url):
+            hint = f"write postgresql://user:password@host/database: {PASSWORD_HINT}"
+        return ConnectError(f"{self.source}: cannot connect: {said}", hint=hint)
 
     def unusable(self, reason: object) -> FedDMFError:
         """Return the error for rows that cannot be had."""
         if _refused(reason):
             return self.unreachable(reason)
+        hint = f"check {self._keys}; names are taken as they are written, in upper and lower case"
+        if _NO_SQLITE in str(reason):
+            hint = "name in url a file that is an SQLite database, and is not encrypted"
+        return DataError(f"{self.source}: cannot be read: {masked(str(reason), self._url)}", hint=hint)
+
+    def no_version(self, problem: str) -> FedDMFError:
+        """Return the error for a `cache_query` whose answer says of no rows that they are as before."""
         return DataError(
-            f"{self.source}: cannot be read: {masked(str(reason), self._url)}",
-            hint="check table or query; names are taken as they are written, in upper and lower case",
+            f"{self.source} {problem}",
+            hint="select one value that changes whenever the rows do, such as count(*) of the table",
         )
 
     def no_driver(self, problem: str, *, hint: str) -> FedDMFError:
@@ -79,12 +93,24 @@ def read_records(settings: SourceSettings, columns: Sequence[str], rows: int) ->
     Raises ConnectError where the server cannot be reached, Refused where it lets nobody in, ConfigError for a
     URL that names nothing known, DataError for what is wrong with table, query or columns.
     """
-    yield from _open(settings).records(settings, columns, rows)
+    yield from _open(settings, settings.source, "table or query").records(settings, columns, rows)
 
 
 def state_of(settings: SourceSettings) -> str | None:
     """Return what the settings' `cache_query` selects, None without one; errors as `read_records`."""
-    return None if settings.cache_query is None else _open(settings).value(settings.cache_query)
+    if settings.cache_query is None:
+        return None
+    source = f"{shown_url(settings.url or '')}: {settings.section}.cache_query"
+    return _open(settings, source, "cache_query").value(settings.cache_query)
+
+
+def the_value(rows: Sequence[Sequence[Any]], wording: Wording) -> str:
+    """Return the one value that a `cache_query` selected, as text; DataError where it is none or NULL."""
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise wording.no_version("selects other than one value")
+    if rows[0][0] is None:
+        raise wording.no_version("selects NULL, which says nothing of the rows")
+    return repr(rows[0][0])
 
 
 def needed(name: str, wording: Wording) -> Any:
@@ -98,9 +124,9 @@ def needed(name: str, wording: Wording) -> Any:
         ) from error
 
 
-def _open(settings: SourceSettings) -> Database:
-    url = expand(settings.url or "")
-    wording = Wording(settings.source, url)
+def _open(settings: SourceSettings, source: str, keys: str) -> Database:
+    url = settings.full_url()
+    wording = Wording(source, url, keys)
     if url.startswith(_POSTGRES):
         from feddmf_party.data.postgres import Postgres
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings, SourceSettings
-from feddmf_party.data.urls import expand
 
 __all__ = ["LEAST_BYTES", "Origin"]
 
@@ -83,7 +82,7 @@ def _state(settings: SourceSettings) -> list[str | None]:
     # Only where there is a database need its drivers be there.
     from feddmf_party.data.databases import state_of
 
-    url = hashlib.sha256(expand(settings.url or "").encode()).hexdigest()
+    url = hashlib.sha256(settings.full_url().encode()).hexdigest()
     return [url, settings.table, settings.query, settings.cache_query, state_of(settings)]
 
 

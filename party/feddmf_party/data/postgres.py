@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from feddmf_party.data.arrow import ArrowError, pa
-from feddmf_party.data.databases import Wording, needed
+from feddmf_party.data.databases import Wording, needed, the_value
 from feddmf_party.data.reading import check_columns
 from feddmf_party.data.settings import SourceSettings
 from feddmf_party.data.tables import ROW_BYTES
@@ -42,10 +42,9 @@ class Postgres:
     def value(self, query: str) -> str:
         """Return the one value that `query` selects, as text."""
         with self._cursor() as cursor, self._reader(cursor, query) as reader:
-            found = reader.read_all().to_pylist()
-        if len(found) != 1 or len(found[0]) != 1:
-            raise self._wording.unusable("cache_query selects other than one value")
-        return repr(next(iter(found[0].values())))
+            found = reader.read_all()
+        rows = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        return the_value(rows, self._wording)
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -55,6 +54,11 @@ class Postgres:
             # Without the driver's own error, whose text may hold the URL.
             raise self._wording.unreachable(error) from None
         with connection, connection.cursor() as cursor:
+            try:
+                # Of this transaction alone, which is never committed: a pool may lend the session to others.
+                cursor.execute("SET TRANSACTION READ ONLY")
+            except self._driver.Error as error:
+                raise self._wording.unusable(_reason(error)) from None
             yield cursor
 
     def _fields(self, cursor: Any, query: str) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from feddmf.config import Settings
+from feddmf.errors import ConfigError
 from feddmf_party.data.bins import check_edges
-from feddmf_party.data.urls import below, shown_url
+from feddmf_party.data.statements import reads
+from feddmf_party.data.urls import below, expand, is_url, shown_url
 
 __all__ = ["AttributeTableSettings", "InteractionsSettings", "SourceSettings", "TableFormat", "UnknownItems"]
 
@@ -30,8 +32,13 @@ class SourceSettings(Settings):
     """Where rows come from: a file, or a table or query of a database.
 
     A relative `path`, and that of an SQLite database, is resolved by `relative_to`. Raises ValueError
-    (pydantic's) unless it is one of the two.
+    (pydantic's) unless it is one of the two, and for SQL that does more than read.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    section: ClassVar[str] = "data"
+    """The table of party.toml that holds the settings."""
 
     path: Path | None = Field(
         None,
@@ -43,7 +50,8 @@ class SourceSettings(Settings):
         None,
         repr=False,
         description="The database, in place of `path`: postgresql://, or any other that SQLAlchemy can read. "
-        "${NAME} is replaced by the environment variable NAME: keep the password there, or the whole URL.",
+        "${NAME} is replaced by the environment variable NAME: keep the password there, or the whole URL. A password in "
+        "the URL itself has its special characters percent-encoded.",
         examples=["postgresql://reader:${SHOP_PASSWORD}@db.example.com/shop"],
     )
     table: Text | None = Field(
@@ -51,13 +59,14 @@ class SourceSettings(Settings):
     )
     query: Text | None = Field(
         None,
-        description="In place of `table`, the SELECT whose rows are read.",
+        description="In place of `table`, the SELECT whose rows are read. Quote names that mean something to "
+        'the database: to PostgreSQL user is who is logged in, "user" the column (SELECT "user", item).',
         examples=["SELECT customer AS user, article AS item FROM sales WHERE quantity > 0"],
     )
     cache_query: Text | None = Field(
         None,
         description="A SELECT of one value that changes whenever the rows do: while it stays, what was read "
-        "before is used again. Without it a database is read at each start.",
+        "before is used again. It may not be NULL. Without it a database is read at each start.",
         examples=["SELECT count(*) || ' ' || max(id) FROM sales"],
     )
 
@@ -67,6 +76,16 @@ class SourceSettings(Settings):
         if self.path is not None or self.url is None:
             return str(self.path)
         return f"{shown_url(self.url)}: {'the query' if self.table is None else f'table {self.table}'}"
+
+    def full_url(self) -> str:
+        """Return the URL with its variables filled in; ConfigError names one that is not set, and the key."""
+        try:
+            return expand(self.url or "")
+        except ConfigError as error:
+            raise ConfigError(
+                f"{self.section}.url: {error.message}",
+                hint=f"{error.hint}, or mend url under [{self.section}] of party.toml",
+            ) from None
 
     def relative_to(self, folder: Path) -> Self:
         """Return the settings with a relative path of a file or of an SQLite database below `folder`."""
@@ -82,9 +101,16 @@ class SourceSettings(Settings):
             raise ValueError("it has both path and url")
         if self.url is not None and (self.table is None) == (self.query is None):
             raise ValueError("url needs either table or query")
+        if self.path is not None and is_url(str(self.path)):
+            raise ValueError("path is a URL: that of a database belongs in url")
         for key in ("table", "query", "cache_query"):
             if self.url is None and getattr(self, key) is not None:
                 raise ValueError(f"{key} needs url")
+        for key, query in (("query", self.query), ("cache_query", self.cache_query)):
+            if query is not None and not reads(query):
+                raise ValueError(
+                    f"{key} must begin with SELECT, WITH, VALUES, TABLE or SHOW: a database is only read"
+                )
         return self
 
 
@@ -152,6 +178,8 @@ class AttributeTableSettings(SourceSettings):
     `age=..25` (under 25), `age=25..40` (25 or more, under 40) and `age=40..` (40 or more). Raises ValueError
     (pydantic's) for keys that contradict each other.
     """
+
+    section: ClassVar[str] = "attributes"
 
     user_column: ColumnName = Field("user", description=_USER)
     columns: tuple[ColumnName, ...] = Field(

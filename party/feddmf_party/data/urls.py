@@ -10,14 +10,19 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from feddmf.errors import ConfigError
 
-__all__ = ["below", "expand", "masked", "shown_url", "sqlite_file"]
+__all__ = ["below", "expand", "is_unclear", "is_url", "masked", "shown_url", "sqlite_file"]
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/:?].*)", re.DOTALL)
 _SQLITE_PATH = re.compile(r"sqlite(?:\+\w+)?:///([^?]*)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_DELIMITERS = re.compile(r"[/?#@:=&]")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_DELIMITERS = re.compile(r"[/?#@:=&,]")
+_HOST = r"(?:\[[^\]\s]*\]|[\w.%-]*)(?::\d*)?"
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
+_CREDENTIALS = re.compile(r"(?:[^/?#@%\s]|%[0-9A-Fa-f]{2})*")
+_UNCLEAR = re.compile(r"[/?#@:=&,;\s]")
 _VALUE = re.compile(r"=([^;]*)")
 _SHORTEST_SECRET = 4
 _HIDDEN = "***"
@@ -49,6 +54,20 @@ def expand(url: str, environ: Mapping[str, str] = os.environ) -> str:
     return _VARIABLE.sub(value, url)
 
 
+def is_url(text: str) -> bool:
+    """Return whether `text` begins as URLs do; as a path it may have lost one of two slashes."""
+    return _URL.match(text) is not None
+
+
+def is_unclear(url: str) -> bool:
+    """Return whether a driver may take a password of `url`, or part of it, for a host, port or database."""
+    rest = url.partition("://")[2]
+    credentials, there, _ = rest.rpartition("@")
+    if there:
+        return _CREDENTIALS.fullmatch(credentials) is None
+    return _HOSTS.fullmatch(re.split("[/?#]", rest)[0]) is None
+
+
 def shown_url(url: str) -> str:
     """Return what a message may show of a URL: scheme, host, port and database."""
     if _VARIABLE.fullmatch(url):
@@ -64,7 +83,7 @@ def shown_url(url: str) -> str:
     except ValueError:
         return _UNNAMED
     # A ? before the last @ is in a password, or the @ is in a query; a = is of some dialect's own settings.
-    unclear = "?" in before or "=" in f"{parts.netloc}{parts.path}"
+    unclear = "?" in before or "=" in f"{parts.netloc}{parts.path}" or (not before and is_unclear(url))
     if not there or not _SCHEME.fullmatch(scheme) or unclear:
         return _UNNAMED
     return f"{scheme}://{parts.hostname or ''}{port}{parts.path}"
@@ -92,9 +111,13 @@ def sqlite_file(url: str) -> Path | None:
     return None if name in {"", ":memory:"} else Path(name)
 
 
-def below(folder: Path, url: str) -> str:
-    """Return the URL of an SQLite file with a relative path as one below `folder`; any other as it is."""
-    found = _SQLITE.fullmatch(url)
+def below(folder: Path, url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL of an SQLite file with a relative path as one below `folder`; any other as it is.
+
+    A variable that is the whole of `url` is looked up for that.
+    """
+    variable = _VARIABLE.fullmatch(url)
+    found = _SQLITE.fullmatch(url if variable is None else environ.get(variable.group(1), ""))
     return url if found is None else f"{found.group(1)}{(folder / found.group(2)).absolute()}"
 
 
@@ -109,6 +132,8 @@ def _secrets(url: str) -> set[str]:
         user, colon, password = rest[: end.start()].partition(":")
         secret = password if colon else user
         found |= {secret, *_DELIMITERS.split(secret), *_DELIMITERS.split(unquote(secret))}
+    if "@" not in rest and is_unclear(url):
+        found |= {*_UNCLEAR.split(rest), *_UNCLEAR.split(unquote(rest))}
     for part in re.split("[?&]", rest)[1:]:
         value = part.partition("=")[2]
         # A value may be a list of keys and values itself.

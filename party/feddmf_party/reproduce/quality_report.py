@@ -55,7 +55,8 @@ def section(rows: Rows) -> str:
         of_group = where(rows, group=group)
         if of_group:
             parts.append(f"### {title}\n")
-            parts += [_table(where(of_group, data=name), name) for name in data]
+            tables = ((where(of_group, data=name), name) for name in data)
+            parts += [_table(found, name) for found, name in tables if found]
     parts += ["### How far probabilities hold\n", *(_trust(where(rows, data=name), name) for name in data)]
     parts += [
         "### What was held to\n",
