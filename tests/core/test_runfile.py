@@ -33,7 +33,11 @@ def test_the_least_run_file_has_every_default(tmp_path: Path) -> None:
     [
         ("sed = 1", "unknown key sed", "did you mean 'seed'?"),
         ("[training]\nepoch = 3", r"unknown key training\.epoch", "did you mean 'epochs'?"),
-        ("[alignment]\nqqqq = 3", r"unknown key alignment\.qqqq", "known keys here: beta, hidden_share,"),
+        (
+            "[alignment]\nqqqq = 3",
+            r"unknown key alignment\.qqqq",
+            "known keys here: beta, encoding, hidden_share,",
+        ),
         ("[training]\nepochs = 'many'", r"key training\.epochs = 'many'", "mend training.epochs"),
         ("[training]\nepochs = 0", r"key training\.epochs = 0: .* greater than or equal to 1", "mend"),
         ("[training]\nepochs = 2.5", r"key training\.epochs = 2\.5", "mend"),

@@ -6,15 +6,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from feddmf.errors import DataError, FedDMFError
 from feddmf_party.data.arrow import ArrowError, pa
-from feddmf_party.data.databases import PASSWORD_HINT, Wording, needed, the_value
+from feddmf_party.data.databases import ENCODING, Wording, needed, the_value
 from feddmf_party.data.reading import check_columns
 from feddmf_party.data.settings import SourceSettings
+from feddmf_party.data.urls import sqlite_file
 
 __all__ = ["Alchemy"]
 
@@ -52,9 +52,9 @@ class Alchemy:
             # Without the error itself, whose text may hold the URL.
             raise wording.no_driver(
                 "url is no URL of a database",
-                hint=f"write postgresql://user@host/database or sqlite:///file.db; {PASSWORD_HINT}",
+                hint=f"write postgresql://user@host/database or sqlite:///file.db; {ENCODING}",
             ) from None
-        _refuse_absent(self._engine.url, wording)
+        _refuse_absent(self._engine.url, url, wording)
 
     def records(self, settings: SourceSettings, columns: Sequence[str], rows: int) -> Iterator[Any]:
         """Yield the columns as record batches of `rows` rows, streamed where the database can."""
@@ -119,10 +119,17 @@ def _reason(error: Exception) -> str:
     return str(said) if said is not error else f"{type(error).__name__}: {error}"
 
 
-def _refuse_absent(url: Any, wording: Wording) -> None:
-    """Raise DataError for an SQLite file that is not there, which SQLite would make."""
-    memory = url.database in {None, "", ":memory:"} or str(url.database).startswith("file:")
-    if url.get_backend_name() == "sqlite" and not memory and not Path(url.database).is_file():
+def _refuse_absent(parsed: Any, url: str, wording: Wording) -> None:
+    """Raise an error for an SQLite file that is not there, which SQLite would make."""
+    file = sqlite_file(url)
+    if file is None or parsed.query.get("mode") == "memory":
+        return
+    if "uri" in parsed.query and not parsed.database.startswith("file:"):
+        raise wording.no_driver(
+            "url has uri, and a path that does not begin with file:",
+            hint="write sqlite:///file:shop.db?mode=ro&uri=true, or leave uri out",
+        )
+    if not file.is_file():
         raise DataError(f"{wording.source}: no such file", hint="name one existing SQLite file")
 
 

@@ -10,11 +10,9 @@ from feddmf.errors import ConfigError, ConnectError, DataError, FedDMFError, Ref
 from feddmf_party.data.settings import SourceSettings
 from feddmf_party.data.urls import is_unclear, masked, shown_url
 
-__all__ = ["PASSWORD_HINT", "Database", "Wording", "needed", "read_records", "state_of", "the_value"]
+__all__ = ["ENCODING", "Database", "Wording", "needed", "read_records", "state_of", "the_value"]
 
-PASSWORD_HINT = (
-    "percent-encode special characters of a password (%23 for #), or keep it in a variable: ${NAME}"
-)
+ENCODING = "percent-encode special characters of a password (%23 for #), or keep it in a variable: ${NAME}"
 """What to do where a password may have been taken for another part of the URL."""
 
 _POSTGRES = ("postgresql://", "postgres://")
@@ -46,7 +44,7 @@ class Wording:
             )
         hint = "check host, port and database in url, and that the server runs and lets this machine in"
         if is_unclear(self._url):
-            hint = f"write postgresql://user:password@host/database: {PASSWORD_HINT}"
+            hint = f"write postgresql://user:password@host/database: {ENCODING}"
         return ConnectError(f"{self.source}: cannot connect: {said}", hint=hint)
 
     def unusable(self, reason: object) -> FedDMFError:

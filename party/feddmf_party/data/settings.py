@@ -50,8 +50,8 @@ class SourceSettings(Settings):
         None,
         repr=False,
         description="The database, in place of `path`: postgresql://, or any other that SQLAlchemy can read. "
-        "${NAME} is replaced by the environment variable NAME: keep the password there, or the whole URL. A password in "
-        "the URL itself has its special characters percent-encoded.",
+        "${NAME} is replaced by the environment variable NAME: keep the password there, or the whole URL. "
+        "Special characters of a password in the URL itself are percent-encoded.",
         examples=["postgresql://reader:${SHOP_PASSWORD}@db.example.com/shop"],
     )
     table: Text | None = Field(

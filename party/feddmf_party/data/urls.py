@@ -14,7 +14,7 @@ __all__ = ["below", "expand", "is_unclear", "is_url", "masked", "shown_url", "sq
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/:?].*)", re.DOTALL)
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///(?:file:|(?!file:)))([^/:?].*)", re.DOTALL)
 _SQLITE_PATH = re.compile(r"sqlite(?:\+\w+)?:///([^?]*)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -32,9 +32,10 @@ _UNNAMED = "the database"
 def expand(url: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return `url` with each ${NAME} replaced by that environment variable.
 
-    A variable that is the whole URL stays as it is; within a longer one it is quoted, so that a password may
-    hold any character. Raises ConfigError naming a variable that is not set.
+    A variable that is the whole URL or in the path of an SQLite file stays as it is; elsewhere it is quoted,
+    so that a password may hold any character. Raises ConfigError naming a variable that is not set.
     """
+    file = _SQLITE_PATH.match(url)
 
     def value(found: re.Match[str]) -> str:
         name = found.group(1)
@@ -48,8 +49,8 @@ def expand(url: str, environ: Mapping[str, str] = os.environ) -> str:
                 f"the database's url needs the environment variable {name}, which is not set",
                 hint=f"set {name} where the command runs",
             )
-        whole = found.span() == (0, len(url))
-        return environ[name] if whole else quote(environ[name], safe="")
+        plain = found.span() == (0, len(url)) or (file is not None and found.end() <= file.end())
+        return environ[name] if plain else quote(environ[name], safe="")
 
     return _VARIABLE.sub(value, url)
 
@@ -114,11 +115,18 @@ def sqlite_file(url: str) -> Path | None:
 def below(folder: Path, url: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the URL of an SQLite file with a relative path as one below `folder`; any other as it is.
 
-    A variable that is the whole of `url` is looked up for that.
+    A variable that is the whole of `url`, or begins its path, is looked up for that.
     """
     variable = _VARIABLE.fullmatch(url)
     found = _SQLITE.fullmatch(url if variable is None else environ.get(variable.group(1), ""))
-    return url if found is None else f"{found.group(1)}{(folder / found.group(2)).absolute()}"
+    if found is None:
+        return url
+    head, path = found.groups()
+    first = _VARIABLE.match(path)
+    if first is not None and environ.get(first.group(1), "").startswith("/"):
+        return url
+    place = str(folder.absolute())
+    return f"{head}{quote(place) if head.endswith('file:') else place}/{path}"
 
 
 def _secrets(url: str) -> set[str]:

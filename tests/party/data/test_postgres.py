@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from feddmf.errors import ConnectError, DataError, FedDMFError, Refused
-from feddmf_party.data import InteractionsSettings, PartyTable, load_interactions
+from feddmf_party.data import InteractionsSettings, PartyTable, alchemy, load_interactions
 
 ITEMS = ("a", "b", "7")
 PASSWORD = "p@ss word"  # noqa: S105  (of a server that lives for one test)
@@ -29,6 +29,7 @@ INSERT INTO shop."Sales" VALUES
   ('00000000-0000-0000-0000-00000000000b', 'a', 0.25, '2011-01-03T01:00:00+01', 12),
   (NULL, 'b', 9, '2012-01-01T00:00:00Z', NULL);
 CREATE TABLE shop.shares AS SELECT 'b' AS "%", 'b' AS "a%%b", 'a' AS item;
+CREATE SEQUENCE shop.numbers;
 CREATE TABLE hidden ("user" int, item text);
 CREATE ROLE guest LOGIN PASSWORD 'p@ss word';
 """
@@ -150,7 +151,7 @@ def test_percent_signs_are_as_they_are(server: str, monkeypatch: pytest.MonkeyPa
         ({}, DataError, "table shop.Sales: row 4: column 'user': no id"),
         ({"table": "shop.sales"}, DataError, 'relation "shop.sales" does not exist'),
         ({"user_column": "usr"}, DataError, "no column 'usr'; it has 'user', 'item', 'quantity'"),
-        ({"query": "SELEC"}, DataError, 'the query: cannot be read: .*syntax error at or near "SELEC"'),
+        ({"query": "SELECT FRO"}, DataError, 'the query: cannot be read: .*column "fro" does not exist'),
         ({"query": "SELECT 1/0 AS user, 'a' AS item"}, DataError, "division by zero"),
         ({"url": "postgresql://owner:wrong@{at}"}, Refused, "refuses: .*password authentication failed"),
         ({"url": "postgresql://owner:wrong@{at}x"}, Refused, "password authentication failed"),
@@ -172,6 +173,77 @@ def test_what_is_wrong_is_named(
         load(server, monkeypatch, **{**keys, "url": url})
     said = f"{caught.value.message} {caught.value.hint} {caught.value.__cause__}"
     assert not any(secret in said for secret in (PASSWORD, "p%40ss", "wrong"))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        """WITH x AS (DELETE FROM shop."Sales" RETURNING item) SELECT item AS "user", item FROM x""",
+        """SELECT 'x' AS "user", 'a' AS item INTO shop.made""",
+        'SELECT 1; DROP TABLE shop."Sales"',
+    ],
+)
+def test_nothing_is_written(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str, written: str
+) -> None:
+    """By a query that would change or drop a table, by either driver, the table stays as it was."""
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    url = f"{scheme}://owner:${{SHOP_PASSWORD}}@{server}"
+    for keys in ({"query": written}, {"table": "shop.Sales", "cache_query": written}):
+        with pytest.raises(DataError):
+            load_interactions(InteractionsSettings(url=url, **keys), ITEMS, keep_in=tmp_path / "tables")
+    count = """SELECT count(*)::text AS "user", 'a' AS item FROM shop."Sales" AS sales"""
+    assert load(server, monkeypatch, query=count).user_ids == ("4",)
+    with pytest.raises(DataError, match=r'relation "shop\.made" does not exist'):
+        load(server, monkeypatch, table="shop.made")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_the_server_itself_refuses_what_is_not_read(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str
+) -> None:
+    """What a rollback would not take back, such as the next value of a sequence, is not done either."""
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    url = f"{scheme}://owner:${{SHOP_PASSWORD}}@{server}"
+    keys = InteractionsSettings(url=url, table="shop.Sales", cache_query="SELECT nextval('shop.numbers')")
+    with pytest.raises(DataError, match=r"cannot execute nextval\(\) in a read-only transaction"):
+        load_interactions(keys, ITEMS, keep_in=tmp_path / "tables")
+    drawn = """SELECT is_called::text AS "user", 'a' AS item FROM shop.numbers"""
+    assert load(server, monkeypatch, query=drawn).user_ids == ("false",)
+
+
+def test_what_no_dialect_forbids_is_taken_back(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where nothing makes a transaction one that reads alone, it is rolled back."""
+    monkeypatch.setattr(alchemy, "_READ_ONLY", {})
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    keys = InteractionsSettings(
+        url=f"postgresql+psycopg://owner:${{SHOP_PASSWORD}}@{server}",
+        query="SELECT 'u' AS \"user\", 'a' AS item",
+        cache_query="""WITH x AS (DELETE FROM shop."Sales" RETURNING 1) SELECT count(*) FROM x""",
+    )
+    # A version that stays: each time there are rows to delete.
+    kept = [load_interactions(keys, ITEMS, keep_in=tmp_path / "tables").kept for _ in range(2)]
+    assert kept == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [("SELECT max(1) WHERE false", "NULL"), ("SELECT 1, 1", "one value"), ("SELECT FRO", '"fro" does not')],
+)
+def test_a_cache_query_that_says_nothing_is_named(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, query: str, message: str
+) -> None:
+    """NULL and several values are no version, and the error is of the cache query alone."""
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    url = f"postgresql://owner:${{SHOP_PASSWORD}}@{server}"
+    keys = InteractionsSettings(url=url, table="shop.Sales", cache_query=query)
+    with pytest.raises(DataError, match=f"/postgres: data.cache_query.*{message}") as caught:
+        load_interactions(keys, ITEMS, keep_in=tmp_path / "tables")
+    assert "shop.Sales" not in caught.value.message
     assert caught.value.hint
 
 
