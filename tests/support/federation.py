@@ -42,9 +42,9 @@ __all__ = [
     "submit",
 ]
 
-# Quick enough for a test, and long enough for two busy cores.
+# Quick enough for a test, and long enough for two busy cores; a round may wait for a loop to be compiled.
 NODE = {"beat_s": 0.1, "call_s": 10, "reconnect_s": 5}
-WAITS = {"join_s": 20, "round_s": 20, "absent_s": 10, "publish_s": 20}
+WAITS = {"join_s": 20, "round_s": 120, "absent_s": 10, "publish_s": 20}
 
 
 def quick_run(parties: tuple[str, ...], **sections: Any) -> RunSettings:

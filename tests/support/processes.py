@@ -31,12 +31,12 @@ class Running:
         """All output so far."""
         return self.log.read_text()
 
-    def until(self, words: str, *, within_s: float = 30.0) -> None:
+    def until(self, words: str, *, within_s: float = 90.0) -> None:
         """Wait until the process has said `words`; AssertionError, with what it said, where it does not."""
         wait_until(lambda: words in self.said or self.process.poll() is not None, within_s)
         assert words in self.said, f"exit code {self.process.poll()}, said:\n{self.said}"
 
-    def code(self, *, within_s: float = 30.0) -> int:
+    def code(self, *, within_s: float = 90.0) -> int:
         """Wait for the process's own end; return its exit code."""
         return self.process.wait(within_s)
 
