@@ -95,14 +95,17 @@ class Checkpoints:
 
     def reply(self, position: int) -> Reply | None:
         """Return what the exchange at `position` was answered with; None where no answer was kept."""
-        path = self._file("reply", position)
-        if not path.is_file():
+        if not self.has_reply(position):
             return None
-        arrays = _read(path)
+        arrays = _read(self._file("reply", position))
         payload = {
             name.removeprefix(_PREFIX): each for name, each in arrays.items() if name.startswith(_PREFIX)
         }
         return Reply(Payload({name: payload[name] for name in _order(arrays)}), bool(arrays[_DONE][0]))
+
+    def has_reply(self, position: int) -> bool:
+        """Tell whether the answer to the exchange at `position` was kept."""
+        return self._file("reply", position).is_file()
 
     def keep_reply(self, position: int, reply: Reply) -> None:
         """Keep a reply, durable on return."""

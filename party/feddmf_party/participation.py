@@ -21,7 +21,7 @@ from feddmf.ranks import Ranks
 from feddmf_party.beside import seat_all
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.checkpoints import Checkpoints
-from feddmf_party.client.federation import FederationClient
+from feddmf_party.client.federation import LONGEST_NAME, FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.egress import EgressGate
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 # The coordinator waits within bounds of its own, which come first and name who is missing.
 _BEYOND_S = 30.0
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def prepare(
 def _check_published(peer: str, published: tuple[tuple[str, str], ...], payload: Payload) -> None:
     """Raise CatalogueError unless `peer` publishes items with a key each, each once, of possible quality."""
     keys = [key for key, _ in published]
-    long = next((key for key, label in published if max(len(key), len(label)) > _LONGEST_NAME), None)
+    long = next((key for key, label in published if max(len(key), len(label)) > LONGEST_NAME), None)
     wrong = (
         "an item has no key"
         if "" in keys
@@ -267,7 +266,7 @@ def _recording(
 
     async def recorded(phase: str, number: int, payload: Payload) -> Reply:
         nonlocal done
-        is_known = part.checkpoints.reply(done) is not None
+        is_known = part.checkpoints.has_reply(done)
         reply = await exchange(phase, number, payload)
         done += 1
         figures = RoundFigures(phase, done, rounds, part.member.figures(), part.gate.run_bytes)

@@ -18,24 +18,14 @@ from feddmf_party.datasets.split import split
 from feddmf_party.offer import write_offer
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.simulating import simulate_folders
-from support.federation import catalogue_csv, founded, live, quick_run
+from support.federation import bytes_kept, catalogue_csv, founded, live, quick_run
 from support.processes import feddmf, started
 from support.runs import PARTIES, SmallRun, small_run
 
 
-def _bytes(folder: RunFolder) -> dict[str, bytes]:
-    """Return everything that a party keeps of a run: model, users, and what each peer published."""
-    kept = {name: array.tobytes() for name, array in folder.load_model().items()}
-    kept["users"] = json.dumps(folder.load_user_ids().tolist()).encode()
-    for peer in folder.load_peers():
-        kept[f"{peer.party} items"] = json.dumps([peer.keys, peer.labels]).encode()
-        kept[f"{peer.party} vectors"] = peer.vectors.tobytes()
-    return kept
-
-
 def _simulated(small: SmallRun, settings: RunSettings, folders: dict[str, Path], out: Path) -> dict[str, Any]:
     kept = simulate_folders(settings, small.catalogue, folders, out)
-    return {party: _bytes(folder) for party, folder in kept.items()}
+    return {party: bytes_kept(folder) for party, folder in kept.items()}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +53,7 @@ def test_a_run_over_mutual_tls_gives_the_bytes_of_its_simulation(
                 (witness, *_) = (peer for peer in parties if peer != party)
                 peer = {each.party: each for each in kept[witness].load_peers()}[party]
                 assert payload["vectors"].tobytes() == peer.vectors.tobytes()
-            return {party: _bytes(folder) for party, folder in kept.items()}, folders
+            return {party: bytes_kept(folder) for party, folder in kept.items()}, folders
 
     over_tls, folders = asyncio.run(served())
     assert over_tls == _simulated(small, settings, folders, tmp_path / "out")
@@ -98,7 +88,7 @@ def test_three_processes_give_the_bytes_of_feddmf_simulate(tmp_path: Path) -> No
     for party in ("acme", "bolt"):
         served = RunFolder(tmp_path / party / "runs" / "small-1")
         simulated = RunFolder(tmp_path / "out" / party / "runs" / "small")
-        assert _bytes(served) == _bytes(simulated)
+        assert bytes_kept(served) == bytes_kept(simulated)
 
 
 def _toml(settings: RunSettings) -> str:
@@ -155,4 +145,4 @@ def _trained(folder: Path, users: Any, items: Any, cells: Any) -> dict[str, Any]
     }
     settings = quick_run(tuple(parts.parties))
     kept = simulate_folders(settings, catalogue, homes, folder / "out")
-    return files | {party: _bytes(each) for party, each in kept.items()}
+    return files | {party: bytes_kept(each) for party, each in kept.items()}

@@ -11,7 +11,7 @@ import pytest
 from feddmf.payload import ReleaseKind
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.simulating import simulate_folders
-from support.federation import WAITS, founded, quick_run, submit
+from support.federation import WAITS, bytes_kept, founded, quick_run, submit
 from support.processes import feddmf, started
 from support.runs import small_run
 
@@ -43,17 +43,12 @@ release_kinds = {json.dumps([kind.value for kind in ReleaseKind])}
 """
 
 
-def _bytes(folder: RunFolder) -> dict[str, bytes]:
-    kept = {name: array.tobytes() for name, array in folder.load_model().items()}
-    return kept | {f"{peer.party} vectors": peer.vectors.tobytes() for peer in folder.load_peers()}
-
-
 @pytest.mark.parametrize(
     ("sections", "checkpoint_s"),
     [(LONG, 3600.0), (HISTORY, 0.0), (MASKED, 3600.0)],
     ids=["id, replies", "history, states", "masked"],
 )
-def test_a_killed_party_that_comes_back_ends_with_the_same_bytes(
+def test_a_killed_party_that_comes_back_ends_with_the_samebytes_kept(
     tmp_path: Path, sections: dict[str, Any], checkpoint_s: float
 ) -> None:
     """With its state kept at every round, with the replies alone, and under masks; killed twice."""
@@ -85,7 +80,7 @@ def test_a_killed_party_that_comes_back_ends_with_the_same_bytes(
     kept = simulate_folders(settings, small.catalogue, folders, tmp_path / "out")
     for party, folder in folders.items():
         served = RunFolder(folder / "runs" / run)
-        assert _bytes(served) == _bytes(kept[party])
+        assert bytes_kept(served) == bytes_kept(kept[party])
         assert not (served.path / "checkpoint").exists()
 
 

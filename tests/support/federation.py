@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from feddmf_party.catalogue import AcceptedViews, FetchedView
 from feddmf_party.folder import PartyFolder
 from feddmf_party.node import Node, NodeEvents
 from feddmf_party.offer import write_offer
+from feddmf_party.run_folder import RunFolder
 from support.authority import EnrolledFederation, make_federation
 from support.enrolment import until
 from support.runs import SmallRun, run_settings, small_run
@@ -34,6 +36,7 @@ __all__ = [
     "WAITS",
     "LiveFederation",
     "Watch",
+    "bytes_kept",
     "catalogue_csv",
     "founded",
     "live",
@@ -45,6 +48,16 @@ __all__ = [
 # Quick enough for a test, and long enough for two busy cores; a round may wait for a loop to be compiled.
 NODE = {"beat_s": 0.1, "call_s": 10, "reconnect_s": 5}
 WAITS = {"join_s": 20, "round_s": 120, "absent_s": 10, "publish_s": 20}
+
+
+def bytes_kept(folder: RunFolder) -> dict[str, bytes]:
+    """Return everything that a party keeps of a run: model, users, and what each peer published."""
+    kept = {name: array.tobytes() for name, array in folder.load_model().items()}
+    kept["users"] = json.dumps(folder.load_user_ids().tolist()).encode()
+    for peer in folder.load_peers():
+        kept[f"{peer.party} items"] = json.dumps([peer.keys, peer.labels]).encode()
+        kept[f"{peer.party} vectors"] = peer.vectors.tobytes()
+    return kept
 
 
 def quick_run(parties: tuple[str, ...], **sections: Any) -> RunSettings:

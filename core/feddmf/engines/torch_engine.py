@@ -15,6 +15,7 @@ from feddmf.engines.base import Pull, Snapshot
 from feddmf.engines.dropout import dropout_mask_on
 from feddmf.engines.steps import Steps
 from feddmf.kernels.adam import BETAS, EPS
+from feddmf.kernels.sampling import Batch
 from feddmf.model import DeepMF
 from feddmf.runfile import TrainingSettings
 
@@ -54,10 +55,8 @@ class TorchEngine:
         for step in range(first, last):
             batch = self._steps.batch(step)
             self._state.taken += 1
-            if self._lazy:
-                loss = self._lazy_step(step, *batch, pulled)
-            else:
-                loss = self._whole_step(step, *batch, pulled)
+            take = self._lazy_step if self._lazy else self._whole_step
+            loss = take(step, batch, pulled)
             total += loss.double() * len(batch.labels)
             samples += len(batch.labels)
         _copy(self._model, self._home)
@@ -73,19 +72,12 @@ class TorchEngine:
         self._state.restore(snapshot)
         _copy(self._model, self._home)
 
-    def _whole_step(
-        self,
-        step: int,
-        users: npt.NDArray[np.int64],
-        items: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.float32],
-        pulled: _Pulled | None,
-    ) -> Tensor:
+    def _whole_step(self, step: int, batch: Batch, pulled: _Pulled | None) -> Tensor:
         """Step on all parameters."""
         model = self._model
         self._optimizer.zero_grad(set_to_none=True)
-        logits = model(self._here(users), self._here(items), self._keep(step, len(labels)))
-        loss = self._backward(logits, labels)
+        logits = model(self._here(batch.users), self._here(batch.items), self._keep(step, len(batch.labels)))
+        loss = self._backward(logits, batch.labels)
         if pulled is not None:
             table = model.items
             assert table.grad is not None  # noqa: S101  (backward has just filled it)
@@ -94,28 +86,21 @@ class TorchEngine:
         self._optimizer.step()
         return loss
 
-    def _lazy_step(
-        self,
-        step: int,
-        users: npt.NDArray[np.int64],
-        items: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.float32],
-        pulled: _Pulled | None,
-    ) -> Tensor:
+    def _lazy_step(self, step: int, batch: Batch, pulled: _Pulled | None) -> Tensor:
         """Step on the layers and on those rows of the tables that the samples touch."""
         model = self._model
         self._optimizer.zero_grad(set_to_none=True)
         # Which rows those are is found before the device is asked for anything, so that nothing waits for it.
-        user_rows, user_places = (self._here(part) for part in np.unique(users, return_inverse=True))
-        item_rows, item_places = (self._here(part) for part in np.unique(items, return_inverse=True))
+        user_rows, user_places = (self._here(part) for part in np.unique(batch.users, return_inverse=True))
+        item_rows, item_places = (self._here(part) for part in np.unique(batch.items, return_inverse=True))
         user_vectors = self._state.values["tower.vectors"][user_rows].requires_grad_()
         item_vectors = self._state.values["items"][item_rows].requires_grad_()
         logits = model.logits(
             model.project_users(user_vectors)[user_places],
             model.project_items(item_vectors)[item_places],
-            self._keep(step, len(labels)),
+            self._keep(step, len(batch.labels)),
         )
-        loss = self._backward(logits, labels)
+        loss = self._backward(logits, batch.labels)
         assert user_vectors.grad is not None  # noqa: S101  (backward has just filled both)
         assert item_vectors.grad is not None  # noqa: S101
         if pulled is not None:

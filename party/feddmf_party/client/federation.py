@@ -27,7 +27,7 @@ from feddmf_party.egress import Cleared, ClearedOffer
 from feddmf_party.identity import load_identity
 from feddmf_party.settings import NodeSettings
 
-__all__ = ["FederationClient"]
+__all__ = ["LONGEST_NAME", "FederationClient"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ Answer = TypeVar("Answer")
 _LARGEST_DOCUMENT = 1 << 30
 _LONGEST_OFFER = 1_000_000
 # Characters of an item's key or label.
-_LONGEST_NAME = 200
+LONGEST_NAME = 200
 _KEYS_A_PART = 2_000
 # The address, and the empty list of a party that offers nothing.
 _PARTS_WITHOUT_ITEMS = 2
@@ -273,6 +273,6 @@ class _Offered:
             raise PayloadError(f"parts of what {self._party} offers name no item", hint=_ASK)
         if len(self.items) + len(found) > _LONGEST_OFFER:
             raise PayloadError(f"{self._party} offers over {_LONGEST_OFFER} items", hint="ask it why")
-        if any(max(len(key), len(label)) > _LONGEST_NAME for key, label in found):
+        if any(max(len(key), len(label)) > LONGEST_NAME for key, label in found):
             raise PayloadError(f"{self._party} offers an item with an overlong name", hint=_ASK)
         self.items.extend(found)
