@@ -90,6 +90,26 @@ class FederationStub:
                 request_serializer=feddmf_dot_wire_dot_federation__pb2.GetPublicationRequest.SerializeToString,
                 response_deserializer=feddmf_dot_wire_dot_federation__pb2.PublishPart.FromString,
                 _registered_method=True)
+        self.Withdraw = channel.unary_unary(
+                '/feddmf.wire.Federation/Withdraw',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.WithdrawRequest.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.Ack.FromString,
+                _registered_method=True)
+        self.ListWithdrawals = channel.unary_stream(
+                '/feddmf.wire.Federation/ListWithdrawals',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.ListWithdrawalsRequest.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.Withdrawal.FromString,
+                _registered_method=True)
+        self.Match = channel.stream_stream(
+                '/feddmf.wire.Federation/Match',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.MatchPart.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.MatchPart.FromString,
+                _registered_method=True)
+        self.Renew = channel.unary_unary(
+                '/feddmf.wire.Federation/Renew',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.RenewRequest.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.RenewReply.FromString,
+                _registered_method=True)
 
 
 class FederationServicer:
@@ -167,6 +187,33 @@ class FederationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Withdraw(self, request, context):
+        """What the caller published and takes back; what peers took back of what the caller may have fetched.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWithdrawals(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Match(self, request_iterator, context):
+        """One step of a private set intersection of two parties' items: points up, the peer's points down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Renew(self, request, context):
+        """A new certificate for the same party, asked for with the one that still holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FederationServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -224,6 +271,26 @@ def add_FederationServicer_to_server(servicer, server):
                     servicer.GetPublication,
                     request_deserializer=feddmf_dot_wire_dot_federation__pb2.GetPublicationRequest.FromString,
                     response_serializer=feddmf_dot_wire_dot_federation__pb2.PublishPart.SerializeToString,
+            ),
+            'Withdraw': grpc.unary_unary_rpc_method_handler(
+                    servicer.Withdraw,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.WithdrawRequest.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.Ack.SerializeToString,
+            ),
+            'ListWithdrawals': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListWithdrawals,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.ListWithdrawalsRequest.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.Withdrawal.SerializeToString,
+            ),
+            'Match': grpc.stream_stream_rpc_method_handler(
+                    servicer.Match,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.MatchPart.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.MatchPart.SerializeToString,
+            ),
+            'Renew': grpc.unary_unary_rpc_method_handler(
+                    servicer.Renew,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.RenewRequest.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.RenewReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -523,6 +590,114 @@ class Federation:
             '/feddmf.wire.Federation/GetPublication',
             feddmf_dot_wire_dot_federation__pb2.GetPublicationRequest.SerializeToString,
             feddmf_dot_wire_dot_federation__pb2.PublishPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Withdraw(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/feddmf.wire.Federation/Withdraw',
+            feddmf_dot_wire_dot_federation__pb2.WithdrawRequest.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWithdrawals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/feddmf.wire.Federation/ListWithdrawals',
+            feddmf_dot_wire_dot_federation__pb2.ListWithdrawalsRequest.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.Withdrawal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Match(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/feddmf.wire.Federation/Match',
+            feddmf_dot_wire_dot_federation__pb2.MatchPart.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.MatchPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Renew(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/feddmf.wire.Federation/Renew',
+            feddmf_dot_wire_dot_federation__pb2.RenewRequest.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.RenewReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,13 @@ class FederationStub:
     Publish: _grpc.StreamUnaryMultiCallable[_federation_pb2.PublishPart, _federation_pb2.Ack]
     """After the run: vectors of offered items up; what peers published down."""
     GetPublication: _grpc.UnaryStreamMultiCallable[_federation_pb2.GetPublicationRequest, _federation_pb2.PublishPart]
+    Withdraw: _grpc.UnaryUnaryMultiCallable[_federation_pb2.WithdrawRequest, _federation_pb2.Ack]
+    """What the caller published and takes back; what peers took back of what the caller may have fetched."""
+    ListWithdrawals: _grpc.UnaryStreamMultiCallable[_federation_pb2.ListWithdrawalsRequest, _federation_pb2.Withdrawal]
+    Match: _grpc.StreamStreamMultiCallable[_federation_pb2.MatchPart, _federation_pb2.MatchPart]
+    """One step of a private set intersection of two parties' items: points up, the peer's points down."""
+    Renew: _grpc.UnaryUnaryMultiCallable[_federation_pb2.RenewRequest, _federation_pb2.RenewReply]
+    """A new certificate for the same party, asked for with the one that still holds."""
 
 @_typing.type_check_only
 class FederationAsyncStub(FederationStub):
@@ -70,6 +77,13 @@ class FederationAsyncStub(FederationStub):
     Publish: _aio.StreamUnaryMultiCallable[_federation_pb2.PublishPart, _federation_pb2.Ack]  # type: ignore[assignment]
     """After the run: vectors of offered items up; what peers published down."""
     GetPublication: _aio.UnaryStreamMultiCallable[_federation_pb2.GetPublicationRequest, _federation_pb2.PublishPart]  # type: ignore[assignment]
+    Withdraw: _aio.UnaryUnaryMultiCallable[_federation_pb2.WithdrawRequest, _federation_pb2.Ack]  # type: ignore[assignment]
+    """What the caller published and takes back; what peers took back of what the caller may have fetched."""
+    ListWithdrawals: _aio.UnaryStreamMultiCallable[_federation_pb2.ListWithdrawalsRequest, _federation_pb2.Withdrawal]  # type: ignore[assignment]
+    Match: _aio.StreamStreamMultiCallable[_federation_pb2.MatchPart, _federation_pb2.MatchPart]  # type: ignore[assignment]
+    """One step of a private set intersection of two parties' items: points up, the peer's points down."""
+    Renew: _aio.UnaryUnaryMultiCallable[_federation_pb2.RenewRequest, _federation_pb2.RenewReply]  # type: ignore[assignment]
+    """A new certificate for the same party, asked for with the one that still holds."""
 
 class FederationServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -154,5 +168,36 @@ class FederationServicer(metaclass=_abc_1.ABCMeta):
         request: _federation_pb2.GetPublicationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_federation_pb2.PublishPart], _abc.AsyncIterator[_federation_pb2.PublishPart]]: ...
+
+    @_abc_1.abstractmethod
+    def Withdraw(
+        self,
+        request: _federation_pb2.WithdrawRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_federation_pb2.Ack, _abc.Awaitable[_federation_pb2.Ack]]:
+        """What the caller published and takes back; what peers took back of what the caller may have fetched."""
+
+    @_abc_1.abstractmethod
+    def ListWithdrawals(
+        self,
+        request: _federation_pb2.ListWithdrawalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_federation_pb2.Withdrawal], _abc.AsyncIterator[_federation_pb2.Withdrawal]]: ...
+
+    @_abc_1.abstractmethod
+    def Match(
+        self,
+        request_iterator: _MaybeAsyncIterator[_federation_pb2.MatchPart],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_federation_pb2.MatchPart], _abc.AsyncIterator[_federation_pb2.MatchPart]]:
+        """One step of a private set intersection of two parties' items: points up, the peer's points down."""
+
+    @_abc_1.abstractmethod
+    def Renew(
+        self,
+        request: _federation_pb2.RenewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_federation_pb2.RenewReply, _abc.Awaitable[_federation_pb2.RenewReply]]:
+        """A new certificate for the same party, asked for with the one that still holds."""
 
 def add_FederationServicer_to_server(servicer: FederationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
