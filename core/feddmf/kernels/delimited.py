@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.kernels.compiling import compiled_in_order
+from feddmf.kernels.words import first_of, small_bytes, word_at
 
 __all__ = ["cells_of_rows", "copy_cells", "whole_numbers"]
 
 _COMMA, _LINE, _RETURN, _QUOTE, _MINUS, _ZERO, _NINE = 44, 10, 13, 34, 45, 48, 57
+_WORD = 8
 _DIGITS = 18  # of which any number fits int64
 
 Bytes = npt.NDArray[np.uint8]
@@ -21,15 +23,16 @@ Places = npt.NDArray[np.int32]
 
 @compiled_in_order
 def cells_of_rows(  # noqa: C901, PLR0912  (one pass over the bytes)
-    text: Bytes, slots: npt.NDArray[np.int64], starts: Places, ends: Places
+    text: Bytes, size: int, slots: npt.NDArray[np.int64], starts: Places, ends: Places
 ) -> tuple[int, int, bool]:
-    """Find the cells of the rows of `text`, which ends at the end of a row or within one.
+    """Find the cells of the rows in `size` bytes of `text`, which end at the end of a row or within one.
 
-    slots: by column of the file, the row of `starts` and `ends` [chosen columns, most rows] for it, or -1.
+    text: with BEYOND bytes more. slots: by column of the file, the row of `starts` and `ends` [chosen
+    columns, most rows] for it, or -1.
     Returns the number of rows, where in `text` the next one begins, and whether that one is whole and odd: a
     chosen cell is empty or has a quote in it, there are too many or too few cells, or a lone carriage return.
     """
-    size, at, row = len(text), 0, 0
+    at = row = 0
     last = len(slots) - 1
     while row < starts.shape[1]:
         begin = at
@@ -40,18 +43,23 @@ def cells_of_rows(  # noqa: C901, PLR0912  (one pass over the bytes)
             slot = slots[column]
             quoted = at < size and text[at] == _QUOTE
             if quoted:
-                at += 1
-                first = at
-                while at < size and text[at] != _QUOTE and (slot < 0 or text[at] > _RETURN):
+                first = at = at + 1
+                while at < size and text[at] != _QUOTE:
+                    if slot >= 0 and text[at] <= _RETURN:
+                        return row, begin, True
                     at += 1
-                if at < size and text[at] != _QUOTE:
-                    return row, begin, True
                 end = at
                 at += 1
             else:
                 first = at
-                while at < size and text[at] != _COMMA and text[at] != _LINE:
-                    if text[at] == _RETURN or text[at] == _QUOTE:
+                while at < size:
+                    small = small_bytes(word_at(text, at))
+                    if not small:
+                        at += _WORD
+                        continue
+                    at += first_of(small)
+                    stop = text[at]
+                    if stop == _COMMA or stop == _LINE or stop == _RETURN or stop == _QUOTE:  # noqa: PLR1714, SIM109
                         break
                     at += 1
                 end = at

@@ -97,7 +97,7 @@ def _without_bins(
     """
     prefix = f"{column}="
     named = [name.removeprefix(prefix) for name in items.ids.to_pylist() if name.startswith(prefix)]
-    column_cells = enumerate(batch.columns[column].to_pylist())
+    column_cells = enumerate(batch.column(column).to_pylist())
     cells = [(row, str(cell)) for row, cell in column_cells if cell not in {None, ""}]
     numbers = cells and all(NUMBER.fullmatch(cell) for _, cell in cells)
     if settings.edges(column) is not None or not numbers or any(map(NUMBER.fullmatch, named)):

@@ -52,8 +52,13 @@ def ids(batch: Batch, name: str) -> Any:
 
 
 def encoded_ids(batch: Batch, name: str) -> Any:
-    """Return column `name` as `ids` does, each distinct id once: a pyarrow dictionary array [rows]."""
+    """Return column `name` as `ids` does, each distinct id once: a pyarrow dictionary array [rows].
+
+    PlainCells, which have an id each, are returned as they are.
+    """
     column = batch.columns[name]
+    if not isinstance(column, pa.Array):
+        return column
     if not pa.types.is_integer(column.type) or column.null_count:
         return ids(batch, name).dictionary_encode()
     # Only the distinct numbers become text.
@@ -67,7 +72,7 @@ def texts(batch: Batch, name: str) -> Any:
     Raises DataError for a number that is not whole, for text of more than one line, which in a CSV tells of
     a quote left open, and for a column whose type has no such text.
     """
-    column = batch.columns[name]
+    column = batch.column(name)
     kind = column.type
     if pa.types.is_floating(kind):
         return _whole(batch, name, column)
@@ -114,7 +119,7 @@ def instants(batch: Batch, name: str) -> npt.NDArray[np.int64]:
     Takes timestamps, dates, ISO 8601 text and whole epoch seconds. Raises DataError naming file and row
     for what is no time.
     """
-    column = batch.columns[name]
+    column = batch.column(name)
     kind = column.type
     if column.null_count:
         row = int(np.flatnonzero(_mask(column.is_null()))[0])
@@ -130,7 +135,7 @@ def instants(batch: Batch, name: str) -> npt.NDArray[np.int64]:
 
 
 def _trimmed(batch: Batch, name: str) -> Any:
-    column = batch.columns[name]
+    column = batch.column(name)
     if not _is_text(column.type):
         return column
     return pc.utf8_trim_whitespace(_cast(batch, name, column, pa.large_string()))
@@ -150,7 +155,7 @@ def _refuse_unusable(batch: Batch, name: str, bad: npt.NDArray[np.bool_]) -> Non
 
 
 def _text_instants(batch: Batch, name: str) -> npt.NDArray[np.int64]:
-    text = pc.utf8_trim_whitespace(_cast(batch, name, batch.columns[name], pa.large_string()))
+    text = pc.utf8_trim_whitespace(_cast(batch, name, batch.column(name), pa.large_string()))
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")  # beyond microseconds
     epoch = _mask(pc.match_substring_regex(text, _EPOCH))
     zoned = _mask(pc.match_substring_regex(text, _ZONED))
@@ -269,7 +274,7 @@ def _words(kind: Any) -> str:
 
 
 def _shown(batch: Batch, name: str, row: int) -> str:
-    value = batch.columns[name][row].as_py()
+    value = batch.column(name)[row].as_py()
     return "an empty cell" if value is None else f"{value!r:.60}"
 
 

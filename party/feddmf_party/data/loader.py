@@ -143,7 +143,7 @@ def _read_interactions(
         result.items.append(codes[kept])
         if values is not None:
             result.values.append(values[kept])
-        users.add(batch_users if kept.all() else batch_users.filter(pa.array(kept)))
+        users.add(batch_users, None if kept.all() else kept)
     return result
 
 

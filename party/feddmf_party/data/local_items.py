@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,10 @@ from feddmf_party.data.arrow import pa, pc
 from feddmf_party.data.columns import encoded_ids
 from feddmf_party.data.settings import UnknownItems
 from feddmf_party.data.tables import Batch
+
+if TYPE_CHECKING:
+    from feddmf_party.data.known_texts import KnownTexts
+    from feddmf_party.data.plain_cells import PlainCells
 
 __all__ = ["LocalItems"]
 
@@ -32,6 +36,8 @@ class LocalItems:
     def codes_of(self, batch: Batch, column: str, rows: npt.NDArray[np.bool_], policy: UnknownItems) -> Codes:
         """Return the codes of a column of ids, -1 for unknown; int32 [rows]. Errors as `codes` and `ids`."""
         cells = batch.columns[column]
+        if not isinstance(cells, pa.Array):
+            return self._found(batch, column, cells, rows, policy)
         if not pa.types.is_signed_integer(cells.type) or cells.null_count or self._by_number is None:
             return self.codes(batch, column, encoded_ids(batch, column), rows, policy)
         lowest, table = self._by_number
@@ -39,7 +45,7 @@ class LocalItems:
         places = np.clip(numbers, lowest - 1, lowest + len(table) - 2) - (lowest - 1)
         codes: Codes = table[places]
         if policy == "error":
-            _refuse_unknown(batch, column, cells, rows & (codes < 0))
+            _refuse_unknown(batch, column, rows & (codes < 0))
         return codes
 
     def codes(
@@ -54,8 +60,26 @@ class LocalItems:
         indices = items.indices.fill_null(-1).to_numpy()
         codes: Codes = np.append(known, np.int32(-1))[indices]
         if policy == "error":
-            _refuse_unknown(batch, column, items, rows & (codes < 0))
+            _refuse_unknown(batch, column, rows & (codes < 0), items)
         return codes
+
+    def _found(
+        self, batch: Batch, column: str, cells: PlainCells, rows: npt.NDArray[np.bool_], policy: UnknownItems
+    ) -> Codes:
+        codes = self._by_text.find(cells)
+        if policy == "error":
+            _refuse_unknown(batch, column, rows & (codes < 0))
+        return codes
+
+    @cached_property
+    def _by_text(self) -> KnownTexts:
+        # Where there are cells the compiled kernels are loaded.
+        from feddmf_party.data.known_texts import KnownTexts
+        from feddmf_party.data.plain_cells import PlainCells
+
+        known = KnownTexts()
+        known.add(PlainCells.of(self.ids))
+        return known
 
     @cached_property
     def _by_number(self) -> tuple[int, Codes] | None:
@@ -74,8 +98,10 @@ class LocalItems:
         return lowest, table
 
 
-def _refuse_unknown(batch: Batch, column: str, items: Any, unknown: npt.NDArray[np.bool_]) -> None:
+def _refuse_unknown(batch: Batch, column: str, unknown: npt.NDArray[np.bool_], items: Any = None) -> None:
+    """Raise DataError for the first row that is `unknown`; items: its cells, where not those of the table."""
     if unknown.any():
+        items = batch.column(column) if items is None else items
         row = int(np.flatnonzero(unknown)[0])
         raise batch.fault(
             row,

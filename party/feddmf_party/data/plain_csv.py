@@ -6,36 +6,49 @@ that are read.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from feddmf.errors import DataError
-from feddmf.kernels.delimited import cells_of_rows, copy_cells, whole_numbers
+from feddmf.kernels.delimited import cells_of_rows, whole_numbers
+from feddmf.kernels.words import BEYOND
 from feddmf_party.data.arrow import ArrowError, pa
+from feddmf_party.data.plain_cells import Bytes, PlainCells
 from feddmf_party.data.rest import Rest
 
-__all__ = ["plain_records"]
+__all__ = ["PlainRows", "plain_rows"]
 
 _SHORTEST_CELL = 2  # with the comma behind it
 
-Bytes = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.int32]
+_ASCII = 128
 
 
-def plain_records(
+@dataclass(frozen=True, eq=False)
+class PlainRows:
+    """Consecutive rows, as a record batch gives them: by column a pyarrow array of int64, or texts."""
+
+    num_rows: int
+    columns: Mapping[str, Any | PlainCells]
+
+    def column(self, name: str) -> Any | PlainCells:
+        """Return the column called `name`."""
+        return self.columns[name]
+
+
+def plain_rows(
     path: Path, names: Sequence[str], columns: Sequence[str], block_bytes: int
-) -> Generator[Any, None, Rest | None]:
-    """Yield the `columns` of a CSV with header `names` as record batches; return what is left to others.
+) -> Generator[PlainRows, None, Rest | None]:
+    """Yield the `columns` of a CSV with header `names` block by block; return what is left to others.
 
     A column is int64 where all its cells in a block are whole numbers written as numbers are, so that their
     digits are the cells again, else text. Raises OSError, and DataError for text that is not UTF-8.
     """
     slots = np.array([columns.index(name) if name in columns else -1 for name in names], dtype=np.int64)
-    block = np.empty(block_bytes, dtype=np.uint8)
+    block = np.empty(block_bytes + BEYOND, dtype=np.uint8)
     most = block_bytes // (_SHORTEST_CELL * len(names)) + 1
     starts, ends = (np.empty((len(columns), most), dtype=np.int32) for _ in range(2))
     # The header is a row of which no cell is wanted.
@@ -43,59 +56,56 @@ def plain_records(
     offset, held, rows = 0, 0, -1
     with path.open("rb", buffering=0) as file:
         while True:
-            got = file.readinto(block[held:].data)
+            got = file.readinto(block[held:block_bytes].data)
             size = held + (got or 0)
             if not size:
                 return None
             if not got and block[size - 1] != ord("\n") and size < block_bytes:
                 block[size] = ord("\n")  # the last row may have no end
                 size += 1
-            text = block[:size]
             if rows < 0:
-                count, used, odd = cells_of_rows(text, header, none, none)
-                if odd or not count or _marked(text):
+                count, used, odd = cells_of_rows(block, size, header, none, none)
+                if odd or not count or _marked(block):
                     return Rest(0, 0)
                 rows = 0
             else:
-                count, used, odd = cells_of_rows(text, slots, starts, ends)
+                count, used, odd = cells_of_rows(block, size, slots, starts, ends)
                 if count:
-                    where = (starts[:, :count], ends[:, :count])
-                    yield _record(text[:used], columns, where, path=path, rows=rows)
+                    cells = [
+                        PlainCells(block, *places)
+                        for places in zip(starts[:, :count].copy(), ends[:, :count].copy(), strict=True)
+                    ]
+                    has_more = bool(block[:used].max() >= _ASCII)
+                    yield _rows(dict(zip(columns, cells, strict=True)), path, rows, has_more=has_more)
                 rows += count
             offset += used
             held = size - used
             if odd or (not used and (held == block_bytes or not got)):
                 return Rest(offset, rows)
-            block[:held] = text[used:].copy()
+            # Who was given cells of the last block may still look at them.
+            block, last = np.empty(block_bytes + BEYOND, dtype=np.uint8), block
+            block[:held] = last[used:size]
 
 
-def _record(
-    text: Bytes, columns: Sequence[str], where: tuple[Places, Places], *, path: Path, rows: int
-) -> Any:
-    """Return the cells `where` they are in `text` as a record batch; `rows` of the file come before them."""
-    arrays = []
-    for column, own, end in zip(columns, *where, strict=True):
+def _rows(cells: Mapping[str, PlainCells], path: Path, before: int, *, has_more: bool) -> PlainRows:
+    """Return the cells as columns; `before` rows of the file come before them.
+
+    has_more: whether there is more than ASCII in the block.
+    """
+    columns: dict[str, Any | PlainCells] = {}
+    for name, own in cells.items():
         numbers = np.empty(len(own), dtype=np.int64)
-        if whole_numbers(text, own, end, numbers):
-            array = pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
-        else:
-            array = _texts(text, own, end)
-            wrong = _first_not_utf8(array)
-            if wrong is not None:
-                raise DataError(
-                    f"{path}: row {rows + wrong + 1}: column {column!r}: the text is not UTF-8",
-                    hint="save the file with its text in UTF-8",
-                )
-        arrays.append(array)
-    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
-
-
-def _texts(text: Bytes, starts: Places, ends: Places) -> Any:
-    offsets = np.empty(len(starts) + 1, dtype=np.int64)
-    out = np.empty(int((ends - starts).sum(dtype=np.int64)), dtype=np.uint8)
-    copy_cells(text, starts, ends, offsets, out)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(out)]
-    return pa.Array.from_buffers(pa.large_binary(), len(starts), buffers).view(pa.large_string())
+        if whole_numbers(own.text, own.starts, own.ends, numbers):
+            columns[name] = pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
+            continue
+        wrong = _first_not_utf8(own.array()) if has_more else None
+        if wrong is not None:
+            raise DataError(
+                f"{path}: row {before + wrong + 1}: column {name!r}: the text is not UTF-8",
+                hint="save the file with its text in UTF-8",
+            )
+        columns[name] = own
+    return PlainRows(min(map(len, columns.values())), columns)
 
 
 def _first_not_utf8(texts: Any) -> int | None:

@@ -27,7 +27,7 @@ _SUFFIXES: Mapping[str, TableFormat] = {".csv": "csv", ".parquet": "parquet", ".
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Consecutive rows of a table; `columns` maps each name asked for to a pyarrow array [rows].
+    """Consecutive rows of a table; `columns` maps each name asked for to a pyarrow array, or to PlainCells.
 
     source: the file, or the table or query of a database, as messages name it.
     """
@@ -40,6 +40,11 @@ class Batch:
     def rows(self) -> int:
         """Number of rows."""
         return min(map(len, self.columns.values()), default=0)
+
+    def column(self, name: str) -> Any:
+        """Return a column as a pyarrow array [rows]."""
+        column = self.columns[name]
+        return column if isinstance(column, pa.Array) else column.array()
 
     def row(self, index: int) -> int:
         """Return the table's row number, from 1 without the header, of row `index` of this batch."""
@@ -79,17 +84,20 @@ def read_batches(
 def numbered(
     source: Path | str, records: Iterable[Any], columns: Sequence[str], *, hint: str
 ) -> Iterator[Batch]:
-    """Yield pyarrow's record batches of `source` as batches; DataError with `hint` where there is no row."""
+    """Yield pyarrow's record batches of `source`, or PlainRows, as batches.
+
+    Raises DataError with `hint` where there is no row.
+    """
     rows = 0
     for record in records:
-        yield Batch(source, rows + 1, {name: _plain(record.column(name)) for name in columns})
+        yield Batch(source, rows + 1, {name: _decoded(record.column(name)) for name in columns})
         rows += record.num_rows
     if not rows:
         raise DataError(f"{source}: no rows", hint=hint)
 
 
-def _plain(column: Any) -> Any:
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+def _decoded(column: Any) -> Any:
+    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
 
 
 def _format(path: Path, table_format: TableFormat) -> TableFormat:
@@ -105,7 +113,7 @@ def _format(path: Path, table_format: TableFormat) -> TableFormat:
 
 def _large_csv_batches(path: Path, columns: tuple[str, ...], block_bytes: int) -> Iterator[Any]:
     # The compiled kernels take longer to load than a small file to read.
-    from feddmf_party.data.plain_csv import plain_records
+    from feddmf_party.data.plain_csv import plain_rows
 
     parse = csv.ParseOptions(newlines_in_values=True)
     try:
@@ -119,7 +127,7 @@ def _large_csv_batches(path: Path, columns: tuple[str, ...], block_bytes: int) -
         return
     with reading(path, "CSV"):
         check_columns(path, names, columns)
-        rest = yield from plain_records(path, names, columns, block_bytes)
+        rest = yield from plain_rows(path, names, columns, block_bytes)
     if rest is not None:
         yield from parsed_records(path, columns, block_bytes, names=names if rest.offset else (), rest=rest)
 

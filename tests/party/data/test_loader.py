@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feddmf.errors import DataError
-from feddmf_party.data import AttributeTableSettings, InteractionsSettings, PartyTable, load_interactions
+from feddmf_party.data import (
+    AttributeTableSettings,
+    InteractionsSettings,
+    PartyTable,
+    load_interactions,
+    sources,
+)
 from feddmf_party.data.arrow import pa, parquet
 
 SALES = """\
@@ -130,12 +137,17 @@ def test_an_item_listed_twice_is_refused(sales: Path) -> None:
         ("u1,i0,,2011-01-01", "row 5: column 'quantity': an empty cell"),
         ("u1,i0,inf,2011-01-01", "row 5: column 'quantity': 'inf'"),
         ("u1,i0,1,", "row 5: column 'day': no time"),
+        ("u1,i9,1,2011-01-01", "row 5: column 'item': item 'i9' is not in the catalogue"),
         ("u1,i0,1", "row 5: 3 cells under 4 columns"),
     ],
 )
 @pytest.mark.parametrize("block_bytes", [48, 1 << 20])
-def test_bad_rows_are_named(sales: Path, row: str, message: str, block_bytes: int) -> None:
-    """Whatever is wrong with a row, and however the file is cut, the error names file and row."""
+@pytest.mark.parametrize("plain_from", [0, math.inf])
+def test_bad_rows_are_named(  # noqa: PLR0917  (pytest gives them by name)
+    monkeypatch: pytest.MonkeyPatch, sales: Path, row: str, message: str, block_bytes: int, plain_from: float
+) -> None:
+    """Whatever is wrong with a row, however the file is cut and whoever reads it, the error names the row."""
+    monkeypatch.setattr(sources, "_PLAIN_FROM", plain_from)
     sales.write_text(SALES + row + "\n")
     keys = InteractionsSettings(path=sales, value_column="quantity", timestamp_column="day")
     with pytest.raises(DataError, match=f"sales.csv: {message}"):
@@ -173,6 +185,49 @@ def test_order_blocks_and_format_do_not_matter(
         for path, size in zip(paths, (1 << 20, block_bytes, block_bytes), strict=True)
     )
     assert all(same(first, other) for other in others)
+
+
+ODD = st.sampled_from(['"a"', "é", "7", "07", '"a""b"', "", '"a,b"', '"', "a b", "u-00000012345678"])
+
+
+@given(
+    rows=st.lists(st.tuples(ODD, ODD, st.sampled_from(["1", "2.5", "x", ""])), min_size=1, max_size=20),
+    ends=st.sampled_from(["\n", "\r\n"]),
+    keys=st.sampled_from([{}, {"value_column": "v"}, {"value_column": "v", "min_value": 2}]),
+    unknown=st.sampled_from(["error", "skip"]),
+    block_bytes=st.sampled_from([64, 4096]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+def test_plain_text_is_loaded_as_any_other(  # noqa: PLR0917  (drawn by hypothesis)
+    tmp_path: Path,
+    rows: list[tuple[str, str, str]],
+    ends: str,
+    keys: dict[str, Any],
+    unknown: Any,
+    block_bytes: int,
+) -> None:
+    """Compiled kernels give the same bytes and counts as pyarrow alone, and refuse the same tables."""
+    path = tmp_path / "a.csv"
+    text = ends.join(",".join(row) for row in [("user", "item", "v"), *rows])
+    path.write_bytes(text.encode())
+    source = InteractionsSettings(path=path, unknown_items=unknown, **keys)
+
+    def outcome(plain_from: float) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sources, "_PLAIN_FROM", plain_from)
+            try:
+                table = load_interactions(source, ("a", "é", "7", "a b"), block_bytes=block_bytes)
+            except DataError:
+                return "refused"  # which of several wrong rows is named depends on how a file is cut
+        pairs = table.interactions
+        counts = table.rows_read, table.rows_kept, table.rows_filtered, table.rows_unknown
+        return (
+            table.user_ids,
+            counts,
+            *(getattr(pairs, name).tobytes() for name in ("indptr", "indices", "values")),
+        )
+
+    assert outcome(0) == outcome(math.inf)
 
 
 def test_parquet_ids_may_be_numbers(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from feddmf.errors import DataError
 from feddmf_party.data.arrow import pa
 from feddmf_party.data.local_items import LocalItems
+from feddmf_party.data.plain_cells import PlainCells
 from feddmf_party.data.tables import Batch
 
 FAR = 10**17
@@ -37,10 +38,13 @@ def test_numbers_have_the_codes_of_their_digits(far: list[str], numbers: list[in
     ids = ["007", "a", "-0", *map(str, numbers), *far]
     expected = [ids.index(str(cell)) if str(cell) in ids else -1 for cell in cells]
     assert codes(ids, pa.array(cells, pa.int64())) == expected
-    assert codes(ids, pa.array(list(map(str, cells)), pa.large_string())) == expected
+    texts = pa.array(list(map(str, cells)), pa.large_string())
+    assert codes(ids, texts) == codes(ids, PlainCells.of(texts)) == expected
 
 
-@pytest.mark.parametrize("cells", [pa.array([1, 5]), pa.array(["1", "5"])])
+@pytest.mark.parametrize(
+    "cells", [pa.array([1, 5]), pa.array(["1", "5"]), PlainCells.of(pa.array(["1", "5"], pa.large_string()))]
+)
 def test_an_unknown_item_is_named_by_its_text(cells: Any) -> None:
     """A number is shown as its text would be."""
     with pytest.raises(DataError, match="row 12: column 'c': item '5' is not in the catalogue"):

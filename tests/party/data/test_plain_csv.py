@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from feddmf.errors import DataError
 from feddmf_party.data.arrow import pa
 from feddmf_party.data.columns import texts
-from feddmf_party.data.plain_csv import plain_records
+from feddmf_party.data.plain_csv import plain_rows
 from feddmf_party.data.rest import Rest
 from feddmf_party.data.tables import read_batches
 
@@ -47,23 +47,24 @@ def test_whole_numbers_need_no_text(tmp_path: Path) -> None:
     """A column is int64 where its digits are its cells; 007, 1.0 and 19 digits are text."""
     path = tmp_path / "a.csv"
     path.write_text("user,item\n5,007\n-6,7\n")
-    records = plain_records(path, ("user", "item"), ("item", "user"), 1 << 10)
+    records = plain_rows(path, ("user", "item"), ("item", "user"), 1 << 10)
     record = next(records)
-    assert [record.column(name).type for name in ("user", "item")] == [pa.int64(), pa.large_string()]
+    assert record.column("user").type == pa.int64()
+    assert record.column("item").array().to_pylist() == ["007", "7"]
     with pytest.raises(StopIteration) as ended:
         next(records)
     assert ended.value.value is None
     for text in ("-0", "1.0", "+1", "1000000000000000000", "-", "1e3"):
         path.write_text(f"user,item\n5,{text}\n")
-        record = next(plain_records(path, ("user", "item"), ("item",), 1 << 10))
-        assert record.column("item").to_pylist() == [text]
+        record = next(plain_rows(path, ("user", "item"), ("item",), 1 << 10))
+        assert record.column("item").array().to_pylist() == [text]
 
 
 def test_an_odd_row_is_left_to_the_other_reader(tmp_path: Path) -> None:
     """What was read before it stays read, and it is named by its number in the file."""
     path = tmp_path / "a.csv"
     path.write_text('user,item\n1,a\n2,"b""c"\n3,d\n4\n')
-    records = plain_records(path, ("user", "item"), ("user", "item"), 1 << 10)
+    records = plain_rows(path, ("user", "item"), ("user", "item"), 1 << 10)
     assert next(records).num_rows == 1
     with pytest.raises(StopIteration) as ended:
         next(records)

@@ -17,11 +17,11 @@ COLUMNS = ("user", "item")
 
 def rows(path: Path, **options: Any) -> list[tuple[Any, ...]]:
     """Return all rows as tuples (row number, user, item)."""
-    return [
-        (batch.row(index), *(batch.columns[name][index].as_py() for name in COLUMNS))
-        for batch in read_batches(path, COLUMNS, **options)
-        for index in range(batch.rows)
-    ]
+    found = []
+    for batch in read_batches(path, COLUMNS, **options):
+        cells = [batch.column(name).to_pylist() for name in COLUMNS]
+        found += [(batch.row(index), *row) for index, row in enumerate(zip(*cells, strict=True))]
+    return found
 
 
 def test_csv_cells_are_text(tmp_path: Path) -> None:
