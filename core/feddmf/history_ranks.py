@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from feddmf.engines.base import Pull
 from feddmf.errors import ConfigError
 from feddmf.history import HistoryModel
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
+from feddmf.rank_spans import SharedPulls, take_span
 from feddmf.ranks import Ranks, Stopped
 from feddmf.runfile import TrainingSettings
 
-__all__ = ["RankedTrainer", "users_of_rank"]
+__all__ = ["RankedTrainer"]
 
 
 class RankedTrainer(HistoryTrainer):
@@ -72,17 +72,14 @@ class RankedTrainer(HistoryTrainer):
 
     def train(self, first: int, last: int, pulls: Mapping[str, Pull]) -> float:
         """Take the steps first..last-1 with all others; return the mean loss of a cell."""
+        shared = SharedPulls(pulls)
 
         def lead(stopped: Stopped) -> tuple[float, int]:
-            told = {
-                name: {"rows": len(pull.codes), "scale": pull.scale, "margin": pull.margin}
-                for name, pull in pulls.items()
-            }
             moments, self._is_alike = not self._is_alike, False
             span = {"first": first, "last": last, "every": self._ranks.every, "moments": moments}
-            self._ranks.tell({"do": "train", "training": self._name, **span, "pulls": told})
-            self._share(pulls, moments=moments)
-            return self._take(first, last, self._ranks.every, pulls, stopped)
+            self._ranks.tell({"do": "train", "training": self._name, **span, "pulls": shared.describe()})
+            self._share(shared, moments=moments)
+            return self._take((first, last, self._ranks.every), pulls, stopped)
 
         total, users = self._ranks.together(lead)
         self._is_alike = True
@@ -90,26 +87,16 @@ class RankedTrainer(HistoryTrainer):
 
     def follow(self, told: Mapping[str, Any]) -> None:
         """Take the steps that rank 0 has told of. Raises Abandoned where it does not go on with them."""
-        width = self.model.vectors.shape[1]
-        pulls = {
-            name: Pull(
-                codes=torch.zeros(each["rows"], dtype=torch.int64),
-                targets=torch.zeros(each["rows"], width),
-                single_peer=torch.zeros(each["rows"], dtype=torch.bool),
-                scale=each["scale"],
-                margin=each["margin"],
-            )
-            for name, each in told["pulls"].items()
-        }
-        self._share(pulls, moments=told["moments"])
-        self._take(told["first"], told["last"], told["every"], pulls, lambda: False)
+        shared = SharedPulls.told(told["pulls"], width=self.model.vectors.shape[1])
+        self._share(shared, moments=told["moments"])
+        self._take((told["first"], told["last"], told["every"]), shared.pulls, lambda: False)
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from `snapshot`, bit for bit; the other ranks do once they are told of the next steps."""
         super().restore(snapshot)
         self._is_alike = False
 
-    def _share(self, pulls: Mapping[str, Pull], *, moments: bool) -> None:
+    def _share(self, pulls: SharedPulls, *, moments: bool) -> None:
         """Take over rank 0's parameters and pulls, and its moments where they are others."""
         if moments:
             state = self.snapshot()
@@ -117,20 +104,17 @@ class RankedTrainer(HistoryTrainer):
             super().restore(state)
         else:
             self._ranks.share(self._parameters)
-        for _, pull in sorted(pulls.items()):
-            single = pull.single_peer.numpy().view(np.uint8)
-            self._ranks.share([pull.codes.numpy(), pull.targets.numpy(), single])
+        pulls.share(self._ranks)
 
     def _take(
-        self, first: int, last: int, every: int, pulls: Mapping[str, Pull], stopped: Stopped
+        self, span: tuple[int, int, int], pulls: Mapping[str, Pull], stopped: Stopped
     ) -> tuple[float, int]:
         """Take steps and averages; return the sum of all ranks' losses, and of how many users."""
-        found = np.zeros(2)
-        for start in range(first, last, every):
-            self._ranks.go_on(stopped=stopped())
-            end = min(start + every, last)
-            found += self._engine.run(map(self._step, range(start, end)), pulls), self._users(start, end)
-            self._ranks.mean(self._parameters)
+
+        def take(start: int, end: int) -> tuple[float, int]:
+            return self._engine.run(map(self._step, range(start, end)), pulls), self._users(start, end)
+
+        found = take_span(self._ranks, span, take, self._parameters, stopped)
         self._average_moments()
         self._ranks.total([found])
         return float(found[0]), int(found[1])
@@ -145,8 +129,3 @@ class RankedTrainer(HistoryTrainer):
         """Return the places of a step's users in the epoch's order; all steps have about as many."""
         users, steps = self._data.users, self.steps_per_epoch
         return users * within // steps, users * (within + 1) // steps
-
-
-def users_of_rank(data: Interactions, ranks: Ranks) -> Interactions:
-    """Return the users of this rank: those whose code leaves its number, divided by how many there are."""
-    return data.of_users(np.arange(ranks.rank, data.users, ranks.size))

@@ -13,7 +13,7 @@ from feddmf.interactions import Interactions
 from feddmf.kernels.sampling import ROUNDS, Batch, Cells, draw_numbers, draw_places, numbers_at
 from feddmf.randomness import counter_seed, generator
 
-__all__ = ["Batch", "Part", "PooledSampler", "Sampler", "Samples"]
+__all__ = ["Batch", "Part", "PooledSampler", "Sampler", "Samples", "samples_of"]
 
 Codes = npt.NDArray[np.int64]
 _Code = TypeVar("_Code", bound=np.integer[Any])
@@ -48,8 +48,7 @@ class Sampler:
             columns=data.items,
         )
         self._address = (seed, party)
-        full = data.pairs == data.users * data.items
-        self.samples = data.pairs + (0 if full else negatives * data.pairs)
+        self.samples = samples_of(data.pairs, data.users * data.items, negatives)
         self._keys = (-1, np.uint64(0), _shuffle(seed, party, -1))  # of the epoch that was last asked for
 
     def batch(self, epoch: int, first: int, last: int) -> Batch:
@@ -104,6 +103,11 @@ class PooledSampler:
             labels[here] = drawn.labels
             start = end
         return Batch(users, items, labels)
+
+
+def samples_of(pairs: int, cells: int, negatives: int) -> int:
+    """Return how many samples an epoch has of a table with `pairs` in so many `cells`."""
+    return pairs + (0 if pairs == cells else negatives * pairs)
 
 
 def _shuffle(seed: int, name: str, epoch: int) -> npt.NDArray[np.uint32]:

@@ -24,12 +24,19 @@ class Trainer:
     """Trains a DeepMF model by steps that are addressed by number, so that any of them can be redone."""
 
     def __init__(
-        self, model: DeepMF, samples: Samples, settings: TrainingSettings, *, seed: int, party: str
+        self,
+        model: DeepMF,
+        samples: Samples,
+        settings: TrainingSettings,
+        *,
+        seed: int,
+        party: str,
+        steps: Steps | None = None,
     ) -> None:
         self.model = model
         self._settings = settings
         self._party = party
-        self._steps = Steps(samples, settings.batch_size, address=(seed, party))
+        self._steps = steps or Steps(samples, settings.batch_size, address=(seed, party))
         self._engine = _make_engine(model, self._steps, settings)
         self.steps_per_epoch = self._steps.per_epoch
 
@@ -51,10 +58,16 @@ class Trainer:
 
         Raises RunFailed when the loss is no longer finite.
         """
+        return self._mean(*self._take(first, last, pull), last)
+
+    def _take(self, first: int, last: int, pull: Pull | None) -> tuple[float, int]:
+        """Take the steps; return the sum of the squared errors, and of how many samples."""
         torch.set_num_threads(self._settings.threads)
         self.model.train()
         with tiny_numbers_as_zero():
-            total, samples = self._engine.train(first, last, pull)
+            return self._engine.train(first, last, pull)
+
+    def _mean(self, total: float, samples: int, last: int) -> float:
         mean = total / max(samples, 1)
         if not math.isfinite(mean):
             raise RunFailed(
@@ -62,6 +75,9 @@ class Trainer:
                 hint="lower training.learning_rate or alignment.beta in the run file",
             )
         return mean
+
+    def complete(self) -> None:
+        """Have all users' vectors in the model, wherever they were trained."""
 
     def snapshot(self) -> Snapshot:
         """Return model and optimiser state by name; steps are addressed by number and need none."""

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from feddmf.engines.base import Pull
 from feddmf.errors import ConfigError
 from feddmf.history import HistoryModel
-from feddmf.history_ranks import RankedTrainer, users_of_rank
+from feddmf.history_ranks import RankedTrainer
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
 from feddmf.model import normal
+from feddmf.rank_spans import users_of_rank
 from feddmf.ranks import STOP, Ranks
 from feddmf.runfile import TrainingSettings
 from support.ranks import on_ranks
@@ -170,15 +171,3 @@ def test_every_step_of_every_rank_has_users_and_an_epoch_has_all(size: int, more
         assert sorted(np.concatenate(steps).tolist()) == list(range(own))
         found.add((trained.steps_per_epoch, trained.total_steps))
     assert len(found) == 1
-
-
-def test_users_of_all_ranks_are_all_users() -> None:
-    """Each user is with the rank that its code leaves."""
-    data = table(7)
-    parts = [users_of_rank(data, _Rank(rank, 3)) for rank in range(3)]
-    assert [part.users for part in parts] == [3, 2, 2]
-    for rank, part in enumerate(parts):
-        for place in range(part.users):
-            user = rank + 3 * place
-            of_part = part.indices[part.indptr[place] : part.indptr[place + 1]]
-            assert of_part.tolist() == data.indices[data.indptr[user] : data.indptr[user + 1]].tolist()

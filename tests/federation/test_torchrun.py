@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from feddmf_coordinator.store.runs import ask_to_stop
 from feddmf_party.run_folder import RunFolder
 from support.federation import WAITS, founded, quick_run, submit
@@ -23,6 +25,11 @@ HISTORY: dict[str, Any] = {
     "model": {"tower": "history", "embedding_dim": 8},
     "training": {"epochs": 400, "batch_size": 4, "max_steps": 2_000},
     "alignment": {"method": "tie", "max_rounds": 20, "hidden_share": 0.2},
+}
+EMBEDDING: dict[str, Any] = {
+    "recipe": "embedding",
+    "training": {"epochs": 40, "batch_size": 8},
+    "alignment": {"max_rounds": 40, "syncs_per_epoch": 1},
 }
 
 
@@ -62,14 +69,17 @@ def kept_bytes(folder: Path, run: str) -> dict[str, bytes]:
     return model | {f"{peer.party} vectors": peer.vectors.tobytes() for peer in kept.load_peers()}
 
 
-def test_a_rank_that_crashes_is_gone_on_from_with_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", [HISTORY, EMBEDDING], ids=["history", "embedding"])
+def test_a_rank_that_crashes_is_gone_on_from_with_the_same_bytes(
+    tmp_path: Path, recipe: dict[str, Any]
+) -> None:
     """Two runs alike, one with a rank killed on the way, after one that was stopped; SIGTERM ends both."""
     enrolled = founded(
         tmp_path,
         small_run(2),
         node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5, "checkpoint_s": 0.0},
     )
-    settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 40, "round_s": 60}, **HISTORY)
+    settings = quick_run(PARTIES, waits={**WAITS, "absent_s": 40, "round_s": 60}, **recipe)
     home = {party: enrolled.parties[party] for party in PARTIES}
     node = ("party", "start", "--folder")
     coordinator = str(enrolled.folder.path)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from feddmf.engines.base import Among, all_names
+
 __all__ = ["AdamState"]
 
 
@@ -25,21 +27,22 @@ class AdamState:
         self.squares = {name: torch.zeros_like(tensor) for name, tensor in self.values.items()}
         self.taken = 0
 
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return copies of parameters by name and moments as `adam.NAME.FIELD`."""
-        copies = {name: tensor.cpu().numpy().copy() for name, tensor in self._tensors().items()}
+    def snapshot(self, among: Among = all_names) -> dict[str, npt.NDArray[Any]]:
+        """Return copies of the parameters `among` them by name, and of their moments as `adam.NAME.FIELD`."""
+        copies = {name: tensor.cpu().numpy().copy() for name, tensor in self._tensors(among).items()}
         return {**copies, "adam.taken": np.array(self.taken)}
 
-    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Put back what `snapshot` returned."""
-        for name, tensor in self._tensors().items():
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]], among: Among = all_names) -> None:
+        """Put back what `snapshot` returned of the parameters `among` them."""
+        for name, tensor in self._tensors(among).items():
             tensor.copy_(torch.from_numpy(np.array(snapshot[name])))
         self.taken = int(snapshot["adam.taken"])
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def _tensors(self, among: Among) -> dict[str, Tensor]:
+        fields = (("mean", self.means), ("square", self.squares))
         moments = {
-            f"adam.{name}.{field}": tensor
-            for field, tensors in (("mean", self.means), ("square", self.squares))
-            for name, tensor in tensors.items()
+            f"adam.{name}.{field}": tensors[name]
+            for field, tensors in fields
+            for name in filter(among, self.values)
         }
-        return {**self.values, **moments}
+        return {name: self.values[name] for name in filter(among, self.values)} | moments

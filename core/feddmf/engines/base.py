@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,9 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-__all__ = ["Engine", "Pull", "Snapshot"]
+__all__ = ["Among", "Engine", "Pull", "Snapshot", "all_names"]
 
 Snapshot = Mapping[str, npt.NDArray[Any]]
+# Tells which parameters are meant, by their names.
+Among = Callable[[str], bool]
+
+
+def all_names(_: str) -> bool:
+    """Return True: every parameter is meant."""
+    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +54,10 @@ class Engine(Protocol):
         """Take the steps first..last-1; return the sum of the squared errors, and of how many samples."""
         ...
 
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Return copies of parameters and optimiser state by name."""
+    def snapshot(self, among: Among = all_names) -> dict[str, npt.NDArray[Any]]:
+        """Return copies of the parameters `among` them, and of the optimiser's state, by name."""
         ...
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go on from `snapshot`, bit for bit."""
+    def restore(self, snapshot: Snapshot, among: Among = all_names) -> None:
+        """Go on from `snapshot`, bit for bit, with the parameters `among` them; others stay as they are."""
         ...

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.engines.adam_state import AdamState
-from feddmf.engines.base import Pull, Snapshot
+from feddmf.engines.base import Among, Pull, Snapshot, all_names
 from feddmf.engines.steps import Steps
 from feddmf.kernels.adam import Moments
 from feddmf.kernels.id_steps import Layers, Plan, Table, take_steps
@@ -32,8 +32,8 @@ class CompiledEngine:
             learning_rate=settings.learning_rate,
             lazy=settings.optimizer == "lazy_adam",
         )
-        self._users = self._table("tower.vectors", "user_weight", settings.batch_size)
-        self._items = self._table("items", "item_weight", settings.batch_size)
+        self._users = self._table("tower.vectors", "user_weight", steps.largest)
+        self._items = self._table("items", "item_weight", steps.largest)
         hidden = len(model.bias)
         self._layers = Layers(
             bias=self._moments("bias", (1, hidden)),
@@ -72,13 +72,13 @@ class CompiledEngine:
             self._state.taken += taken
         return total, samples
 
-    def snapshot(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return copies of parameters and optimiser state by name."""
-        return self._state.snapshot()
+    def snapshot(self, among: Among = all_names) -> dict[str, npt.NDArray[np.generic]]:
+        """Return copies of the parameters `among` them, and of the optimiser's state, by name."""
+        return self._state.snapshot(among)
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go on from `snapshot`, bit for bit."""
-        self._state.restore(snapshot)
+    def restore(self, snapshot: Snapshot, among: Among = all_names) -> None:
+        """Go on from `snapshot`, bit for bit, with the parameters `among` them; others stay as they are."""
+        self._state.restore(snapshot, among)
 
     def _moments(self, name: str, shape: tuple[int, int]) -> Moments:
         state = self._state
@@ -86,10 +86,10 @@ class CompiledEngine:
             *(each[name].numpy().reshape(shape) for each in (state.values, state.means, state.squares))
         )
 
-    def _table(self, name: str, layer: str, batch_size: int) -> Table:
+    def _table(self, name: str, layer: str, most: int) -> Table:
         rows, dim = self._state.values[name].shape
         hidden = len(self._state.values[layer])
-        room = min(rows, batch_size) + 1
+        room = min(rows, most) + 1
         return Table(
             tensor=self._moments(name, (rows, dim)),
             slots=np.full(rows, -1, dtype=np.int32),

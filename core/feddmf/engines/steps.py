@@ -17,14 +17,17 @@ __all__ = ["Steps"]
 class Steps:
     """The steps of a party's training on `samples`, in batches of `size`.
 
-    address: root seed and party, of the dropout masks; per_epoch: steps an epoch, the last of which may be
-    short.
+    address: root seed and party, of the dropout masks; per_epoch: steps an epoch. Unless it is given, the
+    last one may be short; where it is, all have as many samples but for one. largest: samples of a step.
     """
 
-    def __init__(self, samples: Samples, size: int, *, address: tuple[int, str]) -> None:
+    def __init__(
+        self, samples: Samples, size: int, *, address: tuple[int, str], per_epoch: int | None = None
+    ) -> None:
         self._samples = samples
-        self._size = size
-        self.per_epoch = math.ceil(samples.samples / size)
+        self._is_even = per_epoch is not None
+        self.per_epoch = per_epoch or math.ceil(samples.samples / size)
+        self.largest = math.ceil(samples.samples / self.per_epoch) if self._is_even else size
         self.key = np.uint64(counter_seed(*address, "dropout") % 2**64)
 
     def batch(self, step: int) -> Batch:
@@ -37,10 +40,17 @@ class Steps:
         It ends before step `last`, with the epoch, or with the step that brings it to `size` samples.
         """
         epoch, within = divmod(first, self.per_epoch)
-        steps = min(last - first, self.per_epoch - within, math.ceil(size / self._size))
-        bounds = np.minimum(np.arange(within, within + steps + 1) * self._size, self._samples.samples)
+        steps = min(last - first, self.per_epoch - within, math.ceil(size / self.largest))
+        bounds = self._bounds(np.arange(within, within + steps + 1))
         drawn = self._samples.batch(epoch, int(bounds[0]), int(bounds[-1]))
         return drawn, bounds - bounds[0]
+
+    def _bounds(self, within: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return before which place of an epoch each of its steps begins."""
+        samples = self._samples.samples
+        if self._is_even:
+            return samples * within // self.per_epoch
+        return np.minimum(within * self.largest, samples)
 
     def mask(self, step: int, samples: int, *, hidden: int, rate: float) -> npt.NDArray[np.float32] | None:
         """Return the inverted dropout mask of a step, [samples, hidden]; None without dropout."""

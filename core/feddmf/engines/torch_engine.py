@@ -11,7 +11,7 @@ from torch import Tensor
 
 from feddmf.alignment import alignment_gradient
 from feddmf.engines.adam_state import AdamState
-from feddmf.engines.base import Pull, Snapshot
+from feddmf.engines.base import Among, Pull, Snapshot, all_names
 from feddmf.engines.dropout import dropout_mask_on
 from feddmf.engines.steps import Steps
 from feddmf.kernels.adam import BETAS, EPS
@@ -62,14 +62,14 @@ class TorchEngine:
         _copy(self._model, self._home)
         return float(total), samples
 
-    def snapshot(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return copies of parameters and optimiser state by name."""
+    def snapshot(self, among: Among = all_names) -> dict[str, npt.NDArray[np.generic]]:
+        """Return copies of the parameters `among` them, and of the optimiser's state, by name."""
         _copy(self._home, self._model)
-        return self._state.snapshot()
+        return self._state.snapshot(among)
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go on from `snapshot`, bit for bit."""
-        self._state.restore(snapshot)
+    def restore(self, snapshot: Snapshot, among: Among = all_names) -> None:
+        """Go on from `snapshot`, bit for bit, with the parameters `among` them; others stay as they are."""
+        self._state.restore(snapshot, among)
         _copy(self._model, self._home)
 
     def _whole_step(self, step: int, batch: Batch, pulled: _Pulled | None) -> Tensor:

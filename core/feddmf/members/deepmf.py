@@ -12,11 +12,11 @@ from torch import Tensor
 from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 from feddmf.members.base import Arrays
+from feddmf.members.id_trainings import make_id_trainer, make_sampler
 from feddmf.model import fresh_model
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
-from feddmf.sampling import Sampler
-from feddmf.training import Trainer
+from feddmf.ranks import Ranks
 
 __all__ = ["DeepMFMember"]
 
@@ -24,10 +24,18 @@ __all__ = ["DeepMFMember"]
 class DeepMFMember:
     """A party's DeepMF, which starts from item vectors `start` [items, dim].
 
-    Raises InputError for a table without a pair.
+    ranks: the processes that train together, of which this is the first. Raises InputError for a table
+    without a pair.
     """
 
-    def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str], start: Tensor) -> None:
+    def __init__(
+        self,
+        items: PartyItems,
+        data: Interactions,
+        offered: Sequence[str],
+        start: Tensor,
+        ranks: Ranks | None = None,
+    ) -> None:
         self._items = items
         self._offered = items.codes(tuple(offered))
         settings, party = items.plan.settings, items.view.party
@@ -39,8 +47,8 @@ class DeepMFMember:
         seed = settings.seed
         torch.set_num_threads(settings.training.threads)
         self.model = fresh_model(data.users, start, settings.model, seed=seed, party=party)
-        self._sampler = Sampler(data, negatives=settings.training.negatives, seed=seed, party=party)
-        self._trainer = Trainer(self.model, self._sampler, settings.training, seed=seed, party=party)
+        self._sampler = make_sampler(items, data, ranks)
+        self._trainer = make_id_trainer(items, self.model, data, self._sampler, ranks)
         self._loss = 0.0
 
     def publications(self) -> Payload:
@@ -49,6 +57,7 @@ class DeepMFMember:
 
     def model_arrays(self) -> Arrays:
         """Return the trained arrays by name; they stay at home."""
+        self._trainer.complete()
         return {name: tensor.numpy() for name, tensor in self.model.arrays().items()}
 
     def snapshot(self) -> Arrays:

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import torch
 
 from feddmf.history import HistoryModel
-from feddmf.history_ranks import RankedTrainer, users_of_rank
+from feddmf.history_ranks import RankedTrainer
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
 from feddmf.plan import PartyItems
 from feddmf.protocols.feddmf import PILOT
+from feddmf.rank_spans import users_of_rank
 from feddmf.ranks import Ranks
 from feddmf.user_attributes import UserAttributes, without_items
 
