@@ -15,11 +15,10 @@ import numpy.typing as npt
 from feddmf.head import FEATURES, Head
 from feddmf.payload import Payload
 from feddmf.randomness import generator
-from feddmf.scoring import scorer_for
-from feddmf_party.prediction import Predictor
+from feddmf_party.prediction import Predictor, load_scorer
 from feddmf_party.run_folder import RunFolder
 
-__all__ = ["OWNER", "Made", "Size", "made_history", "made_tower", "predictor_of", "unasked"]
+__all__ = ["OWNER", "Made", "Size", "kept", "made_history", "made_tower", "predictor_of", "unasked"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -106,18 +105,24 @@ def made_history(size: Size) -> Made:
 
 def predictor_of(made: Made) -> Predictor:
     """Return what predicts from a run with this model."""
-    users = len(made.arrays["tower.vectors" if "tower.vectors" in made.arrays else "user_vectors"])
     with TemporaryDirectory() as folder:
-        run = RunFolder(Path(folder) / "made")
-        run.save_model(made.arrays, [f"u{code:09}" for code in range(users)])
-        items = [(f"a{number:06}", "") for number in range(len(made.published))]
-        run.save_peer(OWNER, items, Payload({"vectors": made.published}))
-        run.finish({"run": "made", "plan": {"settings": {"protocol": "feddmf"}}})
-        return Predictor(run)
+        return Predictor(kept(made, Path(folder)))
 
 
-def unasked(predictor: Predictor) -> Predictor:
-    """Return the predictor as it was when its run had been loaded, with nothing kept of earlier queries."""
+def kept(made: Made, folder: Path) -> RunFolder:
+    """Keep a finished run with this model in a new folder within `folder`."""
+    users = len(made.arrays["tower.vectors" if "tower.vectors" in made.arrays else "user_vectors"])
+    run = RunFolder(folder / "made")
+    run.save_model(made.arrays, [f"u{code:09}" for code in range(users)])
+    items = [(f"a{number:06}", "") for number in range(len(made.published))]
+    run.save_peer(OWNER, items, Payload({"vectors": made.published}))
+    run.finish({"run": "made", "plan": {"settings": {"protocol": "feddmf"}}})
+    return run
+
+
+def unasked(predictor: Predictor, run: RunFolder) -> Predictor:
+    """Return the predictor of `run` as it was when that had been loaded, with nothing kept of queries."""
     found = copy(predictor)
-    found._scorer = scorer_for("feddmf", predictor.arrays)  # noqa: SLF001  (to load it again takes seconds)
+    # To load all of it again takes seconds.
+    found._scorer = load_scorer(run, "feddmf", predictor.arrays)  # noqa: SLF001
     return found

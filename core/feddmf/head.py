@@ -29,8 +29,8 @@ _LOWEST, _HIGHEST = np.float32(-6), np.float32(12)
 _BLOCK_CELLS = 1 << 12
 # Beyond these logits float32 probabilities differ from 0 and 1 by nothing that matters, and exp is finite.
 _LOGIT_EDGE = np.float32(30)
-# From so many cells on, a compiled kernel saves more than it takes to load; so many go through it at once.
-_COMPILED_CELLS, _COMPILED_BLOCK = 1 << 18, 1 << 14
+# Cells that go through a compiled kernel in one call.
+_COMPILED_BLOCK = 1 << 14
 
 
 class Told(NamedTuple):
@@ -87,16 +87,17 @@ class Head:
             found[block] = _mean_probability(self._logits(self.standardised(features[block])))
         return _numbers(found)
 
-    def of_cells(self, told: Told) -> Floats:
+    def of_cells(self, told: Told, *, compiled: bool = False) -> Floats:
         """Return the probability of each cell, float32 [users, items] in [0, 1].
 
-        Raises ValueError where a feature is not a number, or the head was fitted on others.
+        compiled: by a kernel, which is faster and takes its time to load. Raises ValueError where a feature
+        is not a number, or the head was fitted on others.
         """
-        if told.tower.size < _COMPILED_CELLS:
+        if not compiled:
             return self.probabilities(cell_features(*told)).reshape(told.tower.shape)
         if len(self.centre) != len(FEATURES):
             raise ValueError(f"features are {len(FEATURES)}, not {len(self.centre)}")
-        from feddmf.kernels.scoring import Layers, head_logits
+        from feddmf.kernels.head_networks import Layers, head_logits
 
         exact = Told(*(np.ascontiguousarray(each, dtype=np.float32) for each in told))
         named: dict[str, Floats] = {name: getattr(self, name) for name in _ARRAYS}

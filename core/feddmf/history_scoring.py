@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.head import Head
+from feddmf.head import Head, Told
 from feddmf.interactions import Interactions
 from feddmf.neighbours import Neighbours
 from feddmf.placed import Placed
 from feddmf.scoring import Scorer, Scores, sigmoid
+from feddmf.user_rows import UserRows, how_many, part_of, user_rows
 
 __all__ = ["HistoryScorer"]
 
-Codes = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
+
+# From so many cells on, compiled kernels save more than they take to load.
+_COMPILED_CELLS = 1 << 17
+# Cells of a block: what is known of them stays in a core's cache.
+_BLOCK_CELLS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +91,27 @@ class HistoryScorer(Scorer):
         Without a head they are in a sensible order, and not calibrated.
         """
         asked, head = self.placed[owner].ask(vectors.astype(np.float32, copy=False)), self.heads.get(owner)
-        if head is not None:
-            return lambda users: head.of_cells(asked.tell(users, self.activity))
+        step = max(1, _BLOCK_CELLS // max(1, len(vectors)))
 
-        def ordered(users: Codes) -> Floats:
-            # For rare items ln of the estimated share is its logit; taste and activity move it.
-            told = asked.tell(users, self.activity)
-            activity = told.activity[:, None] - np.float32(self.usual_activity)
-            return sigmoid(told.tower + told.popularity + activity)
+        def scores(users: UserRows) -> Floats:
+            rows, count = user_rows(users), how_many(users)
+            found = np.empty((count, len(vectors)), dtype=np.float32)
+            compiled = found.size >= _COMPILED_CELLS
+            for start in range(0, count, step):
+                told = asked.tell(part_of(rows, start, start + step), self.activity, compiled=compiled)
+                found[start : start + step] = (
+                    self._ordered(told) if head is None else head.of_cells(told, compiled=compiled)
+                )
+            return found
 
-        return ordered
+        return scores
 
-    def score_user_attributes(self, users: Codes, owner: str, vectors: Floats) -> Floats:
+    def _ordered(self, told: Told) -> Floats:
+        # For rare items ln of the estimated share is its logit; taste and activity move it.
+        activity = told.activity[:, None] - np.float32(self.usual_activity)
+        return sigmoid(told.tower + told.popularity + activity)
+
+    def score_user_attributes(self, users: UserRows, owner: str, vectors: Floats) -> Floats:
         """Return probabilities [users, attributes] of user attributes: `vectors` hold weights, intercepts."""
         return sigmoid(self.placed[owner].attribute_logits(users, vectors, self.activity))
 

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from feddmf.alignment import unit_rows
 from feddmf.interactions import Interactions
+from feddmf.user_rows import UserRows, how_many, user_rows
 
-__all__ = ["Neighbours"]
+__all__ = ["Neighbours", "logarithms"]
 
 Codes = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
@@ -54,24 +55,32 @@ class Neighbours:
 
     def nearness(self, users: Codes, asked: Floats) -> Floats:
         """Return ln of the nearness of `asked` item vectors [items, dim] to user codes [n], [n, items]."""
-        return self.weighed(users, self.weights(asked))
+        weights = self.weights(asked)
+        return self.weighed(users, weights, compiled=len(users) * len(asked) >= _COMPILED_CELLS)
 
-    def weighed(self, users: Codes, weights: Floats) -> Floats:
-        """Return `nearness`, given the `weights` of what is asked, [own, items]."""
-        near = np.zeros((len(users), weights.shape[1]), dtype=np.float32)
-        sums = self._compiled if near.size >= _COMPILED_CELLS else self._by_numpy
-        sums(users, weights, near)
-        near += np.float32(_LEAST)
-        logs: Floats = np.log(near, out=near)
-        return logs
+    def weighed(self, users: UserRows, weights: Floats, *, compiled: bool = False) -> Floats:
+        """Return `nearness`, given the `weights` of what is asked, [own, items].
 
-    def _compiled(self, users: Codes, weights: Floats, near: Floats) -> None:
+        compiled: by a kernel, which is faster and takes its time to load.
+        """
+        rows = user_rows(users)
+        near = np.zeros((how_many(rows), weights.shape[1]), dtype=np.float32)
+        sums = self._compiled if compiled else self._by_numpy
+        sums(rows, weights, near)
+        return logarithms(near)
+
+    def spans(self, users: UserRows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return where in the histories the items of `users` begin and end, [users] each."""
+        return self.data.indptr[:-1][users], self.data.indptr[1:][users]
+
+    def _compiled(self, users: UserRows, weights: Floats, near: Floats) -> None:
         from feddmf.kernels.scoring import near_sums
 
-        near_sums(self.data.indptr, self.data.indices, users.astype(np.int64, copy=False), weights, near)
+        near_sums(*self.spans(users), self.data.indices, weights, near)
 
-    def _by_numpy(self, users: Codes, weights: Floats, near: Floats) -> None:
-        lengths = self.data.user_counts()[users]
+    def _by_numpy(self, users: UserRows, weights: Floats, near: Floats) -> None:
+        begin, end = self.spans(users)
+        lengths = end - begin
         most = max(1, _BLOCK_CELLS // max(weights.shape[1], 1))
         for first, last in _blocks(lengths, most):
             block = lengths[first:last]
@@ -79,11 +88,16 @@ class Neighbours:
             if not len(filled):
                 continue
             starts = np.cumsum(block) - block
-            places = np.arange(int(block.sum())) + np.repeat(
-                self.data.indptr[users[first:last]] - starts, block
-            )
+            places = np.arange(int(block.sum())) + np.repeat(begin[first:last] - starts, block)
             found = weights[self.data.indices[places]]
             near[first + filled] = np.add.reduceat(found, starts[filled], axis=0)
+
+
+def logarithms(near: Floats) -> Floats:
+    """Return what a head is told of sums of weights, in their place."""
+    near += np.float32(_LEAST)
+    logs: Floats = np.log(near, out=near)
+    return logs
 
 
 def _blocks(lengths: npt.NDArray[np.int64], most: int) -> list[tuple[int, int]]:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.head import Told, cell_features
-from feddmf.neighbours import Neighbours
-from feddmf.user_rows import user_rows
+from feddmf.neighbours import Neighbours, logarithms
+from feddmf.user_rows import UserRows, how_many, user_rows
 
 __all__ = ["Asked", "Placed"]
 
@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float32]
 
 # Of an item that nobody's linear score speaks for.
 _LEAST_SHARE = 1e-4
+# Users whose sums are added in single precision.
+_STEP = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,20 +40,26 @@ class Placed:
     @cached_property
     def usual_sum(self) -> Floats:
         """The mean of the sums over all users of the run, [columns]."""
-        mean: Floats = self.sums.mean(axis=0) if self.usual is None else self.usual
-        return mean
+        if self.usual is not None:
+            return self.usual
+        total = np.zeros(self.sums.shape[1])
+        for start in range(0, len(self.sums), _STEP):
+            block = self.sums[start : start + _STEP]
+            total += np.ones(len(block), dtype=block.dtype) @ block
+        return (total / len(self.sums)).astype(np.float32)
 
-    def logits(self, users: Codes, published: Floats) -> Floats:
+    def logits(self, users: UserRows, published: Floats) -> Floats:
         """Return the scalar products of user codes and item vectors, [users, items]."""
         dim = self.vectors.shape[1]
         products: Floats = self.vectors[user_rows(users)] @ published[:, :dim].T
         return products
 
-    def attribute_logits(self, users: Codes, published: Floats, activity: Floats) -> Floats:
+    def attribute_logits(self, users: UserRows, published: Floats, activity: Floats) -> Floats:
         """Return logits [users, attributes] of user attributes, published in rows like those of items."""
         intercept, slope = published[:, self.vectors.shape[1] : self.vectors.shape[1] + 2].T
         linear = self.sums[user_rows(users)] @ self._targets(published).T
-        logits: Floats = self.logits(users, published) + intercept + activity[users, None] * slope + linear
+        active = activity[users][:, None] * slope
+        logits: Floats = self.logits(users, published) + intercept + active + linear
         return logits
 
     def features(self, users: Codes, published: Floats, activity: Floats) -> Floats:
@@ -91,12 +99,40 @@ class Asked:
     popularity: Floats
     weights: Floats | None
 
-    def tell(self, users: Codes, activity: Floats) -> Told:
-        """Return what a head is told of `users` [n] and all the items; activity: [users of the party]."""
+    def tell(self, users: UserRows, activity: Floats, *, compiled: bool = False) -> Told:
+        """Return what a head is told of `users` [n] and all the items; activity: [users of the party].
+
+        compiled: by kernels, which are faster and take their time to load.
+        """
         rows, placed = user_rows(users), self.placed
+        if compiled and len(self.targets) == 1 and isinstance(rows, slice):
+            one = self._of_one(rows)
+            if one is not None:
+                return Told(one[0], one[1], self.popularity, activity[rows], one[2])
         tower: Floats = placed.vectors[rows] @ self.vectors.T
         linear: Floats = placed.sums[rows] @ self.targets.T
         near = np.zeros_like(tower)
         if placed.neighbours is not None and self.weights is not None:
-            near = placed.neighbours.weighed(users, self.weights)
+            near = placed.neighbours.weighed(rows, self.weights, compiled=compiled)
         return Told(tower, linear, self.popularity, activity[rows], near)
+
+    def _of_one(self, rows: slice) -> Floats | None:
+        """Return tower, linear and nearness, [3, users, 1], of the only item; None where a kernel cannot."""
+        placed, near = self.placed, self.placed.neighbours
+        if near is None or self.weights is None:
+            return None
+        from feddmf.kernels.scoring import Near, Product, meet
+
+        found = np.empty((3, how_many(rows)), dtype=np.float32)
+        meet(
+            Product(_exact(placed.vectors[rows]), _exact(self.vectors[0])),
+            Product(_exact(placed.sums[rows]), _exact(self.targets[0])),
+            Near(*near.spans(rows), near.data.indices, _exact(self.weights[:, 0])),
+            found,
+        )
+        logarithms(found[2])
+        return found[:, :, None]
+
+
+def _exact(array: npt.NDArray[np.floating]) -> Floats:
+    return np.ascontiguousarray(array, dtype=np.float32)

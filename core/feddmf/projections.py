@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from feddmf.user_rows import UserRows
 
-__all__ = ["Projections"]
+__all__ = ["Projection", "projection_of"]
 
 Floats = npt.NDArray[np.float32]
 
-# Rows of all users are kept where they take no more than 512 MiB.
-_MOST_KEPT = 1 << 27
 # Users projected at once: what they need stays in a core's cache.
 _STEP = 2048
 
 
-class Projections:
-    """W p + b of users, [users, hidden]; kept from the second time on, unless all would be too much.
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """W p + b of users; vectors: [users, dim]; weight: [hidden, dim]; bias: [hidden]."""
 
-    To write them to memory takes longer than to compute them where they are used: that pays for whoever
-    comes again. vectors: [users, dim]; weight: [hidden, dim]; bias: [hidden].
-    """
+    vectors: npt.NDArray[np.floating]
+    weight: npt.NDArray[np.floating]
+    bias: npt.NDArray[np.floating]
 
-    def __init__(
-        self,
-        vectors: npt.NDArray[np.floating],
-        weight: npt.NDArray[np.floating],
-        bias: npt.NDArray[np.floating],
-    ) -> None:
-        self._vectors, self._weight, self._bias = vectors, weight.T, bias
-        self._shape = (len(vectors), len(weight))
-        self._rows: Floats | None = None
-        blocks = -(-len(vectors) // _STEP)
-        self._asked, self._known = np.zeros(blocks, dtype=np.bool_), np.zeros(blocks, dtype=np.bool_)
-
-    def kept(self, users: UserRows) -> Floats | None:
-        """Return the projections of `users`, float32 [n, hidden], where all of them were asked for before.
-
-        They are not to be written to. None where they are not kept; from now on they were asked for.
-        """
-        if not isinstance(users, slice) or self._shape[0] * self._shape[1] > _MOST_KEPT:
-            return None
-        first, last = users.start // _STEP, -(-users.stop // _STEP)
-        if not self._asked[first:last].all():
-            self._asked[first:last] = True
-            return None
-        if self._rows is None:
-            self._rows = np.empty(self._shape, dtype=np.float32)
-        for block in range(first, last):
-            if not self._known[block]:
-                rows = slice(block * _STEP, (block + 1) * _STEP)
-                self._rows[rows] = self.of(rows)
-                self._known[block] = True
-        return self._rows[users]
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users and hidden units."""
+        return len(self.vectors), len(self.weight)
 
     def of(self, users: UserRows) -> Floats:
-        """Return the projections of `users`, float32 [n, hidden], and keep nothing."""
-        found = self._vectors[users] @ self._weight
-        found += self._bias
+        """Return the projections of `users`, float32 [n, hidden]."""
+        found = self.vectors[users] @ self.weight.T
+        found += self.bias
         return found.astype(np.float32, copy=False)
+
+    def blocks(self) -> Iterator[Floats]:
+        """Yield the projections of all users, float32 [some, hidden] each."""
+        for start in range(0, len(self.vectors), _STEP):
+            yield self.of(slice(start, start + _STEP))
+
+
+def projection_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Projection | None:
+    """Return the users' half of the first layer of a model's arrays; None for a model without an id tower."""
+    try:
+        return Projection(arrays["tower.vectors"], arrays["user_weight"], arrays["bias"])
+    except KeyError:
+        return None

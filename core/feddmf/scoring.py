@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.projections import Projections
-from feddmf.user_rows import UserRows, part_of, user_rows
+from feddmf.projections import Projection
+from feddmf.user_rows import UserRows, how_many, part_of, user_rows
 
 __all__ = [
     "SCORE_KINDS",
@@ -32,16 +31,16 @@ SCORE_KINDS: Mapping[str, str] = MappingProxyType(
 
 Floats = npt.NDArray[np.floating]
 Codes = npt.NDArray[np.integer]
-Scores = Callable[[Codes], npt.NDArray[np.float32]]
-"""From user codes to scores in [0, 1], float32 [users, items]."""
+Scores = Callable[[UserRows], npt.NDArray[np.float32]]
+"""From user codes, or a slice of them, to scores in [0, 1], float32 [users, items]."""
 
 # Hidden activations computed at once: they stay in a core's cache.
 _BLOCK_FLOATS = 1 << 17
 # From so many on, a compiled kernel saves more than it takes to load.
 _COMPILED_FLOATS = 1 << 25
 # Users whose cells the kernel computes in one call.
-_COMPILED_USERS = 1 << 14
-# Up to so many items, users who were not asked for before are scored while they are projected.
+_COMPILED_USERS = 1 << 16
+# Up to so many items, users whose projections were not kept are scored while they are projected.
 _SPLIT_ITEMS = 16
 # Linear scores nearer to 0 or 1 than this, or beyond, are bent back.
 _EDGE = np.float32(1 / 32)
@@ -86,7 +85,10 @@ def scorer_for(protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
 
 @dataclass(frozen=True, eq=False)
 class DeepMFScorer(Scorer):
-    """Eq. 1 of the FedDMF paper, each side projected once; see `feddmf.model` for the shapes."""
+    """Eq. 1 of the FedDMF paper, each side projected once; see `feddmf.model` for the shapes.
+
+    projected: what `projection` gives for all users, where it was kept; else computed for each query.
+    """
 
     user_vectors: Floats  # [users, dim]
     user_weight: Floats  # [hidden, dim]
@@ -94,6 +96,7 @@ class DeepMFScorer(Scorer):
     bias: Floats  # [hidden]
     out_weight: Floats  # [hidden]
     out_bias: Floats  # [1]
+    projected: npt.NDArray[np.float32] | None = None  # [users, hidden]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats]) -> DeepMFScorer:
@@ -112,6 +115,11 @@ class DeepMFScorer(Scorer):
         """Number of users that can be scored."""
         return len(self.user_vectors)
 
+    @property
+    def projection(self) -> Projection:
+        """The users' half of the first layer, which depends on no item."""
+        return Projection(self.user_vectors, self.user_weight, self.bias)
+
     def vector_length(self, owner: str) -> int:  # noqa: ARG002  (all peers' vectors mean the same)
         """Return the length of item vectors, whoever publishes them."""
         return int(self.item_weight.shape[1])
@@ -120,21 +128,16 @@ class DeepMFScorer(Scorer):
         """Return what gives probabilities for vectors [items, dim], whoever published them."""
         items = np.ascontiguousarray(vectors @ self.item_weight.T, dtype=np.float32)  # [items, hidden]
 
-        def scores(users: Codes) -> npt.NDArray[np.float32]:
-            logits = np.empty((len(users), len(items)), dtype=np.float32)
-            compute = self._compiled if len(users) * items.size >= _COMPILED_FLOATS else self._by_numpy
+        def scores(users: UserRows) -> npt.NDArray[np.float32]:
+            logits = np.empty((how_many(users), len(items)), dtype=np.float32)
+            compute = self._compiled if len(logits) * items.size >= _COMPILED_FLOATS else self._by_numpy
             compute(user_rows(users), items, logits)
-            return sigmoid(logits)
+            return logits
 
         return scores
 
-    @cached_property
-    def _projections(self) -> Projections:
-        return Projections(self.user_vectors, self.user_weight, self.bias)
-
-    def _projected(self, users: UserRows) -> Floats:
-        kept = self._projections.kept(users)
-        return self._projections.of(users) if kept is None else kept
+    def _projected(self, users: UserRows) -> npt.NDArray[np.float32]:
+        return self.projection.of(users) if self.projected is None else self.projected[users]
 
     def _by_numpy(self, users: UserRows, items: Floats, logits: npt.NDArray[np.float32]) -> None:
         step = max(1, _BLOCK_FLOATS // max(1, items.size))
@@ -143,6 +146,7 @@ class DeepMFScorer(Scorer):
             hidden = projected[:, None, :] + items  # [step, items, hidden]
             np.maximum(hidden, 0, out=hidden)
             logits[start : start + step] = hidden @ self.out_weight + self.out_bias
+        sigmoid(logits)
 
     def _compiled(self, users: UserRows, items: Floats, logits: npt.NDArray[np.float32]) -> None:
         from feddmf.kernels.scoring import Split, split_logits, tower_logits
@@ -152,22 +156,15 @@ class DeepMFScorer(Scorer):
             for each in (self.user_weight, self.bias, self.out_weight)
         )
         layers = Split(first, bias, last, float(self.out_bias[0]))
+        at_once = self.projected is None and len(items) <= _SPLIT_ITEMS
         for start in range(0, len(logits), _COMPILED_USERS):
-            part, out = (
-                part_of(users, start, start + _COMPILED_USERS),
-                logits[start : start + _COMPILED_USERS],
-            )
-            projected = self._projections.kept(part)
-            if projected is None and len(items) <= _SPLIT_ITEMS:
+            part = part_of(users, start, start + _COMPILED_USERS)
+            out = logits[start : start + _COMPILED_USERS]
+            if at_once:
                 split_logits(np.ascontiguousarray(self.user_vectors[part], np.float32), layers, items, out)
-                continue
-            tower_logits(
-                self._projections.of(part) if projected is None else projected,
-                items,
-                last[0],
-                layers.out_bias,
-                out,
-            )
+            else:
+                tower_logits(self._projected(part), items, last[0], layers.out_bias, out)
+            sigmoid(out)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,9 @@ from feddmf_party.data.arrow import pa, parquet
 from feddmf_party.prediction import Block
 
 __all__ = [
+    "FORMS",
     "answers_of",
+    "encoded_predictions",
     "prediction_columns",
     "prediction_rows",
     "score_column",
@@ -27,7 +30,12 @@ __all__ = [
     "written_schema",
 ]
 
+FORMS = ("csv", "parquet")
+"""What a file of predictions can be."""
+
 _PRIVATE = 0o600
+# Rows that are text at once.
+_PIECE_ROWS = 1 << 15
 _SCORE_KIND = "feddmf.score_kind"
 
 
@@ -97,40 +105,61 @@ def write_predictions(
     metadata: what a Parquet file says of them beside; `feddmf.score_kind` says what the scores are.
     InputError for another suffix, LocalResourceError where the disk refuses.
     """
-    write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
-    if write is None:
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMS:
         raise InputError(f"cannot tell the format of {path}", hint="name a .csv or .parquet file")
     # An unknown user shows with the first block: before any folder is made.
     first = list(itertools.islice(blocks, 1))
-    with replacing(path, mode=_PRIVATE) as beside:
-        return write(beside, itertools.chain(first, blocks), backings, metadata)
-
-
-def _write_csv(
-    path: Path, blocks: Iterator[Block], backings: Sequence[Backing], metadata: Mapping[str, str]
-) -> int:
     written = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(written_columns(metadata[_SCORE_KIND]))
-        for block in blocks:
-            rows = prediction_rows(block, backings)
-            writer.writerows(rows)
-            written += len(rows)
+
+    def counted() -> Iterator[Block]:
+        nonlocal written
+        for block in itertools.chain(first, blocks):
+            yield block
+            written += block.probabilities.size
+
+    with replacing(path, mode=_PRIVATE) as beside, beside.open("wb") as file:
+        for piece in encoded_predictions(form, counted(), backings, metadata=metadata):
+            file.write(piece)
     return written
 
 
-def _write_parquet(
-    path: Path, blocks: Iterator[Block], backings: Sequence[Backing], metadata: Mapping[str, str]
-) -> int:
+def encoded_predictions(
+    form: str, blocks: Iterator[Block], backings: Sequence[Backing], *, metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    """Yield predictions piece by piece as the bytes of a file; form: one of FORMS; metadata: see above."""
+    encode = _csv_pieces if form == "csv" else _parquet_pieces
+    return encode(blocks, backings, metadata)
+
+
+def _csv_pieces(
+    blocks: Iterator[Block], backings: Sequence[Backing], metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(written_columns(metadata[_SCORE_KIND]))
+    step = max(1, _PIECE_ROWS // len(backings))
+    for block in blocks:
+        for start in range(0, len(block.users), step):
+            rows = slice(start, start + step)
+            part = Block(block.users[rows], block.probabilities[rows], block.disagreement[rows])
+            writer.writerows(prediction_rows(part, backings))
+            yield _taken(text).encode()
+    # The header alone, where there was no block.
+    yield _taken(text).encode()
+
+
+def _parquet_pieces(
+    blocks: Iterator[Block], backings: Sequence[Backing], metadata: Mapping[str, str]
+) -> Iterator[bytes]:
     schema = written_schema(metadata)
     keys, owners, verdicts = zip(
         *((each.attribute.key, each.attribute.owner, each.best.verdict) for each in backings), strict=True
     )
     # In the precision of scores, as everywhere else; nan where there is none.
     thresholds = np.array([each.threshold for each in backings], dtype=np.float32)
-    written = 0
-    with parquet.ParquetWriter(path, schema) as writer:
+    sink = _Drained()
+    with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as writer:
         for block in blocks:
             n = len(block.users)
             columns: list[Any] = [
@@ -143,8 +172,35 @@ def _write_parquet(
             ]
             arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-            written += n * len(keys)
-    return written
+            yield sink.taken()
+    yield sink.taken()
+
+
+class _Drained(io.RawIOBase):
+    """Takes what a writer writes, and gives it out piece by piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(self._pieces[-1])
+
+    def taken(self) -> bytes:
+        whole, self._pieces = b"".join(self._pieces), []
+        return whole
+
+
+def _taken(text: io.StringIO) -> str:
+    """Return what was written, and begin again."""
+    whole = text.getvalue()
+    text.seek(0)
+    text.truncate()
+    return whole
 
 
 def _masked(above: npt.NDArray[np.bool_], without: npt.NDArray[np.bool_]) -> Any:

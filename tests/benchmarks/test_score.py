@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from feddmf_benchmarks.baselines.naive_scoring import (
 from feddmf_benchmarks.finished_runs import (
     Made,
     Size,
+    kept,
     made_history,
     made_tower,
     predictor_of,
@@ -22,6 +25,7 @@ from feddmf_benchmarks.finished_runs import (
 from feddmf_benchmarks.suites import score
 from feddmf_benchmarks.suites.score import Sizes, rows_of
 from feddmf_party.bulk import best_users
+from feddmf_party.prediction import Predictor
 
 TOWER, HISTORY = Size(500, 4), Size(400, 4, 60, 6)
 
@@ -70,12 +74,13 @@ def test_every_row_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("made", [made_tower(TOWER), made_history(HISTORY)])
-def test_an_unasked_predictor_has_kept_nothing(made: Made) -> None:
+def test_an_unasked_predictor_has_kept_nothing(made: Made, tmp_path: Path) -> None:
     """It gives the same scores, and what it keeps is not shared with whoever was asked before."""
-    asked = predictor_of(made)
+    run = kept(made, tmp_path)
+    asked = Predictor(run)
     attributes = asked.attributes()
     (expected,) = asked.predict(attributes)
-    fresh = unasked(asked)
+    fresh = unasked(asked, run)
     assert fresh._scorer is not asked._scorer
     assert vars(fresh._scorer).keys() == vars(predictor_of(made)._scorer).keys()
     (block,) = fresh.predict(attributes)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from feddmf import head as heads
-from feddmf import neighbours
+from feddmf import history_scoring, placed
 from feddmf.history_scoring import HistoryScorer
 from feddmf_benchmarks.finished_runs import OWNER, Size, made_history
 
@@ -17,8 +17,7 @@ MADE = made_history(Size(users=700, attributes=3, items=50, per_user=8))
 
 def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have kernels used from the first cell on."""
-    monkeypatch.setattr(heads, "_COMPILED_CELLS", 0)
-    monkeypatch.setattr(neighbours, "_COMPILED_CELLS", 0)
+    monkeypatch.setattr(history_scoring, "_COMPILED_CELLS", 0)
 
 
 @pytest.mark.parametrize("attributes", [1, 3])
@@ -31,8 +30,11 @@ def test_kernels_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, attributes: in
     assert expected.std() > 0.01
     compiled(monkeypatch)
     monkeypatch.setattr(heads, "_COMPILED_BLOCK", block)
+    monkeypatch.setattr(history_scoring, "_BLOCK_CELLS", 2 * block)
     np.testing.assert_allclose(scorer.score(everybody, OWNER, vectors), expected, atol=1e-6)
     np.testing.assert_allclose(scorer.score(some, OWNER, vectors), expected[some], atol=1e-6)
+    part = scorer.prepare(OWNER, vectors)(slice(10, 650))
+    np.testing.assert_allclose(part, expected[10:650], atol=1e-6)
 
 
 def test_without_a_head_scores_are_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +78,35 @@ def test_users_with_nothing_have_no_neighbours(monkeypatch: pytest.MonkeyPatch) 
     expected = scorer.score(np.arange(3), OWNER, MADE.published)
     compiled(monkeypatch)
     np.testing.assert_allclose(scorer.score(np.arange(3), OWNER, MADE.published), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [0, 3, 4, 18])
+def test_heads_of_any_width_agree(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Units that fill no lanes, and none at all."""
+    draws = np.random.default_rng(width)
+    some = {
+        name: draws.normal(size=shape).astype(np.float32)
+        for name, shape in {
+            "first_weight": (5, width, 5),
+            "first_bias": (5, width),
+            "second_weight": (5, width, width),
+            "second_bias": (5, width),
+            "out_weight": (5, width),
+        }.items()
+    }
+    scorer = HistoryScorer.from_arrays(MADE.arrays)
+    scorer = replace(scorer, heads={OWNER: replace(scorer.heads[OWNER], **some)})
+    expected = scorer.score(np.arange(700), OWNER, MADE.published)
+    compiled(monkeypatch)
+    found = scorer.score(np.arange(700), OWNER, MADE.published)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_usual_sum_is_the_mean_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks that do not divide the users; where it is told, as it is told."""
+    monkeypatch.setattr(placed, "_STEP", 300)
+    found = HistoryScorer.from_arrays(MADE.arrays).placed[OWNER]
+    expected = found.sums.astype(np.float64).mean(axis=0)
+    np.testing.assert_allclose(found.usual_sum, expected, rtol=1e-6, atol=1e-7)
+    told = np.arange(3, dtype=np.float32)
+    assert replace(found, usual=told).usual_sum is told

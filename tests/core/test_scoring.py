@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -118,13 +120,29 @@ def test_a_model_that_lacks_an_array_is_named(protocol: str, missing: str) -> No
 
 
 @pytest.mark.parametrize("items", [1, 5, 20])
-def test_the_kernel_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, items: int) -> None:
-    """Within a millionth, in blocks that do not divide the users, for users in any order."""
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_kernel_and_numpy_agree(monkeypatch: pytest.MonkeyPatch, items: int, *, kept: bool) -> None:
+    """Within a millionth, in blocks that do not divide the users, for users in any order, or a slice."""
     model, scorer = make(1, 50, items)
     vectors = model.items.detach().numpy()
     expected = scorer.score(np.arange(50), "any", vectors)
+    if kept:
+        scorer = replace(scorer, projected=np.concatenate(list(scorer.projection.blocks())))
+        np.testing.assert_allclose(scorer.score(np.arange(50), "any", vectors), expected, atol=1e-6)
     monkeypatch.setattr(scoring, "_COMPILED_FLOATS", 0)
     monkeypatch.setattr(scoring, "_COMPILED_USERS", 7)
-    # The third time users are asked for, what was kept at the second one is used.
-    for users in (*[np.arange(50)] * 3, np.array([49, 3, 3])):
+    for users in (np.arange(50), np.array([49, 3, 3])):
         np.testing.assert_allclose(scorer.score(users, "any", vectors), expected[users], atol=1e-6)
+    found = scorer.prepare("any", vectors)(slice(10, 31))
+    np.testing.assert_allclose(found, expected[10:31], atol=1e-6)
+
+
+def test_kept_projections_are_used() -> None:
+    """Scores follow them, and not the vectors that they came from."""
+    model, scorer = make(1, 5, 2)
+    vectors = model.items.detach().numpy()
+    other = replace(scorer, user_vectors=scorer.user_vectors[::-1])
+    projected = np.concatenate(list(other.projection.blocks()))
+    found = replace(scorer, projected=projected).score(np.arange(5), "any", vectors)
+    np.testing.assert_allclose(found, other.score(np.arange(5), "any", vectors), rtol=1e-6)
+    assert np.abs(found - scorer.score(np.arange(5), "any", vectors)).max() > 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from feddmf.user_rows import part_of, user_rows
+from feddmf.user_rows import how_many, part_of, user_rows
 
 
 @pytest.mark.parametrize("codes", [[0], [0, 1, 2], [3, 4]])
@@ -30,3 +30,10 @@ def test_parts_are_those_of_the_codes(codes: list[int]) -> None:
     table, rows = np.arange(6), user_rows(np.array(codes))
     assert table[part_of(rows, 0, 3)].tolist() == codes[:3]
     assert table[part_of(rows, 3, 6)].tolist() == codes[3:]
+    assert how_many(rows) == 4
+    assert how_many(part_of(rows, 3, 6)) == 1
+
+
+def test_a_slice_stays_one() -> None:
+    """Whoever has one need not look at codes."""
+    assert user_rows(slice(2, 5)) == slice(2, 5)

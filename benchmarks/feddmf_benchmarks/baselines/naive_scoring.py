@@ -57,7 +57,7 @@ class HistoryModel:
         of = {name: torch.from_numpy(array) for name, array in made.arrays.items()}
         self._of, self._published = of, torch.from_numpy(made.published)
         self._items, self._starts = of["histories.items"], of["histories.starts"].int()
-        self._units = normalize(of["vectors"])
+        self._units, self._mean = normalize(of["vectors"]), of[f"linear.{OWNER}"].mean(dim=0)
 
     def scores(self, attribute: int) -> torch.Tensor:
         """Return the probabilities of all users for one attribute, [users]."""
@@ -69,7 +69,7 @@ class HistoryModel:
             self._items, weights[:, None], self._starts, mode="sum", include_last_offset=True
         )
         sums = of[f"linear.{OWNER}"]
-        popularity = torch.log(torch.clamp(target @ sums.mean(dim=0), min=1e-4))
+        popularity = torch.log(torch.clamp(target @ self._mean, min=1e-4))
         features = torch.stack(
             [
                 of["user_vectors"] @ vector,

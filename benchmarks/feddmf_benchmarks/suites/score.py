@@ -15,6 +15,7 @@ from feddmf_benchmarks.contender import Contender, Work
 from feddmf_benchmarks.finished_runs import (
     Made,
     Size,
+    kept,
     made_history,
     made_tower,
     predictor_of,
@@ -26,6 +27,7 @@ from feddmf_party.answering import Backing
 from feddmf_party.bulk import best_users
 from feddmf_party.bulk_table import write_ranked
 from feddmf_party.prediction import Predictor
+from feddmf_party.run_folder import RunFolder
 from feddmf_party.trust import UNMEASURED, Trust
 
 __all__ = ["Sizes", "rows", "rows_of"]
@@ -119,24 +121,25 @@ def _kind(make: Callable[[Size], Made]) -> str:
 
 def _first(make: Callable[[Size], Made], size: Size) -> Work:
     """Return the work of a query by a predictor that was never asked, and has kept nothing."""
-    loaded = predictor_of(make(size))
-
-    def work() -> float:
-        return _asked(unasked(loaded))
-
+    folder = TemporaryDirectory()
+    run = kept(make(size), Path(folder.name))
+    work = partial(_anew, Predictor(run), run, folder)
     work()
     return work
 
 
+def _anew(loaded: Predictor, run: RunFolder, _folder: TemporaryDirectory[str]) -> float:
+    """Ask for the first time; the folder of the run stays as long as somebody can."""
+    return _asked(unasked(loaded, run))
+
+
 def _again(make: Callable[[Size], Made], size: Size) -> Work:
-    """Return the work of a query by a predictor that has kept all that it keeps."""
+    """Return the work of a query by a predictor that was asked before."""
     predictor = predictor_of(make(size))
 
     def work() -> float:
         return _asked(predictor)
 
-    # What comes again is kept from the second time on.
-    work()
     work()
     return work
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from feddmf.kernels.scoring import Split, near_sums, split_logits, tower_logits
+from feddmf.kernels.scoring import Near, Product, Split, meet, near_sums, split_logits, tower_logits
 
 
 @pytest.mark.parametrize("users", [0, 1, 4, 7])
@@ -40,5 +40,23 @@ def test_sums_are_over_each_users_items() -> None:
     users = np.array([2, 1, 0, 2])
     for columns in (1, 2):
         out = np.full((4, columns), np.nan, dtype=np.float32)
-        near_sums(starts, items, users, np.ascontiguousarray(weights[:, :columns]), out)
+        near_sums(starts[users], starts[users + 1], items, np.ascontiguousarray(weights[:, :columns]), out)
         assert out.tolist() == [[14, 140][:columns], [0, 0][:columns], [9, 90][:columns], [14, 140][:columns]]
+
+
+def test_one_item_is_met_in_one_pass() -> None:
+    """Both products, of vectors that differ in length, and the sums over each user's items."""
+    left, right = np.array([[1, 2], [3, 4], [0, 1]]), np.array([[1, 0, 2], [2, 2, 2], [5, 0, 0]])
+    out = np.full((3, 3), np.nan, dtype=np.float32)
+    meet(
+        Product(left.astype(np.float32), np.array([2, -1], dtype=np.float32)),
+        Product(right.astype(np.float32), np.array([1, 10, 100], dtype=np.float32)),
+        Near(
+            np.array([0, 2, 2]),
+            np.array([2, 2, 5]),
+            np.array([0, 3, 1, 2, 3], dtype=np.int32),
+            np.array([1, 2, 4, 8], dtype=np.float32),
+        ),
+        out,
+    )
+    assert out.tolist() == [[0, 2, -1], [201, 222, 5], [9, 0, 14]]
