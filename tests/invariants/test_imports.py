@@ -28,6 +28,9 @@ PURE_MAY_IMPORT = (
         "math",
     ),
     *("types", "typing", "numpy", "feddmf.errors"),
+    # Noise comes from the system's randomness, and its account from a vetted library.
+    *("decimal", "secrets", "statistics", "scipy.linalg", "dp_accounting"),
+    *("feddmf.interactions", "feddmf.kernels", "feddmf.leading", "feddmf.transfer"),
     *PURE,
 )
 
