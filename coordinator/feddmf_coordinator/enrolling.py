@@ -1,7 +1,7 @@
 """What the operator does in a shell: found a federation, invite, approve, revoke, renew.
 
-The authority's key is opened here alone. The server, another process, sees what was done here in the
-database that both share.
+The authority's key is opened here and where renewals are signed. The server, another process, sees what was
+done here in the database that both share.
 """
 
 from __future__ import annotations
@@ -27,20 +27,25 @@ from feddmf.identity import (
 )
 from feddmf.invitation import Invitation, write_invitation
 from feddmf_coordinator.authority import Authority, make_passphrase, read_passphrase
+from feddmf_coordinator.operating import add_first_operator, operating
 from feddmf_coordinator.server.ports import endpoint
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings, render_toml
 from feddmf_coordinator.store import enrolment as store
 from feddmf_coordinator.store.database import Database
 
-__all__ = ["Approval", "Founding", "Invited", "approve", "init", "invite", "renew", "revoke"]
+__all__ = ["Approval", "Founding", "Invited", "approve", "init", "invite", "renew", "renew_server", "revoke"]
 
 
 @dataclass(frozen=True)
 class Founding:
-    """A new federation; `passphrase_file` is where a passphrase was generated, None where it was given."""
+    """A new federation; `passphrase_file` is where a passphrase was generated, None where it was given.
+
+    token_file: the first operator's token.
+    """
 
     root_fingerprint: str
     passphrase_file: Path | None
+    token_file: Path
 
 
 @dataclass(frozen=True)
@@ -77,17 +82,20 @@ def init(
     now = now or datetime.now(UTC)
     _refuse_to_overwrite(folder)
     with all_or_nothing(*_made_by_init(folder)):
-        for private in (folder.authority_key.parent, folder.server_key.parent):
+        for private in (folder.authority_key.parent, folder.server_key.parent, folder.operator_token.parent):
             with explain_os_error(private):
                 private.mkdir(mode=0o700, parents=True)
         passphrase, generated = make_passphrase(folder, passphrase_file)
         authority = Authority.make(settings.federation, days=settings.authority_days, now=now)
         authority.save(folder, passphrase)
-        _renew_server(folder, settings, authority, now)
-        Database.open(folder.database_url(settings)).close()
+        renew_server(folder, settings, authority, now)
+        with Database.open(folder.database_url(settings)) as database, database.begin() as connection:
+            add_first_operator(folder, connection, settings.federation, now=now)
         write_text(folder.settings_file, render_toml(settings), mode=0o600)
     return Founding(
-        certificate_fingerprint(authority.certificate), folder.passphrase_file if generated else None
+        certificate_fingerprint(authority.certificate),
+        folder.passphrase_file if generated else None,
+        folder.operator_token,
     )
 
 
@@ -112,9 +120,9 @@ def invite(
         root_certificate=encode_certificate(root).decode(),
     )
     file = file or folder.invitations / f"{party}.invite.toml"
-    with Database.open(folder.database_url(settings)) as database, database.begin() as connection:
+    with operating(folder, "invite", now=now, party=party) as act:
         digest = store.token_digest(invitation.token)
-        store.add_invite(connection, party, digest, now=now, until=invitation.expires)
+        store.add_invite(act.connection, party, digest, now=now, until=invitation.expires)
         # Within the transaction: without its file an invitation could only keep the port open.
         write_invitation(file, invitation)
     return Invited(invitation, file, certificate_fingerprint(root))
@@ -136,9 +144,8 @@ def approve(
     now = now or datetime.now(UTC)
     check_party(party)
     settings = folder.load()
-    with Database.open(folder.database_url(settings)) as database:
-        with database.read() as connection:
-            request = store.pending_request(connection, party, now=now)
+    with operating(folder, "approve", now=now, party=party) as act:
+        request = store.pending_request(act.connection, party, now=now)
         if request is None:
             raise InputError(
                 f"no request of {party} is waiting for approval",
@@ -154,8 +161,8 @@ def approve(
         certificate = authority.issue_party(
             key, settings.federation, party, days=settings.party_certificate_days, now=now
         )
-        with database.begin() as connection:
-            store.issue(connection, request, certificate)
+        store.issue(act.connection, request, certificate)
+        act.what.update(serial=f"{certificate.serial_number:x}", key=request.key_fingerprint)
     return Approval(
         party=party,
         key_fingerprint=request.key_fingerprint,
@@ -166,13 +173,14 @@ def approve(
 
 
 def revoke(folder: CoordinatorFolder, party: str, *, now: datetime | None = None) -> int:
-    """Revoke every certificate of `party`, from its next call on; return how many there were.
+    """Revoke every certificate of `party`; return how many there were.
 
-    Raises InputError where there were none.
+    Its next call is refused, and what it has under way ends within seconds. Raises InputError
+    where there were none.
     """
-    settings = folder.load()
-    with Database.open(folder.database_url(settings)) as database, database.begin() as connection:
-        revoked = store.revoke(connection, check_party(party), now=now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    with operating(folder, "revoke", now=now, party=check_party(party)) as act:
+        revoked = act.what["certificates"] = store.revoke(act.connection, party, now=now)
     if not revoked:
         raise InputError(
             f"{party} has no certificate to revoke; its invitations, if any, are withdrawn",
@@ -186,16 +194,18 @@ def renew(
 ) -> datetime:
     """Give the server a new key and certificate, for the hosts of coordinator.toml; return its end.
 
-    A running server takes them up when it is started again.
+    A running server takes them up in the next handshake.
     """
-    settings = folder.load()
-    authority = Authority.load(folder, read_passphrase(folder, passphrase_file))
-    return _renew_server(folder, settings, authority, now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    with operating(folder, "renew", now=now, server=True):
+        authority = Authority.load(folder, read_passphrase(folder, passphrase_file))
+        return renew_server(folder, folder.load(), authority, now)
 
 
-def _renew_server(
+def renew_server(
     folder: CoordinatorFolder, settings: CoordinatorSettings, authority: Authority, now: datetime
 ) -> datetime:
+    """Write a new key and certificate for the server; return the certificate's end."""
     key = make_key()
     certificate = authority.issue_server(
         key.public_key(),
@@ -224,6 +234,7 @@ def _made_by_init(folder: CoordinatorFolder) -> tuple[Path, ...]:
         folder.settings_file,
         folder.authority_key.parent,
         folder.server_key.parent,
+        folder.operator_token.parent,
         folder.root_certificate,
         database,
         *(database.with_name(database.name + suffix) for suffix in ("-wal", "-shm")),

@@ -27,7 +27,7 @@ def _check_host(value: str) -> str:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        if not _HOST_NAME.match(value):
+        if not _HOST_NAME.fullmatch(value):
             raise ValueError("neither a host name nor an IP address") from None
     return value
 
@@ -99,13 +99,18 @@ class CoordinatorFolder:
 
     @property
     def authority_key(self) -> Path:
-        """The root's key, PEM, encrypted; only `init`, `approve` and renewals read it."""
+        """The root's key, PEM, encrypted; only `init`, `approve`, `renew` and `renewals` read it."""
         return self.path / "ca" / "key.pem"
 
     @property
     def passphrase_file(self) -> Path:
         """The generated passphrase of the root's key, until the operator moves it elsewhere."""
         return self.path / "ca" / "passphrase"
+
+    @property
+    def operator_token(self) -> Path:
+        """The first operator's token, readable by its owner alone; the others keep theirs elsewhere."""
+        return self.path / "operator" / "token"
 
     @property
     def server_key(self) -> Path:
@@ -121,6 +126,11 @@ class CoordinatorFolder:
     def invitations(self) -> Path:
         """Folder that `invite` writes invitation files into."""
         return self.path / "invites"
+
+    @property
+    def ledger(self) -> Path:
+        """What parties told of their ledgers, and digests of what they sent; signed by the server."""
+        return self.path / "ledger.jsonl"
 
     @property
     def database_file(self) -> Path:

@@ -111,6 +111,9 @@ def tie(vectors: Mapping[str, Floats], rows: Mapping[str, Codes], n_items: int) 
     means = {party: np.empty_like(vectors[party]) for party in sorted(vectors)}
     dim = next(iter(vectors.values())).shape[1]
     for width, seats in _blocks(vectors, rows, n_items):
+        if _is_mirrored(seats, width):
+            _tie_pair(vectors, seats, means)
+            continue
         total, owners = np.zeros((width, dim)), np.zeros(width)
         for seat in seats:
             total[seat.items] += vectors[seat.party][seat.rows]
@@ -119,6 +122,26 @@ def tie(vectors: Mapping[str, Floats], rows: Mapping[str, Codes], n_items: int) 
         for seat in seats:
             means[seat.party][seat.rows] = total[seat.items]
     return means
+
+
+def _is_mirrored(seats: Sequence[_Seat], width: int) -> bool:
+    """Tell whether there are two parties, and both have every one of `width` items, in their order."""
+    return len(seats) == _PAIR and all(
+        isinstance(seat.rows, slice) and seat.rows.stop - seat.rows.start == width for seat in seats
+    )
+
+
+def _tie_pair(vectors: Mapping[str, Floats], seats: Sequence[_Seat], means: Mapping[str, Floats]) -> None:
+    """Do the same for a pair: halving is exact, so that the sum needs no wider numbers."""
+    first, second = seats
+    mean = np.add(
+        vectors[first.party][first.rows],
+        vectors[second.party][second.rows],
+        out=means[first.party][first.rows],
+        casting="same_kind",
+    )
+    mean *= 0.5
+    means[second.party][second.rows] = mean
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from types import NoneType, UnionType
@@ -14,6 +15,12 @@ from feddmf.errors import ConfigError
 from feddmf.files import read_bytes
 
 __all__ = ["Settings", "describe_error", "load_toml", "parse_settings", "read_toml"]
+
+
+# Far beyond any offer of a large catalogue, and what a parser of TOML reads in a moment.
+_MOST_BYTES = 64 << 20
+# A key of so many parts takes the parser quadratic time, and no setting has more than three.
+_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 
 
 class Settings(BaseModel):
@@ -33,6 +40,10 @@ def load_toml(path: Path, model: type[Model], *, what: str = "settings file") ->
 def read_toml(path: Path, *, what: str = "settings file") -> dict[str, Any]:
     """Read `path` as TOML; ConfigError names the file, and the line where it is no TOML."""
     text = read_bytes(path, what=what, hint="name an existing TOML file")
+    if len(text) > _MOST_BYTES:
+        raise ConfigError(f"{path}: over {_MOST_BYTES} bytes", hint="name a settings file")
+    if _LONG_KEY.search(text):
+        raise ConfigError(f"{path}: a key of over 100 parts", hint="name a settings file")
     try:
         # Editors on Windows begin a file with a byte order mark.
         return tomllib.loads(text.decode("utf-8-sig"))
@@ -40,6 +51,9 @@ def read_toml(path: Path, *, what: str = "settings file") -> dict[str, Any]:
         raise ConfigError(f"{path}: not UTF-8 text", hint="save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}", hint="mend the line that is named") from error
+    except (ValueError, RecursionError) as error:
+        # Numbers of very many digits, and brackets within brackets without end.
+        raise ConfigError(f"{path}: not valid TOML", hint="shorten its numbers, and nest less") from error
 
 
 def parse_settings(values: object, model: type[Model], *, where: str) -> Model:

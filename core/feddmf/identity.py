@@ -48,6 +48,16 @@ PARTY_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 FEDERATION_PATTERN = r"^[a-z][a-z0-9-]{0,62}$"
 _URI = re.compile(r"feddmf://([a-z][a-z0-9-]{0,62})/(?:party/([a-z][a-z0-9-]{0,31})|coordinator)")
 _PEM_MARK = b"-----BEGIN "
+# What the library says of bytes that it cannot read, in whichever part of a certificate or request.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ def peer_name(certificate: x509.Certificate) -> PeerName:
     """Return whom `certificate` names; InputError unless it carries exactly one name of ours."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+    except (x509.ExtensionNotFound, *_UNREADABLE) as error:
         raise InputError("the certificate carries no readable name", hint="enrol again") from error
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     if len(uris) != 1:
@@ -149,7 +159,7 @@ def read_request(der: bytes) -> tuple[x509.CertificateSigningRequest, ec.Ellipti
         request = x509.load_der_x509_csr(der)
         key = request.public_key()
         valid = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except _UNREADABLE as error:
         raise InputError("the certificate request cannot be read", hint=hint) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise InputError("the certificate request is for another kind of key than EC P-256", hint=hint)
@@ -168,7 +178,7 @@ def decode_certificate(data: bytes, *, what: str) -> x509.Certificate:
     load = x509.load_pem_x509_certificate if _PEM_MARK in data else x509.load_der_x509_certificate
     try:
         return load(data)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE as error:
         raise InputError(
             f"{what} holds no readable certificate", hint="get the file again from where it came"
         ) from error
@@ -178,7 +188,7 @@ def verify_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> b
     """Tell whether `root` itself signed `certificate`, by name and by signature."""
     try:
         certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except _UNREADABLE:
         return False
     return True
 

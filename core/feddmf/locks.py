@@ -10,7 +10,7 @@ from pathlib import Path
 from feddmf.errors import LocalResourceError
 from feddmf.files import explain_os_error
 
-__all__ = ["only_one"]
+__all__ = ["is_held", "only_one"]
 
 
 @contextmanager
@@ -26,3 +26,15 @@ def only_one(path: Path, *, doing: str) -> Iterator[None]:
                 f"another process is {doing} {path.parent}", hint="end it first, or use another folder"
             ) from error
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds the lock file `path`."""
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -69,6 +69,7 @@ class Axis(enum.StrEnum):
 
     Of a first training with hidden items: PILOT_ITEMS are the matched items that nobody hides,
     HIDDEN_ITEMS those that the party hides from itself, REVEALED_ITEMS those that it sells and a peer hides.
+    BLINDED_ITEMS are those that two parties bring to a matching, in an order that says nothing.
     """
 
     ONE = "one"
@@ -79,6 +80,7 @@ class Axis(enum.StrEnum):
     PILOT_ALIGNED_ITEMS = "pilot_aligned_items"
     HIDDEN_ITEMS = "hidden_items"
     REVEALED_ITEMS = "revealed_items"
+    BLINDED_ITEMS = "blinded_items"
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,11 @@ def _norms(array: Array) -> npt.NDArray[np.float64]:
 class Payload(Mapping[str, Array]):
     """Named arrays in a fixed order; immutable, C-contiguous."""
 
-    def __init__(self, arrays: Mapping[str, Array] = MappingProxyType({})) -> None:
+    def __init__(
+        self, arrays: Mapping[str, Array] = MappingProxyType({}), *, sha256: bytes | None = None
+    ) -> None:
+        """Hold `arrays`; sha256: the digest of their bytes, where it has been computed already."""
+        self._sha256 = sha256
         held = {}
         for name, array in arrays.items():
             view = np.ascontiguousarray(array).view()
@@ -239,11 +245,13 @@ class Payload(Mapping[str, Array]):
                 yield array.data.cast("B")
 
     def sha256(self) -> bytes:
-        """Return the digest of the body."""
-        digest = hashlib.sha256()
-        for buffer in self.buffers():
-            digest.update(buffer)
-        return digest.digest()
+        """Return the digest of the body, which is computed once."""
+        if self._sha256 is None:
+            digest = hashlib.sha256()
+            for buffer in self.buffers():
+                digest.update(buffer)
+            self._sha256 = digest.digest()
+        return self._sha256
 
 
 EMPTY = Payload()

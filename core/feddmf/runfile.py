@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from feddmf.config import Settings, parse_settings, read_toml
+from feddmf.privacy_settings import PrivacySettings
 from feddmf.protocol_settings import FCFSettings, FedAvgSettings, TransferSettings
 
 __all__ = [
@@ -209,6 +210,7 @@ class RunSettings(Settings):
     fedavg: FedAvgSettings = FedAvgSettings()
     fcf: FCFSettings = FCFSettings()
     transfer: TransferSettings = TransferSettings()
+    privacy: PrivacySettings = PrivacySettings()
     enforcement: EnforcementSettings = EnforcementSettings()
     waits: WaitSettings = WaitSettings()
 
@@ -234,6 +236,17 @@ class RunSettings(Settings):
             raise ValueError("fedavg averages the layers of tower id, and a history tower has none")
         if self.protocol == "feddmf" and self.model.tower == "id" and self.alignment.method == "once":
             raise ValueError('alignment.method = "once" needs model.tower = "history"')
+        return self
+
+    @model_validator(mode="after")
+    def _privacy_fits(self) -> RunSettings:
+        if not self.privacy.is_private or (self.protocol == "transfer" and not self.masks):
+            return self
+        if not self.has_history or self.alignment.method != "tie":
+            raise ValueError(
+                'privacy.mode = "gram" needs protocol transfer, or protocol feddmf with model.tower = '
+                '"history" and alignment.method = "tie"; nothing else can be made of a private release'
+            )
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,6 @@ def supported_items(
     return data.item_counts() >= min_support
 
 
-def most_used(counts: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.intp]:
+def most_used(counts: npt.NDArray[np.signedinteger | np.floating], most: int) -> npt.NDArray[np.intp]:
     """Return the places of the `most` largest of `counts`, or of all, rising; of equal ones the first."""
     return np.sort(np.argsort(-counts, kind="stable")[:most])

@@ -11,8 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from feddmf.errors import FedDMFError, RunFailed
-from feddmf.history_ranks import users_of_rank
-from feddmf.members.trainings import Beside
+from feddmf.members.registry import Follower, follower_for
 from feddmf.ranks import STOP, Abandoned, Ranks
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.folder import PartyFolder
@@ -47,7 +46,7 @@ def seat_all(ranks: Ranks, document: bytes, run: str, party: str, conditions: st
 
 def work_beside(folder: PartyFolder, ranks: Ranks) -> None:
     """Do what the first process tells, until it tells to stop."""
-    beside: Beside | None = None
+    beside: Follower | None = None
     while (told := ranks.hear()) != STOP:
         if told["do"] == "sit":
             # What is left of another run makes room first.
@@ -58,7 +57,7 @@ def work_beside(folder: PartyFolder, ranks: Ranks) -> None:
                 beside.follow(told)
 
 
-def _answer(folder: PartyFolder, ranks: Ranks, told: Mapping[str, str]) -> Beside | None:
+def _answer(folder: PartyFolder, ranks: Ranks, told: Mapping[str, str]) -> Follower | None:
     beside, problem = None, None
     try:
         beside = _take_place(folder, ranks, told)
@@ -68,7 +67,7 @@ def _answer(folder: PartyFolder, ranks: Ranks, told: Mapping[str, str]) -> Besid
     return beside
 
 
-def _take_place(folder: PartyFolder, ranks: Ranks, told: Mapping[str, str]) -> Beside:
+def _take_place(folder: PartyFolder, ranks: Ranks, told: Mapping[str, str]) -> Follower:
     """Check a run as the first process has, and keep of the table this process's users alone."""
     party = told["party"]
     plan = read_plan(told["plan"].encode(), told["run"], party)
@@ -77,6 +76,6 @@ def _take_place(folder: PartyFolder, ranks: Ranks, told: Mapping[str, str]) -> B
     table = place.table.interactions
     if conditions_of(plan, table) != told["conditions"]:
         raise RunFailed("its table is another one than the first process has", hint="give all the same")
-    own = users_of_rank(table, ranks)
-    log.info("process %d of %d trains run %s on %d users", ranks.rank, ranks.size, plan.run, own.users)
-    return Beside(place.items, own, place.attributes, ranks, users=table.users)
+    own = len(range(ranks.rank, table.users, ranks.size))
+    log.info("process %d of %d trains run %s on %d users", ranks.rank, ranks.size, plan.run, own)
+    return follower_for(place.items, table, place.attributes, ranks)

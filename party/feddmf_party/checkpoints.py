@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
 import time
@@ -20,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from feddmf.errors import InputError, RunFailed
-from feddmf.files import explain_os_error, read_bytes, read_text, write_bytes, write_text
+from feddmf.files import explain_os_error, read_bytes, read_text, replacing, write_text
 from feddmf.members.base import Arrays, Reply
-from feddmf.payload import Payload
+from feddmf.payload import DType, Payload
 from feddmf_party.arrays_file import packed, unpacked
 
 __all__ = ["Checkpoints", "Resumption", "unfinished_runs"]
@@ -32,8 +33,7 @@ _PRIVATE = 0o600
 _BROKEN = "the run cannot be gone on with here; remove the folder and ask the operator to submit it again"
 _NUMBERED = re.compile(r"(reply|state)-(\d{6})\.checked")
 _DIGEST_BYTES = hashlib.sha256().digest_size
-_PREFIX = "reply."
-_DONE = "done"
+_HEAD_SIZE_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,7 @@ class Checkpoints:
         """Return what the exchange at `position` was answered with; None where no answer was kept."""
         if not self.has_reply(position):
             return None
-        arrays = _read(self._file("reply", position))
-        payload = {
-            name.removeprefix(_PREFIX): each for name, each in arrays.items() if name.startswith(_PREFIX)
-        }
-        return Reply(Payload({name: payload[name] for name in _order(arrays)}), bool(arrays[_DONE][0]))
+        return _read_reply(self._file("reply", position))
 
     def has_reply(self, position: int) -> bool:
         """Tell whether the answer to the exchange at `position` was kept."""
@@ -109,9 +105,12 @@ class Checkpoints:
 
     def keep_reply(self, position: int, reply: Reply) -> None:
         """Keep a reply, durable on return."""
-        held = {_PREFIX + name: array for name, array in reply.payload.items()}
-        order = np.frombuffer(json.dumps(list(reply.payload)).encode(), dtype=np.uint8)
-        _write(self._file("reply", position), {**held, _DONE: np.array([reply.done]), "order": order})
+        shapes = [(name, array.dtype.name, *array.shape) for name, array in reply.payload.items()]
+        head = json.dumps({"arrays": shapes, "done": reply.done}).encode()
+        # As it arrived, behind the digest that it was checked by: it is neither copied nor hashed again.
+        digest = _digest_of_reply(head, reply.payload)
+        size = len(head).to_bytes(_HEAD_SIZE_BYTES, "little")
+        _write(self._file("reply", position), digest, size, head, *reply.payload.buffers())
 
     @property
     def is_due(self) -> bool:
@@ -120,7 +119,8 @@ class Checkpoints:
 
     def keep_state(self, position: int, state: Arrays) -> None:
         """Keep the state before the contribution at `position`; forget what lies before its reply."""
-        _write(self._file("state", position), state)
+        whole = packed(state)
+        _write(self._file("state", position), hashlib.sha256(whole).digest(), whole)
         self._saved = self._clock()
         with explain_os_error(self._path):
             for kind, first in (("reply", position - 1), ("state", position)):
@@ -161,10 +161,36 @@ def _digest_of(said: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _write(path: Path, arrays: Arrays) -> None:
-    """Write arrays behind their SHA-256: a flipped bit must not become another model."""
-    whole = packed(arrays)
-    write_bytes(path, hashlib.sha256(whole).digest() + whole, mode=_PRIVATE)
+def _write(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a SHA-256 and what it is of: a flipped bit must not become another model."""
+    with replacing(path, mode=_PRIVATE) as beside, beside.open("wb") as file:
+        for part in parts:
+            file.write(part)
+
+
+def _digest_of_reply(head: bytes, payload: Payload) -> bytes:
+    return hashlib.sha256(head + payload.sha256()).digest()
+
+
+def _read_reply(path: Path) -> Reply:
+    content = read_bytes(path, what="a checkpoint", hint=_BROKEN)
+    start = _DIGEST_BYTES + _HEAD_SIZE_BYTES
+    at = start + int.from_bytes(content[_DIGEST_BYTES:start], "little")
+    head, arrays = content[start:at], {}
+    try:
+        said = json.loads(head)
+        for name, dtype, *shape in said["arrays"]:
+            # A copy, for what follows in the file lies at any address.
+            flat = np.frombuffer(content, DType(dtype).numpy, math.prod(shape), at).copy()
+            arrays[str(name)] = flat.reshape(shape)
+            at += flat.nbytes
+        reply = Reply(Payload(arrays), bool(said["done"]))
+        is_whole = _digest_of_reply(head, reply.payload) == content[:_DIGEST_BYTES]
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InputError(f"{path} is damaged", hint=_BROKEN) from error
+    if not is_whole or at != len(content):
+        raise InputError(f"{path} is damaged", hint=_BROKEN)
+    return reply
 
 
 def _read(path: Path) -> Arrays:
@@ -173,12 +199,6 @@ def _read(path: Path) -> Arrays:
     if hashlib.sha256(whole).digest() != content[:_DIGEST_BYTES]:
         raise InputError(f"{path} is damaged", hint=_BROKEN)
     return unpacked(whole, path, hint=_BROKEN)
-
-
-def _order(arrays: Arrays) -> list[str]:
-    """Return the names of a reply's arrays in their order, which the file does not keep."""
-    names: list[str] = json.loads(arrays["order"].tobytes())
-    return names
 
 
 def unfinished_runs(runs: Path) -> list[str]:

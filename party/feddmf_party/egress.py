@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from feddmf.catalogue.view import CatalogueView
 from feddmf.errors import PolicyError
-from feddmf.payload import Axis, Encoding, Payload, PayloadSchema, longest_row
+from feddmf.ledger import items_digest
+from feddmf.matching import MOST_ITEMS, POINTS, Step
+from feddmf.payload import Axis, Encoding, Payload, PayloadSchema, ReleaseKind, longest_row
 from feddmf.plan import Plan
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import check_offer
+from feddmf_party.patterns import outside
 from feddmf_party.policy import ITEM_KINDS, Policy
+from feddmf_party.privacy_budget import charges_in, check_budget, release_of
 
-__all__ = ["Cleared", "ClearedOffer", "EgressGate", "clear_offer", "items_digest"]
+__all__ = [
+    "Cleared",
+    "ClearedOffer",
+    "ClearedPoints",
+    "ClearedWithdrawal",
+    "EgressGate",
+    "PointsGate",
+    "clear_offer",
+    "clear_withdrawal",
+    "items_digest",
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,41 @@ class ClearedOffer:
     ledger_number: int
 
 
+@dataclass(frozen=True)
+class ClearedPoints:
+    """Points of one step of a matching, which the gate has passed and the ledger holds."""
+
+    peer: str
+    catalogue_version: int
+    step: int
+    payload: Payload
+    ledger_number: int
+    sha256: bytes
+
+
+@dataclass(frozen=True)
+class ClearedWithdrawal:
+    """Keys of what the party takes back of a run, none for everything; the ledger holds that it said so."""
+
+    run: str
+    keys: tuple[str, ...]
+    reason: str
+    ledger_number: int
+
+
+def clear_withdrawal(ledger: LedgerFile, run: str, keys: Sequence[str], *, reason: str) -> ClearedWithdrawal:
+    """Record that the party takes `keys` back, all of the run for none, and return that cleared."""
+    chosen = tuple(dict.fromkeys(keys))
+    record = {
+        "event": "withdrawal",
+        "run": run,
+        "count": len(chosen),
+        "items": items_digest(chosen),
+        "reason": reason,
+    }
+    return ClearedWithdrawal(run, chosen, reason, ledger.append(record))
+
+
 def clear_offer(ledger: LedgerFile, view: CatalogueView, keys: Sequence[str], *, where: str) -> ClearedOffer:
     """Check that `keys` are the party's own alone, record the offer, and return it cleared.
 
@@ -66,6 +115,8 @@ class EgressGate:
         self._plan = plan
         self._policy = policy
         self._ledger = ledger
+        # Of the record of a private run's release, once it is known to be within the budget.
+        self._release: int | None = None
         # A node that was restarted within a run goes on counting where it was. What it sends again is
         # recorded again, and counts once: nobody learns more from it.
         self._bytes = {
@@ -78,6 +129,16 @@ class EgressGate:
     def run_bytes(self) -> int:
         """Bytes that have left in this run, by earlier processes of the node too."""
         return sum(self._bytes.values())
+
+    @property
+    def ends_ms(self) -> int | None:
+        """When what was published in this run before ends, in milliseconds since 1970; None for nothing."""
+        ends = (
+            record.get("expires_ms")
+            for record in self._ledger.records()
+            if record.get("event") == "release" and record.get("run") == self._plan.run
+        )
+        return next((int(each) for each in ends if each), None)
 
     def join(self, conditions: str) -> None:
         """Record that the party joins the run, for what purpose, with whom, and how.
@@ -108,16 +169,20 @@ class EgressGate:
         schema: PayloadSchema,
         sizes: Mapping[Axis, int],
         items: Sequence[str],
+        expires_ms: int = 0,
     ) -> Cleared:
         """Check `payload` against schema and policy, record it, and return it cleared.
 
-        `items` are the keys behind its rows. Raises PayloadError where it is outside its schema, PolicyError
-        where the policy does not allow it; then nothing is recorded and nothing may leave.
+        `items` are the keys behind its rows; expires_ms: when peers must stop using it. Raises PayloadError
+        where it is outside its schema, PolicyError where the policy does not allow it; then nothing is
+        recorded and nothing may leave.
         """
         schema.check(payload, sizes)
+        self._check_items(items)
         size, digest = schema.sent_bytes(payload), payload.sha256()
         release = (phase, number, digest.hex())
         self._check_policy(payload, schema, sum((self._bytes | {release: size}).values()))
+        source = {"post_processing_of": self._private()} if self._plan.settings.privacy.is_private else {}
         number_in_ledger = self._ledger.append(
             {
                 "event": "release",
@@ -135,13 +200,40 @@ class EgressGate:
                     }
                     for spec in schema.arrays
                 ],
-                "items": items_digest(items),
+                "items": _known_digest(tuple(items)),
                 "bytes": size,
                 "sha256": digest.hex(),
+                **source,
+                **({"expires_ms": expires_ms} if expires_ms else {}),
             }
         )
         self._bytes[release] = size
         return Cleared(self._plan.run, phase, number, schema, payload, number_in_ledger, digest)
+
+    def _check_items(self, items: Sequence[str]) -> None:
+        kept = outside(items, self._policy.items)
+        if kept:
+            raise PolicyError(
+                f"nothing of item {kept[0]!r} may leave: the policy's items do not name it",
+                hint="add it to items in policy.toml if it may",
+            )
+
+    def _private(self) -> int:
+        """Return the number of the record that all of a private run follows from.
+
+        Raises PolicyError where there is none yet, or where the charges of all runs are over the budget.
+        """
+        if self._release is None:
+            charges = charges_in(self._ledger.records())
+            check_budget(self._plan.run, None, charges, self._policy.privacy)
+            release = release_of(self._ledger.records(), self._plan.run)
+            if release is None:
+                raise PolicyError(
+                    f"run {self._plan.run} is private, of which the ledger has no release: nothing leaves",
+                    hint="this is a fault of the program; report it",
+                )
+            self._release = int(release["number"])
+        return self._release
 
     def _check_policy(self, payload: Payload, schema: PayloadSchema, run_bytes: int) -> None:
         hint = "change policy.toml if this may leave"
@@ -164,6 +256,82 @@ class EgressGate:
             )
 
 
-def items_digest(items: Sequence[str]) -> str:
-    """Return the SHA-256, in hex, over the item keys behind the rows of a release."""
-    return hashlib.sha256(json.dumps(list(items), separators=(",", ":")).encode()).hexdigest()
+class PointsGate:
+    """Checks and records what leaves in one matching: with one peer, under one catalogue version."""
+
+    def __init__(self, policy: Policy, ledger: LedgerFile, peer: str, version: int) -> None:
+        self.peer = peer
+        self.version = version
+        self._policy = policy
+        self._ledger = ledger
+
+    @property
+    def most(self) -> int:
+        """Most items that the policy lets into a matching, from either side."""
+        return min(self._policy.max_matching_items, MOST_ITEMS)
+
+    @property
+    def answered(self) -> bool:
+        """Whether points of the peer were blinded again and left, by which the matching is used up."""
+        return any(step == Step.ANSWER for step, _ in self._left())
+
+    def check(self, items: int) -> None:
+        """Raise PolicyError where the policy keeps points in, or those of so many items."""
+        kinds = self._policy.release_kinds
+        if ReleaseKind.PSI_POINT not in kinds:
+            line = json.dumps([*kinds, ReleaseKind.PSI_POINT])
+            raise PolicyError(
+                "a matching sends psi_point (points), which the policy keeps in",
+                hint=f"allow it in policy.toml: release_kinds = {line}",
+            )
+        if items > self.most:
+            raise PolicyError(
+                f"{items} items are more than max_matching_items = {self.most}",
+                hint=f"match fewer items, or raise max_matching_items in policy.toml (at most {MOST_ITEMS})",
+            )
+
+    def clear(self, step: int, payload: Payload) -> ClearedPoints:
+        """Check the points of a step, record them, and return them cleared.
+
+        Raises PolicyError where the policy is against it, or where the matching is used up and these are not
+        the points that left before; then nothing is recorded and nothing may leave. Of the keys not even a
+        digest is recorded: who reads the ledger and knows all but one could guess that one.
+        """
+        (spec,) = POINTS.arrays
+        points = payload[spec.name]
+        POINTS.check(payload, {spec.axis: len(points)})
+        self.check(len(points))
+        digest = payload.sha256()
+        if self.answered and (step, digest.hex()) not in self._left():
+            raise PolicyError(
+                f"a matching with {self.peer} under catalogue version {self.version} has sent other points",
+                hint="use the items of the first time, or match again after the next catalogue version",
+            )
+        shape = {"name": spec.name, "kind": spec.kind.value, "dtype": spec.dtype.value}
+        number = self._ledger.append(
+            {
+                "event": "matching",
+                "peer": self.peer,
+                "catalogue_version": self.version,
+                "step": int(step),
+                "arrays": [{**shape, "shape": list(points.shape)}],
+                "bytes": payload.nbytes,
+                "sha256": digest.hex(),
+            }
+        )
+        return ClearedPoints(self.peer, self.version, step, payload, number, digest)
+
+    def _left(self) -> set[tuple[int, str]]:
+        """Return step and digest of everything that has left in this matching."""
+        address = {"event": "matching", "peer": self.peer, "catalogue_version": self.version}
+        return {
+            (record["step"], record["sha256"])
+            for record in self._ledger.records()
+            if all(record.get(name) == value for name, value in address.items())
+        }
+
+
+@functools.lru_cache(maxsize=4)
+def _known_digest(items: tuple[str, ...]) -> str:
+    """Return `items_digest(items)`; the rounds of a training are about the same items."""
+    return items_digest(items)

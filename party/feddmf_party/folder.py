@@ -51,9 +51,44 @@ class PartyFolder:
         return self.path / "tables"
 
     @property
+    def forgotten(self) -> Path:
+        """Digests of users whom every load leaves out."""
+        return self.path / "forgotten.json"
+
+    @property
     def ledger(self) -> Path:
         """The egress ledger."""
         return self.path / "ledger.jsonl"
+
+    @property
+    def privacy(self) -> Path:
+        """Folder with the private release of each private run."""
+        return self.path / "privacy"
+
+    @property
+    def countersignatures(self) -> Path:
+        """What the coordinator has countersigned of the ledger."""
+        return self.path / "countersignatures.jsonl"
+
+    @property
+    def matchings(self) -> Path:
+        """Folder with the secret numbers of matchings that are not over."""
+        return self.path / "matchings"
+
+    @property
+    def tokens(self) -> Path:
+        """Digests of the query API's tokens."""
+        return self.path / "tokens.json"
+
+    @property
+    def query_log(self) -> Path:
+        """Who asked the query API for what."""
+        return self.path / "queries.jsonl"
+
+    @property
+    def api_lock(self) -> Path:
+        """Held by the query API that serves this folder."""
+        return self.path / "api.lock"
 
     @property
     def lock(self) -> Path:

@@ -6,16 +6,25 @@ these files: dates, the root, whether key and certificate belong together. `diag
 
 from __future__ import annotations
 
+import fcntl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from feddmf.config import Settings, load_toml
 from feddmf.errors import InputError, Refused
-from feddmf.files import read_bytes, write_text
-from feddmf.identity import decode_certificate, decode_key, party_of, verify_issued_by
+from feddmf.files import explain_os_error, read_bytes, write_text
+from feddmf.identity import (
+    decode_certificate,
+    decode_key,
+    encode_certificate,
+    encode_key,
+    party_of,
+    verify_issued_by,
+)
 
 __all__ = [
     "Federation",
@@ -62,6 +71,21 @@ class IdentityFiles:
         return self.folder / "identity" / "certificate.pem"
 
     @property
+    def next_key(self) -> Path:
+        """The key of a renewal that is under way; it becomes `key` once its certificate is here."""
+        return self.folder / "identity" / "next-key.pem"
+
+    @property
+    def next_request(self) -> Path:
+        """The request of that renewal, DER; repeated as it stands until it is answered."""
+        return self.folder / "identity" / "next-request.der"
+
+    @property
+    def next_certificate(self) -> Path:
+        """The certificate that has come; it is there only while keys are being switched."""
+        return self.folder / "identity" / "next-certificate.pem"
+
+    @property
     def root(self) -> Path:
         """The federation's root certificate, PEM, whose fingerprint was checked."""
         return self.folder / "identity" / "root.pem"
@@ -70,6 +94,38 @@ class IdentityFiles:
     def federation(self) -> Path:
         """Names and addresses."""
         return self.folder / "identity" / "federation.toml"
+
+    def settle(self) -> None:
+        """Put the next key and certificate in place of the old, where both are here; else do nothing.
+
+        The last file that moves is the certificate that has come, so a switch that was interrupted anywhere
+        is finished by whoever looks next.
+        """
+        if not self.next_certificate.exists():
+            return
+        with explain_os_error(self.certificate), (self.folder / "identity" / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.next_certificate.exists():
+                for new, place in ((self.next_key, self.key), (self.next_request, self.request)):
+                    if new.exists():
+                        new.replace(place)
+                self.next_certificate.replace(self.certificate)
+
+    def load_pair(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        """Return key and certificate, of one moment; InputError where they cannot be read."""
+        self.settle()
+        key, certificate = self._read_pair()
+        if key.public_key() != certificate.public_key():
+            # They were switched between the two looks, or do not belong together.
+            self.settle()
+            key, certificate = self._read_pair()
+        return key, certificate
+
+    def _read_pair(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        certificate = decode_certificate(
+            _read(self.certificate, "the certificate"), what=str(self.certificate)
+        )
+        return decode_key(_read(self.key, "the key"), what=str(self.key)), certificate
 
     def load_federation(self) -> Federation:
         """Read names and addresses; InputError where this folder has not enrolled."""
@@ -91,6 +147,7 @@ class PartyIdentity:
     federation: str
     party: str
     federation_address: str
+    valid_from: datetime
     valid_until: datetime
     root_pem: bytes = field(repr=False)
     certificate_pem: bytes = field(repr=False)
@@ -107,16 +164,16 @@ def load_identity(folder: Path, *, now: datetime | None = None) -> PartyIdentity
         raise problems[0]
     files = IdentityFiles(folder)
     federation = files.load_federation()
-    certificate_pem = _read(files.certificate, "the certificate")
-    certificate = decode_certificate(certificate_pem, what=str(files.certificate))
+    key, certificate = files.load_pair()
     return PartyIdentity(
         federation=federation.federation,
         party=federation.party,
         federation_address=federation.federation_address,
+        valid_from=certificate.not_valid_before_utc,
         valid_until=certificate.not_valid_after_utc,
         root_pem=_read(files.root, "the root certificate"),
-        certificate_pem=certificate_pem,
-        key_pem=_read(files.key, "the key"),
+        certificate_pem=encode_certificate(certificate),
+        key_pem=encode_key(key),
     )
 
 
@@ -124,14 +181,13 @@ def diagnose(folder: Path, *, now: datetime | None = None) -> tuple[InputError |
     """Return everything that is wrong with the identity in `folder`, worst first; empty where it is fine."""
     files = IdentityFiles(folder)
     try:
+        files.settle()
         federation = files.load_federation()
         root = decode_certificate(_read(files.root, "the root certificate"), what=str(files.root))
-        key = decode_key(_read(files.key, "the key"), what=str(files.key))
+        decode_key(_read(files.key, "the key"), what=str(files.key))
         if not files.certificate.exists():
             return (_no_certificate(federation),)
-        certificate = decode_certificate(
-            _read(files.certificate, "the certificate"), what=str(files.certificate)
-        )
+        key, certificate = files.load_pair()
     except InputError as error:
         return (error,)
     found: list[InputError | Refused] = []

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from feddmf.errors import DataError
 from feddmf.user_attributes import without_items
+from feddmf_party.data.forgotten import load_forgotten
 from feddmf_party.data.loader import load_interactions
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.data.settings import InteractionsSettings
@@ -37,7 +38,14 @@ def load_newcomers(path: Path, home: PartyFolder, run: RunFolder) -> PartyTable:
     """
     settings = home.settings().data if home.settings_file.is_file() else InteractionsSettings(path=path)
     settings = settings.model_copy(update={**dict.fromkeys(_SOURCE), "path": path, "format": "auto"})
-    return load_interactions(settings, run.load_items().local_ids)
+    forgotten = load_forgotten(home.forgotten)
+    table = load_interactions(settings, run.load_items().local_ids, forgotten=forgotten)
+    if not table.user_ids:
+        raise DataError(
+            f"this party has forgotten everybody in {path}",
+            hint="name a table of others: who is forgotten is not scored",
+        )
+    return table
 
 
 @dataclass(frozen=True)

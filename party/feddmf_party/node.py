@@ -22,7 +22,9 @@ from feddmf_party.computing import Worker
 from feddmf_party.folder import PartyFolder
 from feddmf_party.participation import Participation, RoundFigures, prepare
 from feddmf_party.pulse import Pulse
+from feddmf_party.renewing import keep_renewed
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.withdrawals import keep_informed
 
 __all__ = ["Node", "NodeEvents", "work_until_signal"]
 
@@ -75,7 +77,12 @@ class Node:
                 federation = await self._greet(client, wait_s)
                 self._events.connected(federation, client.address)
                 # The pulse ends only where the coordinator stays away or refuses: then the work ends too.
-                await _first_of(self._serve(client, once=once, wait_s=wait_s), self._pulse.beat(client))
+                await _first_of(
+                    self._serve(client, once=once, wait_s=wait_s),
+                    self._pulse.beat(client),
+                    keep_renewed(client, self._folder.path),
+                    keep_informed(client, self._folder.runs),
+                )
 
     async def _greet(self, client: FederationClient, wait_s: float | None) -> str:
         try:
@@ -152,6 +159,7 @@ class Node:
                         part.begin()
                     if accept:
                         await client.answer_run(run, accept=True)
+                        self._pulse.hurry()
                     self._events.joined(part)
                     await _first_of(self._through(client, worker, part), self._failing(run))
                     self._events.finished(await part.fetch(client))
@@ -212,9 +220,9 @@ def _kind(error: Exception) -> str:
     return type(error).__name__
 
 
-async def _first_of(work: Coroutine[Any, Any, None], beside: Coroutine[Any, Any, None]) -> None:
-    """Run both until one of them ends; cancel the other, and raise what the first raised."""
-    tasks = [asyncio.create_task(each) for each in (work, beside)]
+async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Run all until one of them ends; cancel the others, and raise what the first raised."""
+    tasks = [asyncio.create_task(each) for each in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         next(task for task in tasks if task.done()).result()

@@ -12,9 +12,10 @@ from feddmf.catalogue.view import CatalogueView
 from feddmf.config import Settings, load_toml
 from feddmf.errors import CatalogueError
 from feddmf.files import write_text
+from feddmf.plan import PartyItems
 from feddmf.settings_file import literal
 
-__all__ = ["Offer", "check_offer", "offerable", "read_offer", "write_offer"]
+__all__ = ["Offer", "check_offer", "offerable", "offered_in", "read_offer", "write_offer"]
 
 
 class Offer(Settings):
@@ -56,6 +57,16 @@ def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> Non
                 f"whom {view.party} shares items",
                 hint="nobody can ask for it; remove it",
             )
+
+
+def offered_in(items: PartyItems, path: Path) -> tuple[str, ...]:
+    """Return the keys, sorted, of what the offer file names and somebody in the run lacks.
+
+    Raises CatalogueError naming the file and the key where one cannot be offered at all.
+    """
+    offer = read_offer(path).items
+    check_offer(offer, items.view, where=str(path))
+    return tuple(sorted(set(offer) & set(items.askable)))
 
 
 def offerable(view: CatalogueView) -> tuple[str, ...]:

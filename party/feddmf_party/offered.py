@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,9 @@ import numpy.typing as npt
 from feddmf.errors import CatalogueError, InputError
 from feddmf.user_attributes import column_of
 from feddmf_party.run_folder import OwnItems, PeerItems
+from feddmf_party.terms import NO_TERMS, Terms
 
-__all__ = ["Attribute", "CrossValidated", "Offered", "refuse_own"]
+__all__ = ["Attribute", "CrossValidated", "Offered", "Unavailable", "refuse_own"]
 
 # A peer, and the row of what it published.
 _Place = tuple[PeerItems, int]
@@ -65,11 +67,30 @@ class Attribute:
         return "item" if self.told is None else "user attribute"
 
 
-class Offered:
-    """The publications of one run; strangers: peers whose items the run's model cannot score."""
+@dataclass(frozen=True)
+class Unavailable:
+    """What a peer had published and nobody may ask for any more, and why."""
 
-    def __init__(self, run: str, peers: Sequence[PeerItems], strangers: Collection[str]) -> None:
-        self._run, self._peers, self._strangers = run, peers, strangers
+    key: str
+    label: str
+    owner: str
+    why: str
+
+
+class Offered:
+    """The publications of one run; strangers: peers whose items the run's model cannot score.
+
+    What was withdrawn or has ended by the `terms` cannot be asked for, from that moment on.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        peers: Sequence[PeerItems],
+        strangers: Collection[str],
+        terms: Terms = NO_TERMS,
+    ) -> None:
+        self._run, self._peers, self._strangers, self._terms = run, peers, strangers, terms
         self._places: dict[str, list[_Place]] = {}
         for peer in peers:
             for row, key in enumerate(peer.keys):
@@ -77,7 +98,19 @@ class Offered:
 
     def all(self) -> tuple[Attribute, ...]:
         """Return everything that can be asked for, by first owner and key."""
-        return tuple(_attribute(usable) for each in self._places.values() if (usable := self._usable(each)))
+        ended = self._terms.ended(datetime.now(UTC))
+        found = (self._usable(each, ended) for each in self._places.values())
+        return tuple(_attribute(usable) for usable in found if usable)
+
+    def unavailable(self) -> tuple[Unavailable, ...]:
+        """Return what was withdrawn or has ended, by owner and key, and why."""
+        now = datetime.now(UTC)
+        return tuple(
+            Unavailable(key, label, peer.party, why)
+            for peer in self._peers
+            for key, label in zip(peer.keys, peer.labels, strict=True)
+            if (why := self._terms.why_not(peer.party, key, now))
+        )
 
     def find(self, key: str, *, owner: str | None = None) -> Attribute:
         """Return one attribute, of all its owners or of the one named.
@@ -85,10 +118,13 @@ class Offered:
         CatalogueError where nobody (or not `owner`) published it, InputError where it cannot be asked for.
         """
         found = [place for place in self._places.get(key, ()) if owner in {None, place[0].party}]
-        usable = self._usable(found)
+        now = datetime.now(UTC)
+        usable = self._usable(found, self._terms.ended(now))
         if usable:
             return _attribute(usable)
         known = [peer.party for peer, _ in found if peer.party not in self._strangers]
+        for party in known or [owner or ""]:
+            self._terms.refuse(self._run, party, key, now)
         if known:
             raise InputError(
                 f"{known[0]} had too few users with and without attribute {key!r} in run {self._run} "
@@ -114,15 +150,25 @@ class Offered:
         return tuple(self._classes(attribute.owners[0], column_of(attribute.key)))
 
     def _classes(self, owner: str, column: str) -> Iterator[Attribute]:
+        ended = self._terms.ended(datetime.now(UTC))
         for key, places in self._places.items():
             if column_of(key) == column:
-                own = self._usable([place for place in places if place[0].party == owner])
+                own = self._usable([place for place in places if place[0].party == owner], ended)
                 if own and CrossValidated.of(*own[0]) is not None:
                     yield _attribute(own)
 
-    def _usable(self, places: Sequence[_Place]) -> list[_Place]:
-        """Return the places that make an answer: an item at all peers that the model knows, or one fit."""
-        known = [place for place in places if place[0].party not in self._strangers]
+    def _usable(self, places: Sequence[_Place], ended: Collection[str]) -> list[_Place]:
+        """Return the places that make an answer: an item at all peers that the model knows, or one fit.
+
+        ended: peers whose publications have ended.
+        """
+        known = [
+            (peer, row)
+            for peer, row in places
+            if peer.party not in self._strangers
+            and peer.party not in ended
+            and self._terms.withdrawal(peer.party, peer.keys[row]) is None
+        ]
         items = [place for place in known if CrossValidated.of(*place) is None]
         fitted = [place for place in known if (told := CrossValidated.of(*place)) and told.is_fitted]
         # Where owners differ in what it is, no owner's word of itself stands before what hidden items say.

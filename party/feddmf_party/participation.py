@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -25,12 +26,16 @@ from feddmf_party.client.federation import LONGEST_NAME, FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.egress import EgressGate
+from feddmf_party.expiry import publication_end
 from feddmf_party.folder import PartyFolder
+from feddmf_party.keeping import Keeping
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.plans import read_plan
+from feddmf_party.private_release import kept_release
 from feddmf_party.repetition import check_not_repeated, conditions_of
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import take_seat
+from feddmf_party.terms import keep_until
 
 __all__ = ["Participation", "RoundFigures", "prepare"]
 
@@ -106,19 +111,21 @@ class Participation:
         resumed = self.checkpoints.resumption()
         if resumed.state is not None:
             await worker.run(self.member.restore, resumed.state)
-        exchange = _kept_exchange(self, _cleared_exchange(self, client), worker)
-        await drive(
-            self.member,
-            self.phases,
-            _recording(self, exchange, on_round, done=resumed.position),
-            compute=worker.run,
-            start=resumed.position,
-            reply=resumed.reply,
-        )
+        async with Keeping(self.checkpoints) as keeping:
+            exchange = _kept_exchange(self, _cleared_exchange(self, client), keeping, worker)
+            await drive(
+                self.member,
+                self.phases,
+                _recording(self, exchange, on_round, done=resumed.position),
+                compute=worker.run,
+                start=resumed.position,
+                reply=resumed.reply,
+            )
 
     async def publish(self, client: FederationClient) -> None:
         """Publish the vectors of the offered items, and nothing else."""
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
+        expires_ms = publication_end(self.folder.policy(), self.gate.ends_ms)
         cleared = self.gate.clear(
             "publish",
             0,
@@ -126,22 +133,25 @@ class Participation:
             schema=schema,
             sizes={Axis.OFFERED_ITEMS: len(self.offered)},
             items=self.offered,
+            expires_ms=expires_ms,
         )
-        await client.publish(cleared, self.offered, limit_s=self.publish_limit_s)
+        await client.publish(cleared, self.offered, expires_ms=expires_ms, limit_s=self.publish_limit_s)
 
     async def fetch(self, client: FederationClient) -> RunFolder:
         """Keep the model and what every peer published; return the finished folder."""
         kept = RunFolder(self.folder.runs / self.plan.run)
         kept.save_model(self.member.model_arrays(), self.table.user_ids, self.items.view.items)
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
+        until_ms = {}
         for peer in self.plan.roster:
             if peer == client.party:
                 continue
-            items, payload = await client.publication(
+            items, payload, until_ms[peer] = await client.publication(
                 self.plan.run, peer, schema, limit_s=self.publish_limit_s
             )
             _check_published(peer, items, payload)
             kept.save_peer(peer, items, payload, own=self.items.view.by_key)
+        keep_until(kept.path, until_ms)
         kept.finish(
             {
                 "run": self.plan.run,
@@ -169,10 +179,10 @@ def prepare(
             hint="ask the operator why an id comes twice; move the folder away to join",
         )
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
-    policy = folder.policy()
-    seat = take_seat(plan, view, folder, policy, ranks)
+    policy, ledger = folder.policy(), LedgerFile(folder.ledger)
+    releasing = functools.partial(kept_release, folder, policy.privacy, ledger)
+    seat = take_seat(plan, view, folder, policy, ranks, releasing=releasing)
     conditions = conditions_of(plan, seat.table.interactions)
-    ledger = LedgerFile(folder.ledger)
     check_not_repeated(plan, conditions, ledger.records())
     if ranks is not None:
         seat_all(ranks, document, run, party, conditions)
@@ -225,18 +235,20 @@ def _cleared_exchange(part: Participation, client: FederationClient) -> Exchange
     sizes = part.items.sizes(len(part.offered))
     phases = {phase.name: phase for phase in part.phases}
     limit_s = part.plan.settings.waits.round_s + _BEYOND_S
+    items = {}
+    for phase in part.phases:
+        axes = dict.fromkeys(spec.axis for spec in phase.contribution.arrays if spec.axis in part.items.rows)
+        items[phase.name] = tuple(key for axis in axes for key in part.items.rows[axis])
 
     async def exchange(phase: str, number: int, payload: Payload) -> Reply:
         schema = phases[phase].contribution
-        axes = dict.fromkeys(spec.axis for spec in schema.arrays if spec.axis in part.items.rows)
-        items = [key for axis in axes for key in part.items.rows[axis]]
-        cleared = part.gate.clear(phase, number, payload, schema=schema, sizes=sizes, items=items)
+        cleared = part.gate.clear(phase, number, payload, schema=schema, sizes=sizes, items=items[phase])
         return await client.exchange(cleared, reply=phases[phase].reply, sizes=sizes, limit_s=limit_s)
 
     return exchange
 
 
-def _kept_exchange(part: Participation, exchange: Exchange, worker: Worker) -> Exchange:
+def _kept_exchange(part: Participation, exchange: Exchange, keeping: Keeping, worker: Worker) -> Exchange:
     """Wrap an exchange so that replies are kept, and those of an earlier process are not asked for again."""
     schedule = [(phase.name, number) for phase in part.phases for number in range(phase.rounds)]
     checkpoints = part.checkpoints
@@ -246,11 +258,14 @@ def _kept_exchange(part: Participation, exchange: Exchange, worker: Worker) -> E
         before = checkpoints.reply(position)
         if before is not None:
             return before
+        # The coordinator can give the last reply again, and no older one.
+        await keeping.done()
         reply = await exchange(phase, number, payload)
-        # On threads: the node must give signs of life while a disk is slow.
-        await asyncio.to_thread(checkpoints.keep_reply, position, reply)
+        keeping.begin(position, reply)
         if checkpoints.is_due:
+            await keeping.done()
             state = await worker.run(part.member.snapshot)
+            # On a thread: the node must give signs of life while a disk is slow.
             await asyncio.to_thread(checkpoints.keep_state, position + 1, state)
         return reply
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,16 @@ from feddmf.errors import DataError, InputError
 from feddmf.files import read_text
 from feddmf.history_scoring import HistoryScorer
 from feddmf.new_users import scorer_of_new_users
-from feddmf.scoring import SCORE_KINDS, Scorer, scorer_for
+from feddmf.scoring import SCORE_KINDS, DeepMFScorer, Scorer, scorer_for
 from feddmf.user_attributes import column_of
-from feddmf.user_rows import user_rows
+from feddmf.user_rows import UserRows, how_many, part_of, user_rows
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.offered import Attribute, Offered
 from feddmf_party.run_folder import PeerItems, RunFolder
+from feddmf_party.terms import load_terms
 
-__all__ = ["Block", "Predictor", "read_keys", "read_users"]
+__all__ = ["Block", "Predictor", "load_scorer", "read_keys", "read_users"]
 
-Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 # Rows of output made at once when many users are scored for many attributes.
@@ -52,12 +52,12 @@ class Block:
 class _Prepared:
     """What scores users for some attributes.
 
-    columns: how many are scored of a user on the way; score: from user codes to scores and the owners'
-    disagreement, [users, attributes] each.
+    columns: how many are scored of a user on the way; score: from user codes, or a slice of them, to scores
+    and the owners' disagreement, [users, attributes] each.
     """
 
     columns: int
-    score: Callable[[Codes], tuple[Floats, Floats]]
+    score: Callable[[UserRows], tuple[Floats, Floats]]
 
 
 class Predictor:
@@ -70,7 +70,7 @@ class Predictor:
         self.run = folder.path.name
         protocol = folder.protocol()
         self.arrays = _load_model(folder, protocol)
-        self._scorer = _make_scorer(folder, protocol, self.arrays)
+        self._scorer = load_scorer(folder, protocol, self.arrays)
         self.score_kind = SCORE_KINDS[protocol]
         self._user_ids = folder.load_user_ids()
         if self.users != self._scorer.users:
@@ -86,7 +86,8 @@ class Predictor:
         _check_lengths(folder, peers, lengths)
         self.weights = dict(zip(parties, weigh(measured_skills(self.arrays, parties)), strict=True))
         strangers = {party for party, length in lengths.items() if length is None}
-        self.offered = Offered(self.run, peers, strangers)
+        self.terms = load_terms(folder.path)
+        self.offered = Offered(self.run, peers, strangers, self.terms)
 
     @property
     def users(self) -> int:
@@ -113,10 +114,10 @@ class Predictor:
         """
         if not attributes:
             raise InputError("no attribute is named", hint="list them: feddmf attributes list")
-        codes = np.arange(self.users) if users is None else self._codes(users)
-        yield from self.blocks(attributes, codes)
+        rows = slice(0, self.users) if users is None else self._codes(users)
+        yield from self.blocks(attributes, rows)
 
-    def blocks(self, attributes: Sequence[Attribute], codes: Codes) -> Iterator[Block]:
+    def blocks(self, attributes: Sequence[Attribute], codes: UserRows) -> Iterator[Block]:
         """Yield scores of the users with these codes [users], block by block, in their order.
 
         What depends on the attributes alone is computed once.
@@ -125,16 +126,16 @@ class Predictor:
             (places, self._prepare([attributes[place] for place in places])) for places in _groups(attributes)
         ]
         step = max(1, _BLOCK_CELLS // sum(prepared.columns for _, prepared in groups))
-        for start in range(0, len(codes), step):
-            block = codes[start : start + step]
-            users = self._user_ids[user_rows(block)]
+        for start in range(0, how_many(codes), step):
+            rows = user_rows(part_of(codes, start, start + step))
+            users = self._user_ids[rows]
             if len(groups) == 1:
-                yield Block(users, *groups[0][1].score(block))
+                yield Block(users, *groups[0][1].score(rows))
                 continue
-            probabilities = np.empty((len(block), len(attributes)), dtype=np.float32)
+            probabilities = np.empty((how_many(rows), len(attributes)), dtype=np.float32)
             disagreement = np.zeros_like(probabilities)
             for places, prepared in groups:
-                probabilities[:, places], disagreement[:, places] = prepared.score(block)
+                probabilities[:, places], disagreement[:, places] = prepared.score(rows)
             yield Block(users, probabilities, disagreement)
 
     def audience(self, attribute: Attribute, size: int | None = None, *, above: float | None = None) -> Block:
@@ -161,7 +162,7 @@ class Predictor:
         scores = [self._scorer.prepare(*each) for each in zip(owners, vectors, strict=True)]
         weights = np.array([self.weights[owner] for owner in owners])
 
-        def score(users: Codes) -> tuple[Floats, Floats]:
+        def score(users: UserRows) -> tuple[Floats, Floats]:
             found = [each(users) for each in scores]
             return _undisputed(found[0]) if len(owners) == 1 else combine(np.stack(found), weights)
 
@@ -178,7 +179,7 @@ class Predictor:
         place = {key: at for at, key in enumerate(classes)}
         asked = [place[each.key] for each in chosen]
 
-        def score(users: Codes) -> tuple[Floats, Floats]:
+        def score(users: UserRows) -> tuple[Floats, Floats]:
             probabilities = scorer.score_user_attributes(users, owner, vectors)
             return _undisputed(class_probabilities(probabilities, columns)[:, asked])
 
@@ -223,11 +224,15 @@ def _load_model(folder: RunFolder, protocol: str) -> dict[str, npt.NDArray[Any]]
     return folder.load_model()
 
 
-def _make_scorer(folder: RunFolder, protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
+def load_scorer(folder: RunFolder, protocol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Scorer:
+    """Return what scores users by a run's model `arrays`, and what was kept beside it."""
     try:
-        return scorer_for(protocol, arrays)
+        scorer = scorer_for(protocol, arrays)
     except KeyError as error:
         raise InputError(f"the model in {folder.path} has no array {error}", hint=_RUN_AGAIN) from error
+    if isinstance(scorer, DeepMFScorer):
+        return replace(scorer, projected=folder.map_projections(arrays))
+    return scorer
 
 
 def _scorer_of(

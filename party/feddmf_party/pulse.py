@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -53,21 +54,28 @@ class Pulse:
         """Ask about `run` for the length of a block, often enough not to be missed after `absent_s`."""
         self._run = run
         self._every_s = min(self._usually_s, absent_s / _BEATS_WITHIN_ABSENT)
-        self._hurry.set()
+        self.hurry()
         try:
             yield
         finally:
             self._run, self._every_s = "", self._usually_s
 
+    def hurry(self) -> None:
+        """Beat at once: what the next answer says may have changed."""
+        self._hurry.set()
+
     async def beat(self, client: FederationClient) -> None:
-        """Beat until the coordinator stays away or refuses, which is raised."""
+        """Beat until the coordinator stays away or refuses, which is raised.
+
+        An answer may be held until a run begins; the next beat comes so much sooner.
+        """
         while True:
-            about = self._run
+            about, began = self._run, time.monotonic()
             self._reply = await client.beat(about)
             self._about = about
             self._came.set()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s):
+                async with asyncio.timeout(self._every_s - (time.monotonic() - began)):
                     await self._hurry.wait()
             self._hurry.clear()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,11 @@ from feddmf.catalogue.view import ViewItem
 from feddmf.errors import InputError
 from feddmf.files import explain_os_error, read_bytes, replacing, write_text
 from feddmf.payload import Payload
+from feddmf.projections import projection_of
 from feddmf.protocols.feddmf import QUALITY_COLUMNS
 from feddmf_party.arrays_file import load_arrays, save_arrays
 from feddmf_party.data.arrow import ArrowError, pa, parquet
+from feddmf_party.projections_file import map_projections, save_projections
 
 __all__ = ["OwnItems", "PeerItems", "RunFolder", "latest_run"]
 
@@ -64,6 +66,12 @@ class RunFolder:
         """Whether the run was kept whole."""
         return (self.path / "run.json").is_file()
 
+    @property
+    def version(self) -> int:
+        """A number that grows whenever the run is kept again, or what may be used of it becomes less."""
+        files = [self.path / name for name in ("run.json", "withdrawn.json", "model.safetensors")]
+        return sum(file.stat().st_mtime_ns for file in files if file.exists())
+
     def clear(self) -> None:
         """Remove what an earlier run of the same id left; it is not finished from the first moment on."""
         with explain_os_error(self.path):
@@ -78,14 +86,28 @@ class RunFolder:
         items: Sequence[ViewItem] = (),
     ) -> None:
         """Write the model's arrays, the user id of each user code and the item of each item code."""
-        save_arrays(self.path / "model.safetensors", arrays)
-        self._write_table("users.parquet", {"user": user_ids})
+        self.save_users(arrays, user_ids)
         names = {name: [getattr(item, name) for item in items] for name in _ITEM_COLUMNS}
         self._write_table("items.parquet", names)
+
+    def save_users(self, arrays: Mapping[str, npt.NDArray[Any]], user_ids: Sequence[str]) -> None:
+        """Write the model's arrays and, last, the user id of each user code."""
+        save_arrays(self.path / "model.safetensors", arrays)
+        if projection := projection_of(arrays):
+            save_projections(self._projections, projection)
+        self._write_table("users.parquet", {"user": user_ids})
 
     def load_model(self) -> dict[str, npt.NDArray[Any]]:
         """Read the model's arrays by name, as they were saved."""
         return load_arrays(self.path / "model.safetensors", hint=_RUN_AGAIN)
+
+    def map_projections(self, arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32] | None:
+        """Map the users' half of the first layer of the model `arrays`, [users, hidden]; see `Projection`.
+
+        None for a model without such a layer, and for runs that were kept before it was.
+        """
+        projection = projection_of(arrays)
+        return None if projection is None else map_projections(self._projections, projection, hint=_RUN_AGAIN)
 
     def load_user_ids(self) -> npt.NDArray[np.object_]:
         """Read the user id of each user code, [users]."""
@@ -107,6 +129,19 @@ class RunFolder:
         arrays = {name: array[rows] for name, array in payload.items()}
         save_arrays(self.path / "peers" / f"{party}.safetensors", arrays)
         write_text(self.path / "peers" / f"{party}.json", json.dumps(lacked, ensure_ascii=False))
+
+    def blank_peer(self, party: str, keys: Collection[str] | None) -> None:
+        """Do away with a peer's vectors of `keys`, None for all, and what it says of them; names stay."""
+        path = self.path / "peers" / f"{party}.json"
+        if not path.exists():
+            return
+        peer = self._load_peer(path)
+        gone = [row for row, key in enumerate(peer.keys) if keys is None or key in keys]
+        arrays = load_arrays(path.with_suffix(".safetensors"), hint=_RUN_AGAIN)
+        if any(array[gone].any() for array in arrays.values()):
+            for array in arrays.values():
+                array[gone] = 0
+            save_arrays(path.with_suffix(".safetensors"), arrays)
 
     def load_peers(self) -> tuple[PeerItems, ...]:
         """Read what the peers published, by party."""
@@ -138,6 +173,10 @@ class RunFolder:
         except (KeyError, TypeError) as error:
             path = self.path / "run.json"
             raise InputError(f"{path} does not say which protocol the run had", hint=_RUN_AGAIN) from error
+
+    @property
+    def _projections(self) -> Path:
+        return self.path / "projections.safetensors"
 
     def _write_table(self, name: str, columns: Mapping[str, Sequence[str]]) -> None:
         with replacing(self.path / name, mode=_PRIVATE) as beside:

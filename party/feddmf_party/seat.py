@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from feddmf.catalogue.view import CatalogueView
 from feddmf.errors import InputError
 from feddmf.members.base import Member
+from feddmf.members.item_release import ReleaseSource, draw_once
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems, Plan
 from feddmf.ranks import Ranks
-from feddmf.user_attributes import UserAttributes
+from feddmf.user_attributes import UserAttributes, without_items
+from feddmf_party.data.forgotten import load_forgotten
 from feddmf_party.data.loader import load_interactions
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.folder import PartyFolder
-from feddmf_party.offer import check_offer, read_offer
-from feddmf_party.policy import Policy, check_plan
+from feddmf_party.objections import check_plan
+from feddmf_party.offer import offered_in
+from feddmf_party.policy import Policy
+from feddmf_party.private_terms import Agreed, agree_on
 
 __all__ = ["Place", "Seat", "find_place", "take_seat"]
 
@@ -47,12 +51,29 @@ class Place:
     attributes: UserAttributes | None
 
 
+def _in_memory(place: Place, agreed: Agreed) -> ReleaseSource:  # noqa: ARG001  (as a node's)
+    return draw_once(place.items, place.table.interactions, place.offered)
+
+
 def take_seat(
-    plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy, ranks: Ranks | None = None
+    plan: Plan,
+    view: CatalogueView,
+    folder: PartyFolder,
+    policy: Policy,
+    ranks: Ranks | None = None,
+    *,
+    releasing: Callable[[Place, Agreed], ReleaseSource] = _in_memory,
 ) -> Seat:
-    """Find the party's place, and make its member. ranks: the processes that train together."""
+    """Find the party's place, and make its member. ranks: the processes that train together.
+
+    releasing: gives the source of a private run's release; without it one that charges nobody, of which the
+    gate lets nothing leave.
+    """
     place = find_place(plan, view, folder, policy)
-    member = member_for(place.items, place.table.interactions, place.offered, place.attributes, ranks)
+    data, source = place.table.interactions, None
+    if plan.settings.privacy.is_private:
+        source = releasing(place, agree_on(place.items, data, policy.privacy))
+    member = member_for(place.items, data, place.offered, place.attributes, ranks, release=source)
     notices = tuple(_too_few(place)) if plan.settings.has_history else ()
     return Seat(place.items, place.offered, place.table, member, notices)
 
@@ -60,15 +81,30 @@ def take_seat(
 def find_place(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy) -> Place:
     """Check offer and plan, then load the tables; what is wrong is raised, cheapest check first."""
     items = PartyItems(plan, view)
-    offer = read_offer(folder.offer_file).items
-    check_offer(offer, view, where=str(folder.offer_file))
-    offered = tuple(sorted(set(offer) & set(items.askable)))
-    check_plan(plan, items, policy, offered=len(offered))
+    offered = offered_in(items, folder.offer_file)
+    check_plan(plan, items, policy, offered=offered)
     settings = folder.settings()
     local_ids = [item.local_id for item in view.items]
-    table = load_interactions(settings.data, local_ids, attributes=settings.attributes, keep_in=folder.tables)
+    table = load_interactions(
+        settings.data,
+        local_ids,
+        attributes=settings.attributes,
+        keep_in=folder.tables,
+        forgotten=load_forgotten(folder.forgotten),
+    )
+    if not plan.settings.privacy.is_private:
+        # By exact counts one user would change the rows of others, which costs more than is charged.
+        table = _without_rare_items(table, policy.min_item_users)
     _check_users(table, view.party, policy)
     return Place(items, offered, table, _askable(table, items))
+
+
+def _without_rare_items(table: PartyTable, least: int) -> PartyTable:
+    """Return `table` without pairs of items that fewer users have; user attributes have their own bound."""
+    rare = table.interactions.item_counts() < least
+    if table.attributes is not None:
+        rare[table.attributes.codes] = False
+    return replace(table, interactions=without_items(table.interactions, np.flatnonzero(rare)))
 
 
 def _askable(table: PartyTable, items: PartyItems) -> UserAttributes | None:

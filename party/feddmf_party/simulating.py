@@ -13,7 +13,7 @@ from feddmf.run_ids import plain_name
 from feddmf.runfile import RunSettings
 from feddmf.simulation import simulate
 from feddmf_party.folder import PartyFolder
-from feddmf_party.policy import asked_support
+from feddmf_party.objections import asked_support
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import Seat, take_seat
 

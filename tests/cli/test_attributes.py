@@ -9,6 +9,7 @@ import pytest
 
 from feddmf_coordinator.store.offers import replace_offer
 from feddmf_coordinator.store.publications import Publication, add_publication
+from feddmf_coordinator.store.withdrawals import add_withdrawal
 from feddmf_party.offer import read_offer
 from support.authority import EnrolledFederation
 from support.cli import Cli, listing
@@ -152,15 +153,43 @@ def test_the_operator_sees_what_was_published(cli: Cli, federation: EnrolledFede
     run = submit(federation, quick_run(("acme", "bolt")))
     items = (("acme-000", "ACME [/x]"), ("acme-001", "\x1b[2J"))
     with federation.open_database() as database, database.begin() as connection:
-        add_publication(connection, Publication(run, "acme", items, "0" * 64), now=datetime.now(UTC))
+        published = Publication(run, "acme", items, "0" * 64, expires_ms=4_102_444_800_000)
+        add_publication(connection, published, now=datetime.now(UTC))
     data = cli.data("attributes", "list", "--folder", folder, "--run", run)
-    assert data["attributes"][1] == {"run": run, "party": "acme", "key": "acme-001", "label": "\x1b[2J"}
+    assert data["attributes"][1] == {
+        "run": run,
+        "party": "acme",
+        "key": "acme-001",
+        "label": "\x1b[2J",
+        "until": "2100-01-01",
+    }
     assert [line.split() for line in cli.text("attributes", "list", "--folder", folder).splitlines()[1:]] == [
-        ["run", "party", "key", "label"],
-        [run, "acme", "acme-000", "ACME", "[/x]"],
-        [run, "acme", "acme-001", "\\x1b[2J"],
+        ["run", "party", "key", "label", "until"],
+        [run, "acme", "acme-000", "ACME", "[/x]", "2100-01-01"],
+        [run, "acme", "acme-001", "\\x1b[2J", "2100-01-01"],
     ]
     said = cli.fails(4, "attributes", "list", "--folder", folder, "--run", "nosuch")
     assert "there is no run 'nosuch'" in said
     code, _, err = cli.call("attributes", "list", "--folder", folder, "--top", "1")
     assert (code, err) == (0, "1 more; show them with --top 2\n")
+
+
+def test_the_operator_sees_what_was_taken_back(cli: Cli, federation: EnrolledFederation) -> None:
+    """By whom, when and why; of a next run there is nothing to take back."""
+    folder, run = federation.folder.path, submit(federation, quick_run(("acme", "bolt")))
+    with federation.open_database() as database, database.begin() as connection:
+        for keys, now in (
+            (("acme-000",), datetime(2026, 11, 21, tzinfo=UTC)),
+            ((), datetime(2026, 11, 22, tzinfo=UTC)),
+        ):
+            add_withdrawal(connection, run, "acme", keys, reason="sold", before_sha256="0" * 64, now=now)
+    data = cli.data("attributes", "list", "--withdrawn", "--folder", folder, "--run", run)
+    assert [(each["key"], each["on"], each["reason"]) for each in data["attributes"]] == [
+        ("acme-000", "2026-11-21", "sold"),
+        ("(everything)", "2026-11-22", "sold"),
+    ]
+    assert cli.text("attributes", "list", "--withdrawn", "--folder", folder).startswith(
+        "2 attributes taken back"
+    )
+    said = cli.fails(4, "attributes", "list", "--withdrawn", "--offers", "--folder", folder)
+    assert "--withdrawn about past ones" in said

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from feddmf.identity import make_key
+from feddmf.succession import make_succession
+from feddmf_coordinator.server.identity import Doorkeeper
+from feddmf_coordinator.server.renewals import RenewalDesk
 from feddmf_coordinator.store.runs import RunState, set_state
-from support.authority import EnrolledFederation
+from feddmf_party.identity import IdentityFiles
+from support.authority import EnrolledFederation, make_federation
 from support.cli import Cli, listing
 from support.damage import edited, empty, garble, to_folder
 from support.federation import quick_run, submit
+from support.processes import feddmf, started
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 FINGERPRINT = r"([0-9A-F]{2}:){31}[0-9A-F]{2}"
@@ -167,3 +173,129 @@ def test_a_server_without_its_files_does_not_start(
     damage(federation.folder.path / name)
     said = cli.fails(4, "coordinator", "start", "--folder", federation.folder.path, json=False)
     assert name in said
+
+
+def test_operators_are_added_listed_and_removed(
+    cli: Cli, federation: EnrolledFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token goes into a file and nowhere else; the log tells who did what."""
+    folder = federation.folder.path
+    code, out, err = cli.call("coordinator", "operators", "add", "mary", "--folder", folder)
+    assert code == 0
+    file = folder / "operator" / "mary.token"
+    assert str(file) in out
+    assert "FEDDMF_OPERATOR_TOKEN" in err
+    assert file.read_text().strip() not in out + err
+    monkeypatch.setenv("FEDDMF_OPERATOR_TOKEN", file.read_text().strip())
+    cli.text("coordinator", "invite", "carol", "--folder", folder, "--file", tmp_path / "carol.toml")
+    listed = cli.text("coordinator", "operators", "list", "--folder", folder).splitlines()
+    assert [row.split()[0] for row in listed] == ["operator", "mary", "operator"]
+    told = cli.data("coordinator", "log", "--folder", folder)
+    assert [each["operator"] for each in told["records"][-2:]] == ["operator", "mary"]
+    assert told["head"] == told["records"][-1]["hash"]
+    title, header, *rows = cli.text("coordinator", "log", "--folder", folder, "--last", 1).splitlines()
+    assert told["head"] in title
+    assert header.split() == ["when", "operator", "did", "what"]
+    assert re.fullmatch(rf" *\d+ +{STAMP} +mary +invite +party carol", rows[0])
+    cli.text("coordinator", "operators", "remove", "operator", "--folder", folder)
+    monkeypatch.delenv("FEDDMF_OPERATOR_TOKEN")
+    said = cli.fails(2, "coordinator", "invite", "dora", "--folder", folder)
+    assert "is nobody's, or was removed" in said
+    assert "operators add" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("coordinator", "invite", "carol"),
+        ("coordinator", "revoke", "acme"),
+        ("coordinator", "renew"),
+        ("coordinator", "operators", "remove", "operator"),
+        ("run", "stop", "small-1"),
+        ("catalog", "publish", "catalogue.csv"),
+    ],
+)
+def test_what_changes_the_federation_needs_an_operator(
+    cli: Cli, federation: EnrolledFederation, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Exit code 2, and what to do; reading needs none."""
+    folder = federation.folder.path
+    submit(federation, quick_run(("acme", "bolt")))
+    (tmp_path / "catalogue.csv").write_text("key,label,local_id:acme,local_id:bolt\nk,l,a,b\n")
+    shown = tuple(str(tmp_path / part) if part.endswith(".csv") else part for part in command)
+    federation.folder.operator_token.unlink()
+    assert "needs an operator's token" in cli.fails(2, *shown, "--folder", folder)
+    for reading in (("coordinator", "status"), ("coordinator", "log"), ("run", "list"), ("catalog", "show")):
+        cli.text(*reading, "--folder", folder)
+
+
+def test_submitting_a_run_needs_an_operator(cli: Cli, federation: EnrolledFederation, tmp_path: Path) -> None:
+    """And is logged with the run's id, as its end is."""
+    folder = federation.folder.path
+    file = tmp_path / "run.toml"
+    file.write_text('name = "small"\npurpose = "a test"\nparties = ["acme", "bolt"]\n')
+    token = federation.folder.operator_token.read_bytes()
+    federation.folder.operator_token.unlink()
+    assert "needs an operator's token" in cli.fails(2, "run", "submit", file, "--folder", folder)
+    assert cli.data("run", "list", "--folder", folder)["runs"] == []
+    federation.folder.operator_token.touch(mode=0o600)
+    federation.folder.operator_token.write_bytes(token)
+    run = cli.data("run", "submit", file, "--folder", folder)["run"]
+    cli.text("run", "stop", run, "--folder", folder)
+    records = cli.data("coordinator", "log", "--folder", folder)["records"][-2:]
+    assert [(each["action"], each["what"]["run"]) for each in records] == [
+        ("run submit", run),
+        ("run stop", run),
+    ]
+
+
+def test_renewals_once_tells_what_it_signed(cli: Cli, tmp_path: Path) -> None:
+    """For cron; status tells who asks, and who was renewed."""
+    federation = make_federation(tmp_path, ("acme", "bolt"), now=datetime.now(UTC) - timedelta(days=70))
+    folder = federation.folder.path
+    command = ("coordinator", "renewals", "--once", "--folder", folder)
+    assert cli.data(*command)["renewed"] == []
+    old_key, old = IdentityFiles(federation.parties["acme"]).load_pair()
+    with federation.open_database() as database:
+        RenewalDesk(Doorkeeper("testfed", database), database).answer(
+            federation.identity("acme").certificate_pem, make_succession(make_key(), old_key, old, "acme")
+        )
+    code, out, err = cli.call("coordinator", "status", "--folder", folder)
+    assert code == 0
+    assert "asks for the next one since" in out
+    assert "feddmf coordinator renewals" in err
+    header, row = cli.text(*command).splitlines()
+    assert header.split() == ["whose", "valid", "until", "refused"]
+    assert re.match(rf"acme +{STAMP}", row)
+    assert re.search(
+        rf"enrolled until {STAMP}, renewed {STAMP}", cli.text("coordinator", "status", "--folder", folder)
+    )
+    standing = {
+        each["party"]: each for each in cli.data("coordinator", "status", "--folder", folder)["parties"]
+    }
+    assert (standing["acme"]["renewal"], standing["bolt"]["renewal"]) == ("signed", None)
+
+
+def test_renewals_need_the_passphrase(cli: Cli, federation: EnrolledFederation) -> None:
+    """Said at the start, not when the first request comes."""
+    federation.folder.passphrase_file.unlink()
+    command = ("coordinator", "renewals", "--once", "--folder", federation.folder.path)
+    assert "cannot read the passphrase" in cli.fails(4, *command)
+
+
+def test_renewals_run_as_a_service_and_end_when_told(tmp_path: Path) -> None:
+    """A process of its own, beside the server; two of them do not get in each other's way."""
+    federation = make_federation(tmp_path, ("acme",), now=datetime.now(UTC) - timedelta(days=70))
+    folder = str(federation.folder.path)
+    old_key, old = IdentityFiles(federation.parties["acme"]).load_pair()
+    with federation.open_database() as database:
+        RenewalDesk(Doorkeeper("testfed", database), database).answer(
+            federation.identity("acme").certificate_pem, make_succession(make_key(), old_key, old, "acme")
+        )
+    command = ("coordinator", "renewals", "--every", "0.2", "--folder", folder)
+    with started(tmp_path, "renewals", *command) as running:
+        running.until("renewed the certificate of acme until")
+        second = feddmf(*command)
+        assert second.returncode == 6
+        assert "another process is renewing certificates" in second.stderr
+        assert running.terminate(within_s=20) == 0

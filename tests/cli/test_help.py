@@ -39,13 +39,17 @@ def test_every_noun_is_listed_and_has_code() -> None:
 def test_the_commands_are_those_that_were_promised() -> None:
     """Noun, then verb; bench, demo, evaluate, reproduce and simulate stand alone."""
     promised = {
-        "coordinator": ("init", "start", "invite", "approve", "status", "revoke", "renew"),
+        "coordinator": ("init", "start", "invite", "approve", "status", "revoke", "renew", "renewals", "log"),
         "party": ("init", "enroll", "start", "status"),
-        "catalog": ("publish", "accept", "show", "coverage"),
+        "catalog": ("publish", "accept", "show", "coverage", "match"),
         "run": ("submit", "list", "show", "watch", "stop"),
         "attributes": ("offer", "list"),
         "query": ("predict", "audience", "bulk"),
         "quality": ("report",),
+        "privacy": ("attack", "report"),
+        "audit": ("show", "verify", "export", "compare"),
+        "api": ("serve", "log"),
+        "token": ("add", "list", "revoke"),
         "data": ("list", "fetch"),
         "bench": ("",),
         "simulate": ("",),

@@ -22,6 +22,8 @@ from feddmf_coordinator.server.federation import FederationService
 from feddmf_coordinator.server.identity import Doorkeeper
 from feddmf_coordinator.server.journal import Journal
 from feddmf_coordinator.server.library import Library
+from feddmf_coordinator.server.matching import Matchings
+from feddmf_coordinator.server.renewals import RenewalDesk
 from feddmf_coordinator.server.serve import listen
 from feddmf_coordinator.server.session import Session
 from feddmf_coordinator.server.supervisor import Supervisor
@@ -50,7 +52,7 @@ class _OneRun:
 
     served: Session
 
-    async def session(self, run: str, party: str) -> Session:
+    async def session(self, run: str, party: str, *_: object) -> Session:
         assert (run, party in self.served.plan.roster) == (self.served.plan.run, True)
         return self.served
 
@@ -92,11 +94,14 @@ async def mutual_tls(run: SmallRun) -> AsyncIterator[_Seats]:
         await stack.enter_async_context(_cancelled_at_the_end(session.run()))
         for party in run.plan.roster:
             await session.answer(party, accepted=True, reason="")
+        doorkeeper = Doorkeeper(enrolled.settings.federation, certificates)
         service = FederationService(
             enrolled.settings.federation,
-            Calls(Doorkeeper(enrolled.settings.federation, certificates)),
+            Calls(doorkeeper),
             Library(runs, shelf),
             cast("Supervisor", _OneRun(session)),
+            matchings=Matchings(runs),
+            renewals=RenewalDesk(doorkeeper, certificates),
         )
         server = await listen(enrolled.folder, enrolled.settings, service)
         stack.push_async_callback(server.stop, None)

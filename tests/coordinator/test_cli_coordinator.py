@@ -82,12 +82,12 @@ def test_revoke_counts_what_it_revoked(
 
 
 def test_renew_tells_until_when(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And to start the server again."""
+    """And that a server which runs takes it up."""
     capsys.readouterr()
     assert run(["coordinator", "renew", "--folder", str(path), "--format", "json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["data"]["valid_until"].endswith("+00:00")
-    assert "start the server again" in err
+    assert "takes it up by itself" in err
 
 
 def test_another_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,8 @@ def test_init_keeps_secrets_from_other_users(folder: CoordinatorFolder) -> None:
         "ca/passphrase": 0o600,
         "coordinator.db": 0o600,
         "coordinator.toml": 0o600,
+        "operator": 0o700,
+        "operator/token": 0o600,
         "root.pem": 0o644,
         "server": 0o700,
         "server/certificate.pem": 0o644,

@@ -220,6 +220,27 @@ def test_a_party_that_has_published_cannot_take_the_run_down(database: Database,
     asyncio.run(main())
 
 
+def test_who_has_joined_hears_of_the_beginning_at_once(database: Database, tmp_path: Path) -> None:
+    """It is held until the last party joins, or until its patience ends; who has not joined is not held."""
+
+    async def main() -> None:
+        async with _session(database, tmp_path) as table:
+            session = table.session
+            await session.answer("acme", accepted=True, reason="")
+            await session.about_to_begin("acme", 0.0)
+            await session.about_to_begin("bolt", 1e9)
+            assert session.state is RunState.GATHERING
+            held = asyncio.create_task(session.about_to_begin("acme", 1e9))
+            await asyncio.sleep(0)
+            assert not held.done()
+            await session.answer("bolt", accepted=True, reason="")
+            await held
+            assert session.state is RunState.RUNNING
+            await session.about_to_begin("acme", 1e9)
+
+    asyncio.run(main())
+
+
 def test_a_stop_and_a_shutdown_end_a_run_in_their_own_words(database: Database, tmp_path: Path) -> None:
     """The operator's stop is not a failure; the end of the process is."""
 

@@ -212,6 +212,22 @@ def test_tied_vectors_are_the_means_of_their_owners(
         assert np.array_equal(means[party], total[own] / owners[own][:, None])
 
 
+@given(st.integers(0, 2**32), st.sampled_from([1e-38, 1.0, 1e4]))
+def test_a_pair_of_float32_loses_nothing(seed: int, size: float) -> None:
+    """Two owners of all items get what wide sums round to, to the bit, whatever their sizes."""
+    random = np.random.default_rng(seed)
+    vectors = {
+        party: (size * random.standard_normal((7, 3)) * 2.0 ** random.integers(-30, 2, (7, 3))).astype(
+            np.float32
+        )
+        for party in ("a", "b")
+    }
+    means = tie(vectors, dict.fromkeys(vectors, np.arange(7)), 7)
+    wide = (vectors["a"].astype(np.float64) + vectors["b"]) / 2
+    for party in vectors:
+        assert np.array_equal(means[party], wide.astype(np.float32))
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.2])
 def test_memory_grows_with_the_block_and_not_with_the_items(
     margin: float, monkeypatch: pytest.MonkeyPatch

@@ -74,6 +74,51 @@ def test_who_is_revoked_while_waiting_gets_no_reply(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("gathering", [True, False])
+def test_revocation_ends_a_stream_that_waits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, gathering: bool
+) -> None:
+    """In a run that gathers, or for the others' contributions: within seconds, with nobody else moving."""
+
+    async def main() -> None:
+        async with (
+            live(tmp_path) as federation,
+            bare(federation.enrolled, "acme") as acme,
+            bare(federation.enrolled, "bolt") as bolt,
+        ):
+            run = federation.submit(quick_run(("acme", "bolt")))
+            await asyncio.gather(*(party.join() for party in ([bolt] if gathering else [acme, bolt])))
+            plan = federation.run(run).plan
+            by_hand = ByHand(plan, matched_rows(federation.small.catalogue, plan))
+            waiting = asyncio.create_task(bolt.exchange(by_hand.contribution("bolt")))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+            enrolling.revoke(federation.enrolled.folder, "bolt")
+            async with asyncio.timeout(5):
+                assert await waiting == Said("UNAUTHENTICATED", "refused")
+            assert (await acme.say("Beat", pb.BeatRequest())).how == "OK"
+            assert "ended a call of bolt under way: the certificate" in caplog.text
+
+    asyncio.run(main())
+
+
+def test_the_end_of_a_certificate_ends_a_stream_that_waits(tmp_path: Path) -> None:
+    """Nobody revoked it; its time was over."""
+
+    async def main() -> None:
+        long_ago = datetime.now(UTC) - timedelta(days=90) + timedelta(seconds=3)
+        async with live(tmp_path, now=long_ago) as federation, bare(federation.enrolled, "bolt") as bolt:
+            run = federation.submit(quick_run(("acme", "bolt")))
+            assert await bolt.join() == run
+            plan = federation.run(run).plan
+            by_hand = ByHand(plan, matched_rows(federation.small.catalogue, plan))
+            async with asyncio.timeout(8):
+                said = await bolt.exchange(by_hand.contribution("bolt"))
+            assert said == Said("UNAUTHENTICATED", "refused")
+
+    asyncio.run(main())
+
+
 def test_a_certificate_that_ends_while_the_node_works_ends_the_node(tmp_path: Path) -> None:
     """A connection outlives the certificate that opened it; the party reads which date has passed."""
 

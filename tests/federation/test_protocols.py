@@ -119,7 +119,7 @@ def test_parties_that_overlap_in_parts_finish_and_predict(tmp_path: Path, name: 
             each for each in LedgerFile(folder / "ledger.jsonl").records() if each["event"] == "release"
         ]
         assert len(released) == 1 + exchanges(Plan(run=run, catalogue="", settings=settings))
-        assert cli.data("party", "status", "--folder", folder)["ledger_records"] == 2 + len(released)
+        assert cli.data("party", "status", "--folder", folder)["ledger_records"] == 3 + len(released)
         # acme and cargo share nothing: a transfer between them says nothing.
         known = {"acme": {"bolt"}, "cargo": {"bolt"}}.get(party, set(PARTIES)) if transfer else set(PARTIES)
         listed = cli.data("attributes", "list", "--folder", folder)["attributes"]

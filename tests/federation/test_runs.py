@@ -89,7 +89,7 @@ def test_every_release_is_in_the_ledger(tmp_path: Path) -> None:
                 for record in LedgerFile(federation.folder(party) / "ledger.jsonl").records()
             ]
             events = [record["event"] for record in records]
-            assert events == ["offer", "join", *["release"] * 14] * 2
+            assert events == ["key", "offer", "join", *["release"] * 14] * 2
             sent = [record for record in records if record.get("phase") in {"align", "close"}]
             up = sum(each["bytes_up"] for each in federation.rounds(run))
             assert sum(record["bytes"] for record in sent) == up > 0
@@ -184,7 +184,7 @@ def test_a_run_outside_a_partys_policy_is_declined_with_the_reason(tmp_path: Pat
             assert isinstance(acme, RunFailed)
             assert acme.message == found.reason
             ledger = LedgerFile(federation.folder("bolt") / "ledger.jsonl").records()
-            assert [record["event"] for record in ledger] == ["offer"]
+            assert [record["event"] for record in ledger] == ["key", "offer"]
             assert federation.rounds(run) == ()
 
     asyncio.run(main())

@@ -35,6 +35,9 @@ DOWNLOADS = "feddmf_party.datasets"
 # Listens for nothing: asks the operating system for a port that is free, for the demo's coordinator.
 PORTS = "feddmf_party.demo"
 
+# Listens for the company's own programs; what it calls is held to below.
+LISTENS = "feddmf_party.api.listening"
+
 # Read the company's own tables from its own databases; what they send is the company's own query.
 DATABASES = ("feddmf_party.data.alchemy", "feddmf_party.data.postgres")
 
@@ -61,8 +64,18 @@ def test_nothing_else_of_the_party_reaches_the_network() -> None:
     reaching = {source.module for source in PARTY if source.imports_any(*NETWORK)} | modules_that(
         DIALS, PARTY
     )
-    allowed = (f"{CLIENT}.", f"{DOWNLOADS}.", f"{PORTS}.", *DATABASES)
+    allowed = (f"{CLIENT}.", f"{DOWNLOADS}.", f"{PORTS}.", LISTENS, *DATABASES)
     assert not {module for module in reaching if not module.startswith(allowed)}
+
+
+def test_the_query_api_listens_and_dials_nobody() -> None:
+    """Of the network it has a listening socket and TLS; it reaches neither the gate nor the client."""
+    parts = sources("feddmf_party.api")
+    assert LISTENS in {source.module for source in parts}
+    assert not modules_that(DIALS, parts)
+    assert {source.module for source in parts if source.imports_any(*NETWORK)} == {LISTENS}
+    for source in parts:
+        assert not source.imports_any("feddmf_party.egress", CLIENT, "feddmf.wire", "feddmf.payload")
 
 
 def test_what_reads_databases_knows_nothing_that_could_be_sent() -> None:

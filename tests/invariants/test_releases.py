@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
 
 import feddmf.wire
+from feddmf.matching import POINTS
 from feddmf.payload import Axis, DType, PayloadSchema, ReleaseKind
 from feddmf.protocols.registry import protocol_for
 from feddmf.runfile import RunSettings
@@ -70,7 +71,7 @@ def fields_within(message: Descriptor, seen: set[str] | None = None) -> Iterator
 
 
 def schemas() -> list[tuple[str, PayloadSchema]]:
-    """Return every schema of every registered protocol, with what it is."""
+    """Return every schema of every registered protocol, and of matchings, with what it is."""
     found = []
     for name in PROTOCOLS:
         plan = small_run(2, protocol=name).plan
@@ -79,7 +80,7 @@ def schemas() -> list[tuple[str, PayloadSchema]]:
             found.append((f"{name} {phase.name} contribution", phase.contribution))
             found.append((f"{name} {phase.name} reply", phase.reply))
         found.append((f"{name} publication", protocol.publication(plan)))
-    return found
+    return [*found, ("a step of a matching", POINTS)]
 
 
 def names_on_the_wire(enum: EnumDescriptor) -> dict[str, int]:
@@ -104,7 +105,7 @@ def test_release_kinds_and_dtypes_are_those_of_the_wire() -> None:
 
 def test_no_axis_runs_over_users() -> None:
     """Rows of arrays are single values or items; there is no other axis."""
-    items = {"matched", "aligned", "offered", "pilot", "pilot_aligned", "hidden", "revealed"}
+    items = {"matched", "aligned", "offered", "pilot", "pilot_aligned", "hidden", "revealed", "blinded"}
     assert {axis.value for axis in Axis} == {"one"} | {f"{name}_items" for name in items}
 
 

@@ -56,9 +56,10 @@ def sit(homes: tuple[Path, Path], **sections: Any) -> FedDMFError | None:
     return on_ranks(2, work)[0]
 
 
-def test_all_processes_take_their_seats(homes: tuple[Path, Path]) -> None:
-    """With the same folder nothing stands against it."""
-    assert sit(homes, **HISTORY) is None
+@pytest.mark.parametrize("sections", [HISTORY, {}])
+def test_all_processes_take_their_seats(homes: tuple[Path, Path], sections: dict[str, Any]) -> None:
+    """With the same folder nothing stands against it, with a history tower and without."""
+    assert sit(homes, **sections) is None
 
 
 def test_another_table_is_no_seat(homes: tuple[Path, Path]) -> None:
@@ -80,8 +81,9 @@ def test_a_stricter_policy_of_any_process_holds(homes: tuple[Path, Path]) -> Non
     assert "process 1 of 2 cannot take part: acme has 40 users" in error.message
 
 
-def test_a_run_without_a_history_tower_is_declined(homes: tuple[Path, Path]) -> None:
+def test_a_run_of_another_protocol_is_declined(homes: tuple[Path, Path]) -> None:
     """Several processes would train nothing of it."""
-    error = sit(homes)
+    (homes[0] / "policy.toml").write_text('protocols = ["transfer"]\n')
+    error = sit(homes, protocol="transfer")
     assert isinstance(error, ConfigError)
-    assert "run small-1 has no history tower, and several processes can train nothing else" in error.message
+    assert "run small-1 is of transfer, and several processes can train feddmf alone" in error.message

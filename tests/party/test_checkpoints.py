@@ -137,6 +137,21 @@ def test_a_torn_state_is_said(tmp_path: Path) -> None:
         kept.resumption()
 
 
+@pytest.mark.parametrize("at", [0, 33, 45, -1])
+def test_a_changed_reply_is_said(tmp_path: Path, at: int) -> None:
+    """Wherever the bit lies, in the digest, the head, its length or an array; and where bytes are gone."""
+    kept = begun(tmp_path)
+    kept.keep_reply(0, reply(1.0))
+    file = tmp_path / "run-1" / "checkpoint" / "reply-000000.checked"
+    whole = file.read_bytes()
+    changed = bytearray(whole)
+    changed[at] ^= 1
+    for content in (bytes(changed), whole[:-1], whole + b"0", whole[:20]):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"reply-000000\.checked is damaged"):
+            kept.reply(0)
+
+
 def test_runs_are_found_until_they_are_forgotten(tmp_path: Path) -> None:
     """A run is under way from its beginning on."""
     kept = begun(tmp_path)

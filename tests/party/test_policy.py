@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from feddmf.config import load_toml
 from feddmf.errors import ConfigError, PolicyError
 from feddmf.payload import Axis, ReleaseKind
 from feddmf.protocols.registry import protocol_for
-from feddmf_party.policy import ITEM_KINDS, Policy, check_plan, render_policy_toml
+from feddmf_party.objections import asked_of, check_plan, objections_to
+from feddmf_party.policy import ITEM_KINDS, Policy, render_policy_toml
+from feddmf_party.privacy_policy import PrivacyPolicy
+from feddmf_party.query_policy import QueryPolicy
 from support.runs import small_run
 
 RUN = small_run(
@@ -24,7 +28,7 @@ NBYTES = 7 * (5 * 32 * 4 + 4) + 2 * 32 * 4
 
 def check(**policy: Any) -> None:
     """Hold the run against a policy; two items are offered."""
-    check_plan(RUN.plan, ITEMS, Policy(**policy), offered=2)
+    check_plan(RUN.plan, ITEMS, Policy(**policy), offered=ITEMS.exclusive)
 
 
 def test_the_default_policy_lets_the_default_protocol_run() -> None:
@@ -87,7 +91,7 @@ def check_protocol(
 ) -> None:
     """Hold a run of another protocol among three parties against a policy."""
     run = small_run(3, shared=5, own=2, protocol=protocol, masks=masks, **sections)
-    check_plan(run.plan, run.items["acme"], policy or Policy(), offered=2)
+    check_plan(run.plan, run.items["acme"], policy or Policy(), offered=run.items["acme"].exclusive)
 
 
 NEEDED = {
@@ -147,6 +151,45 @@ def test_a_run_that_no_policy_allows_is_to_be_changed(protocol: str) -> None:
     check_protocol(protocol, policy=policy, **{protocol: {"min_support": 2}})
 
 
+@pytest.mark.parametrize("purposes", [("a test",), ("campaign *", "a *"), ("*",), ("A test", "*test")])
+def test_a_run_whose_purpose_the_policy_names_is_joined(purposes: tuple[str, ...]) -> None:
+    """In whole, or with a star for any text."""
+    check(purposes=purposes)
+
+
+@pytest.mark.parametrize("purposes", [(), ("a",), ("test",), ("a test*s",), ("A TEST",), ("a.test",)])
+def test_a_run_for_another_purpose_is_declined(tmp_path: Path, purposes: tuple[str, ...]) -> None:
+    """The operator reads which; the line of the hint, copied into policy.toml, lets the run in."""
+    with pytest.raises(PolicyError, match="run small-1 is for 'a test'") as caught:
+        check(purposes=purposes)
+    (tmp_path / "policy.toml").write_text(caught.value.hint.split("policy.toml: ")[1])
+    policy = load_toml(tmp_path / "policy.toml", Policy)
+    assert policy.purposes == (*purposes, "a test")
+    check_plan(RUN.plan, ITEMS, policy, offered=ITEMS.exclusive)
+
+
+def test_a_run_that_tells_of_items_that_the_policy_keeps_is_declined() -> None:
+    """Matched ones and offered ones; the first is named, and how many more."""
+    check(items=("m*", "acme-000", "acme-001"))
+    with pytest.raises(PolicyError, match="tells of item 'acme-000' and 1 more") as caught:
+        check(items=("m*",))
+    assert 'items = ["m*", "acme-000"]' in caught.value.hint
+    with pytest.raises(PolicyError, match="tells of item 'm000'"):
+        check(items=("m00", "acme-*", "m001", "m002", "m003", "m004"))
+    # What is not offered is not told of.
+    check_plan(RUN.plan, ITEMS, Policy(items=("m*",)), offered=())
+
+
+def test_what_a_run_asks_for_is_known_from_its_plan() -> None:
+    """Kinds in their order, items, exchanges and bytes."""
+    asked = asked_of(RUN.plan, ITEMS, offered=ITEMS.exclusive)
+    assert (asked.items, asked.offered, asked.rounds, asked.nbytes) == (7, 2, 7, NBYTES)
+    assert [kind.value for kind in asked.kinds] == ["item_vectors", "loss_scalar", "attribute_vector"]
+    assert objections_to(RUN.plan, ITEMS, Policy(), offered=ITEMS.exclusive) == ()
+    several = objections_to(RUN.plan, ITEMS, Policy(purposes=(), max_rounds=6), offered=ITEMS.exclusive)
+    assert [each.line for each in several] == ['purposes = ["a test"]', "max_rounds = 7"]
+
+
 def test_the_bound_on_vectors_says_what_it_does_not_bound() -> None:
     """Every kind of an item's vector is named in policy.toml, and that sums are not meant."""
     field = Policy.model_fields["max_row_norm"].description or ""
@@ -195,7 +238,10 @@ def test_the_written_policy_shows_the_defaults(tmp_path: Path) -> None:
     path, text = tmp_path / "policy.toml", render_policy_toml()
     path.write_text(text)
     assert load_toml(path, Policy) == Policy()
-    keys = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
-    assert len(keys) == len(Policy.model_fields)
-    path.write_text("\n".join(keys))
+    keys = re.findall(r"(?m)^#\w+ = .*$", text)
+    sections = (QueryPolicy, PrivacyPolicy)
+    own = len(Policy.model_fields) - len(sections)
+    assert len(keys) == own + sum(len(section.model_fields) for section in sections)
+    # What lies in sections has examples in place of some defaults.
+    path.write_text("\n".join(key.removeprefix("#") for key in keys[:own]))
     assert load_toml(path, Policy) == Policy()

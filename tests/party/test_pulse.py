@@ -105,6 +105,20 @@ def test_a_run_hurries_the_pulse() -> None:
     _beating(lambda _: pb.BeatReply(), work, every_s=60)
 
 
+def test_a_hurried_pulse_beats_at_once() -> None:
+    """Whoever has just joined asks how the run stands, and does not wait for the next beat."""
+
+    async def work(pulse: Pulse, client: _Client) -> None:
+        await pulse.next()
+        with pulse.within("run", 240):
+            await pulse.next()
+            pulse.hurry()
+            await pulse.next()
+        assert client.asked == ["", "run", "run"]
+
+    _beating(lambda _: pb.BeatReply(), work, every_s=60)
+
+
 def test_a_coordinator_that_stays_away_ends_the_pulse() -> None:
     """With the error of the call."""
 

@@ -12,7 +12,9 @@ from feddmf.errors import InputError
 from feddmf.payload import ReleaseKind
 from feddmf.protocols.registry import protocol_for
 from feddmf_party.folder import PartyFolder
+from feddmf_party.forgetting import forget_users
 from feddmf_party.policy import Policy
+from feddmf_party.privacy_policy import PrivacyPolicy
 from feddmf_party.seat import Seat, take_seat
 from feddmf_party.simulating import simulate_folders
 from support.federation import equip
@@ -126,6 +128,41 @@ def test_a_model_of_user_ids_trains_on_them_as_on_all_items(tmp_path: Path) -> N
     assert (counts["acme-000"], counts["acme-001"]) == (30, 4)
 
 
+def test_nothing_is_learned_of_items_that_too_few_users_have(tmp_path: Path) -> None:
+    """Whatever these few did, all that leaves is the same; user attributes have a bound of their own."""
+    small, folder = with_countries(tmp_path, training={"epochs": 1})
+    allowed = {"release_kinds": tuple(ReleaseKind)}
+    view, sales = small.catalogue.view("acme"), tmp_path / "interactions.csv"
+    rare, peru = small.items["acme"].view.keys.index("m000"), 4
+    rows = [row for row in sales.read_text().splitlines() if not row.endswith(":m000")]
+    counts, first = [], []
+    for buyers in (["u001", "u002"], ["u003"]):
+        sales.write_text("\n".join([*rows, *(f"{user},acme:m000" for user in buyers)]) + "\n")
+        seat = take_seat(small.plan, view, folder, Policy(min_item_users=3, **allowed))
+        counts.append(seat.table.interactions.item_counts())
+        phase = protocol_for("feddmf").phases(small.plan)[0]
+        first.append(seat.member.contribute(phase.name, 0, None).sha256())
+    assert counts[0][rare] == counts[1][rare] == 0
+    assert counts[0][small.items["acme"].view.keys.index("acme-001")] == peru
+    assert first[0] == first[1]
+    every = take_seat(small.plan, view, folder, Policy(**allowed)).table.interactions.item_counts()
+    assert every[rare] == 1
+    every[rare] = 0
+    assert every.tolist() == counts[1].tolist()
+
+
+def test_who_is_forgotten_takes_no_seat(tmp_path: Path) -> None:
+    """Whatever the source still says."""
+    small = small_run(2, shared=4, own=2, users=6, each=3)
+    equip(tmp_path, small, "acme")
+    folder, view = PartyFolder(tmp_path), small.catalogue.view("acme")
+    forget_users(folder, ["u001", "u004"])
+    seat = take_seat(small.plan, view, folder, Policy(min_users=4))
+    assert seat.table.user_ids == ("u000", "u002", "u003", "u005")
+    with pytest.raises(InputError, match="acme has 4 users"):
+        take_seat(small.plan, view, folder, Policy())
+
+
 def test_a_simulation_tells_what_the_nodes_would(tmp_path: Path) -> None:
     """Which party offers what is too rare; its peer is told that nothing was fitted, and no number."""
     folders = {party: tmp_path / party for party in ("acme", "bolt")}
@@ -149,3 +186,19 @@ def test_a_simulation_tells_what_the_nodes_would(tmp_path: Path) -> None:
     assert quality["acme-000"][:1] == [1.0]
     assert 0 < quality["acme-000"][2] < 0.2
     assert quality["acme-002"] == [0.0, 0.0, 0.0]
+
+
+def test_no_exact_count_decides_what_a_private_release_is_of(tmp_path: Path) -> None:
+    """Leaving rare items out by who has them would let one user change the rows of others."""
+    sections: dict[str, Any] = {"protocol": "transfer", "transfer": {"rank": 2}}
+    tables = []
+    for private in ({}, {"privacy": {"mode": "gram"}}):
+        small = small_run(2, **sections, **private)
+        path = tmp_path / str(len(tables))
+        path.mkdir()
+        equip(path, small, "acme")
+        privacy = PrivacyPolicy(override_by="Ann Example")
+        policy = Policy(protocols=ALL, min_item_users=15, privacy=privacy)
+        taken = take_seat(small.plan, small.catalogue.view("acme"), PartyFolder(path), policy)
+        tables.append(taken.table.interactions.pairs)
+    assert tables[0] < tables[1] == 320

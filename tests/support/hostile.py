@@ -12,6 +12,7 @@ from typing import Any, cast
 import grpc
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import DecodeError
 
 from feddmf.errors import FedDMFError
 from feddmf.payload import Payload, PayloadSchema
@@ -26,6 +27,7 @@ from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.egress import Cleared, EgressGate
 from feddmf_party.folder import PartyFolder
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.participation import prepare
 from feddmf_party.settings import NodeSettings
 from support.authority import EnrolledFederation
@@ -68,6 +70,7 @@ async def cheat(folder: Path, trick: Trick) -> FedDMFError | None:
         run = await _waiting_run(lambda: client.beat(""))
         part = prepare(PartyFolder(folder), client.party, await client.plan(run), run)
         client.run = run
+        LedgerFile(folder / "ledger.jsonl").append({"event": "note"})
         gate = cast("EgressGate", _NoGate())
         part = replace(part, member=Cheat(part.member, trick), gate=gate)
         part.begin()
@@ -107,6 +110,7 @@ class Bare:
 
     party: str
     stub: Any
+    ledger: pb.LedgerHead
 
     async def say(self, method: str, message: Any) -> Said:
         """Make a call and take all that comes back."""
@@ -124,15 +128,19 @@ class Bare:
 
     async def exchange(self, parts: Iterable[pb.ExchangePart] | AsyncIterator[pb.ExchangePart]) -> Said:
         """Stream the parts of a contribution."""
-        return await self._answer(self.stub.Exchange(parts, timeout=10))
+        return await self._answer(self.stub.Exchange(self._telling(parts), timeout=10))
 
     async def publish(self, parts: Iterable[pb.PublishPart] | AsyncIterator[pb.PublishPart]) -> Said:
         """Stream the parts of a publication."""
-        return await self._answer(self.stub.Publish(parts, timeout=10))
+        return await self._answer(self.stub.Publish(self._telling(parts), timeout=10))
+
+    async def match(self, parts: Iterable[pb.MatchPart]) -> Said:
+        """Stream the parts of a step of a matching."""
+        return await self._answer(self.stub.Match(self._telling(parts), timeout=10))
 
     async def announce(self, parts: Iterable[pb.OfferPart]) -> Said:
         """Stream the parts of an offer."""
-        return await self._answer(self.stub.AnnounceOffer(parts, timeout=10))
+        return await self._answer(self.stub.AnnounceOffer(self._telling(parts), timeout=10))
 
     @staticmethod
     def contribution(
@@ -142,6 +150,22 @@ class Bare:
         address = pb.ExchangeAddress(run=run, phase=phase, round=number)
         parts = [pb.ExchangePart.FromString(part) for part in encode(payload, schema, EXCHANGE)]
         return [pb.ExchangePart(address=address), *parts]
+
+    def _telling(self, parts: Any) -> Any:
+        """Let addresses, and offers, tell this party's ledger; all else goes as it is."""
+        if isinstance(parts, AsyncIterator):
+            return (self._with_ledger(part) async for part in parts)
+        return [self._with_ledger(part) for part in parts]
+
+    def _with_ledger(self, part: Any) -> Any:
+        if isinstance(part, bytes):
+            return _with_ledger(part, self.ledger)
+        address = getattr(part, "address", None)
+        if address is not None and part.WhichOneof("part") == "address":
+            address.ledger.CopyFrom(self.ledger)
+        elif isinstance(part, pb.OfferPart) and part.catalogue_version and not part.HasField("ledger"):
+            part.ledger.CopyFrom(self.ledger)
+        return part
 
     async def _answer(self, call: Any) -> Said:
         replies = []
@@ -169,7 +193,28 @@ async def bare(
     identity = enrolled.identity(party)
     credentials = grpc.ssl_channel_credentials(identity.root_pem, identity.key_pem, identity.certificate_pem)
     async with grpc.aio.secure_channel(enrolled.address, credentials) as channel:
-        yield Bare(party, stub(channel))
+        yield Bare(party, stub(channel), _ledger(enrolled.parties[party]))
+
+
+def _with_ledger(raw: bytes, ledger: pb.LedgerHead) -> bytes:
+    """Return the bytes of an exchange's address with a ledger's end; all others as they are."""
+    try:
+        part = pb.ExchangePart.FromString(raw)
+    except DecodeError:
+        return raw
+    if part.WhichOneof("part") != "address":
+        return raw
+    part.address.ledger.CopyFrom(ledger)
+    return bytes(part.SerializeToString())
+
+
+def _ledger(folder: Path) -> pb.LedgerHead:
+    """Return the end of a ledger, which is there from the first time on."""
+    ledger = LedgerFile(folder / "ledger.jsonl")
+    if not len(ledger):
+        ledger.append({"event": "note"})
+    end = ledger.signed_head()
+    return pb.LedgerHead(length=end.head.length, hash=bytes.fromhex(end.head.hash), signature=end.signature)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ not_following = "report"
 probe_floor = -1.0
 
 [waits]
+join_s = 3600
 round_s = 3600
 publish_s = 3600
 """

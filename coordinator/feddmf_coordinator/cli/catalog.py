@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from feddmf.catalogue.listing import join_listings
 from feddmf.catalogue.table import Catalogue, parse_catalogue
 from feddmf.cli.options import VersionOption
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import CatalogueError
 from feddmf.files import read_text
 from feddmf_coordinator.cli.options import FolderOption, open_database
+from feddmf_coordinator.operating import operating
+from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import (
     accepted_digests,
     add_catalogue,
@@ -30,21 +33,28 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.command("publish")
 def publish(
-    file: Annotated[Path, typer.Argument(help="CSV: key,label,local_id:PARTY,... one row an item.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="CSV: key,label,local_id:PARTY,... one row an item; several, of a party each, are joined.",
+        ),
+    ],
     *,
     folder: FolderOption = Path(),
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Publish a catalogue as the next version; the parties accept its digest before they use it."""
-    text = read_text(file, what="the catalogue", hint="name an existing CSV file")
+    text, name = _read(files)
     with open_database(folder) as database:
         with database.read() as connection:
             newest = latest_version(connection)
             if newest:
-                _refuse_same(find_catalogue(connection), text, str(file))
-        with database.begin() as connection:
-            catalogue = add_catalogue(connection, text, where=str(file), now=datetime.now(UTC))
-            known = {each.party for each in list_parties(connection, now=datetime.now(UTC))}
+                _refuse_same(find_catalogue(connection), text, name)
+        with operating(CoordinatorFolder(folder), "catalog publish", file=name) as act:
+            catalogue = add_catalogue(act.connection, text, where=name, now=datetime.now(UTC))
+            act.what.update(version=catalogue.version, digest=catalogue.digest())
+            known = {each.party for each in list_parties(act.connection, now=datetime.now(UTC))}
     data = _describe(catalogue, {})
     show(data, output, lambda: _shown(data))
     for stranger in sorted(set(catalogue.parties) - known):
@@ -82,6 +92,15 @@ def coverage(
         output,
         lambda: table(columns, rows, title=f"catalogue version {catalogue.version}"),
     )
+
+
+def _read(files: list[Path]) -> tuple[str, str]:
+    """Return the catalogue that `files` make, and what to call it."""
+    texts = [
+        (str(file), read_text(file, what="the catalogue", hint="name an existing CSV file")) for file in files
+    ]
+    name = " + ".join(where for where, _ in texts)
+    return (texts[0][1] if len(texts) == 1 else join_listings(texts)), name
 
 
 def _refuse_same(newest: Catalogue, text: str, where: str) -> None:

@@ -11,7 +11,10 @@ from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
 from feddmf.config import parse_settings
 from feddmf_coordinator import enrolling
-from feddmf_coordinator.cli.options import FolderOption
+from feddmf_coordinator.cli.operators import app as operators
+from feddmf_coordinator.cli.operators import log
+from feddmf_coordinator.cli.options import FolderOption, PassphraseOption
+from feddmf_coordinator.cli.renewals import renewals
 from feddmf_coordinator.cli.serving import start, status
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 
@@ -22,13 +25,6 @@ app = typer.Typer(
 )
 
 PartyArgument = Annotated[str, typer.Argument(help="Id of the party: lower-case letters, digits, hyphens.")]
-PassphraseOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--passphrase-file",
-        help="File with the passphrase of the root's key; else FEDDMF_CA_PASSPHRASE, else ca/passphrase.",
-    ),
-]
 
 
 @app.command("init")
@@ -56,12 +52,14 @@ def init(
             f"the root's key is encrypted; its passphrase was generated into {made.passphrase_file}\n"
             "move that file to a safe place, and give it back by --passphrase-file when you approve"
         )
+    say(f"what you do here is logged under your token, which is in {made.token_file}")
     data = {
         "federation": federation,
         "folder": str(folder),
         "settings": str(CoordinatorFolder(folder).settings_file),
         "root_fingerprint": made.root_fingerprint,
         "passphrase_file": None if made.passphrase_file is None else str(made.passphrase_file),
+        "token_file": str(made.token_file),
     }
     show(
         data, output, lambda: table(("federation", "root fingerprint"), [(federation, made.root_fingerprint)])
@@ -82,7 +80,7 @@ def invite(
     ] = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Write an invitation file for a company; invite again to renew or replace."""
+    """Write an invitation file for a company; invite again to replace. Certificates renew by themselves."""
     made = enrolling.invite(CoordinatorFolder(folder), party, file=file)
     expires = made.invitation.expires.isoformat(timespec="seconds")
     data = {
@@ -134,7 +132,7 @@ def approve(
 def revoke(
     party: PartyArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
 ) -> None:
-    """Revoke every certificate of a company; its next call is refused."""
+    """Revoke every certificate of a company: calls are refused, and those under way end within seconds."""
     revoked = enrolling.revoke(CoordinatorFolder(folder), party)
     data = {"party": party, "revoked": revoked}
     show(data, output, lambda: table(("party", "revoked"), [(party, revoked)]))
@@ -147,12 +145,15 @@ def renew(
     passphrase_file: PassphraseOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Give the server a new certificate, also after a change of `hosts`; start it again afterwards."""
+    """Give the server a new certificate now, also after a change of `hosts`."""
     until = enrolling.renew(CoordinatorFolder(folder), passphrase_file=passphrase_file)
     data = {"valid_until": until.isoformat(timespec="seconds")}
     show(data, output, lambda: table(("server certificate until",), [(utc(until),)]))
-    say("start the server again to use it")
+    say("a server that runs takes it up by itself")
 
 
 app.command("start")(start)
 app.command("status")(status)
+app.command("renewals")(renewals)
+app.command("log")(log)
+app.add_typer(operators, name="operators", help="Who may change the federation: add, list, remove.")

@@ -10,10 +10,17 @@ import typer
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.database import Database
 
-__all__ = ["FolderOption", "open_database"]
+__all__ = ["FolderOption", "PassphraseOption", "open_database"]
 
 FolderOption = Annotated[
     Path, typer.Option("--folder", help="The coordinator's folder.", show_default="here")
+]
+PassphraseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        help="File with the passphrase of the root's key; else FEDDMF_CA_PASSPHRASE, else ca/passphrase.",
+    ),
 ]
 
 

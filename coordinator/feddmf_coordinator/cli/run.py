@@ -23,6 +23,8 @@ from feddmf.protocols.feddmf import CLOSE
 from feddmf.protocols.registry import exchanges, protocol_for
 from feddmf.runfile import RunSettings, load_run
 from feddmf_coordinator.cli.options import FolderOption, open_database
+from feddmf_coordinator.operating import operating
+from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import accepted_digests, find_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.runs import (
@@ -59,7 +61,8 @@ def submit(
     """Submit a run; it pins the latest catalogue, which each of its parties must have accepted."""
     settings = load_run(file)
     with open_database(folder) as database:
-        with database.begin() as connection:
+        with operating(CoordinatorFolder(folder), "run submit", file=str(file)) as act:
+            connection = act.connection
             catalogue = find_catalogue(connection)
             digest = catalogue.digest()
             accepted = accepted_digests(connection, catalogue.version)
@@ -70,6 +73,7 @@ def submit(
             run = add_run(
                 connection, settings, version=catalogue.version, digest=digest, now=datetime.now(UTC)
             )
+            act.what["run"] = run
         notices = say_notices(plan, rows)
         if not watch:
             show({"run": run, "notices": notices}, output, lambda: run)
@@ -132,8 +136,8 @@ def stop(
     run: RunArgument, *, folder: FolderOption = Path(), output: FormatOption = OutputFormat.TEXT
 ) -> None:
     """Ask the coordinator to end a run; nothing of it is published."""
-    with open_database(folder) as database, database.begin() as connection:
-        ask_to_stop(connection, run)
+    with operating(CoordinatorFolder(folder), "run stop", run=run) as act:
+        ask_to_stop(act.connection, run)
     show({"run": run, "stop_asked": True}, output, lambda: f"run {run} will stop")
 
 

@@ -19,6 +19,7 @@ from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import accepted_digests, latest_version
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.enrolment import PartyRecord, list_parties
+from feddmf_coordinator.store.renewals import Renewal, last_renewals
 from feddmf_coordinator.store.runs import RunState, list_runs
 
 __all__ = ["start", "status"]
@@ -52,6 +53,7 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         version = latest_version(connection)
         accepted = accepted_digests(connection, version)
         runs = list_runs(connection, *_UNDER_WAY)
+        renewals = last_renewals(connection)
     data: dict[str, Any] = {
         "federation": settings.federation,
         "address": endpoint(settings.listen, settings.port),
@@ -64,18 +66,23 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
                 "waits_for_approval": each.request_fingerprint,
                 "invited_until": each.invited_until and each.invited_until.isoformat(),
                 "catalogue_accepted": each.party in accepted,
+                **_renewal(renewals.get(each.party)),
             }
             for each in parties
         ],
         "runs": [{"run": run.run, "state": run.state.value} for run in runs],
     }
-    rows = [(each.party, _standing(each), each.party in accepted) for each in parties]
+    rows = [
+        (each.party, _standing(each, renewals.get(each.party)), each.party in accepted) for each in parties
+    ]
     columns = ("party", "standing", "accepted the catalogue")
     show(data, output, lambda: table(columns, rows, title=_title(data)))
     if not parties:
         say("no party yet; invite one: feddmf coordinator invite PARTY")
     for run in data["runs"]:
         say(f"run {run['run']} is {run['state']}")
+    if any(each.status == "waiting" for each in renewals.values()):
+        say("certificates wait to be renewed; sign them by themselves: feddmf coordinator renewals")
 
 
 def _answers(host: str, port: int) -> bool:
@@ -93,9 +100,27 @@ def _title(data: dict[str, Any]) -> str:
     return f"federation {data['federation']} at {data['address']}: {serving}, {catalogue}"
 
 
-def _standing(party: PartyRecord) -> str:
+def _renewal(last: Renewal | None) -> dict[str, Any]:
+    """Return what is told of the last time that a party asked for its next certificate."""
+    if last is None:
+        return {"renewal": None, "renewal_asked_at": None, "renewal_refused": None}
+    asked = last.asked_at.isoformat()
+    return {"renewal": last.status, "renewal_asked_at": asked, "renewal_refused": last.reason or None}
+
+
+def _standing(party: PartyRecord, renewal: Renewal | None) -> str:
     if party.request_fingerprint:
         return f"waits for approval; its key is {party.request_fingerprint}"
     if party.certificate_until:
-        return f"enrolled until {utc(party.certificate_until)}"
+        return f"enrolled until {utc(party.certificate_until)}{_renewing(renewal)}"
     return f"invited until {utc(party.invited_until)}" if party.invited_until else "no certificate"
+
+
+def _renewing(renewal: Renewal | None) -> str:
+    if renewal is None:
+        return ""
+    if renewal.status == "waiting":
+        return f", asks for the next one since {utc(renewal.asked_at)}"
+    if renewal.status == "refused":
+        return f", its renewal was refused: {renewal.reason}"
+    return f", renewed {utc(renewal.answered_at)}"

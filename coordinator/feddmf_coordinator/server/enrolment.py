@@ -18,6 +18,7 @@ from feddmf.wire.enrolment_pb2_grpc import EnrolmentServicer, add_EnrolmentServi
 from feddmf_coordinator.server.credentials import enrolment_credentials
 from feddmf_coordinator.server.desk import EnrolmentDesk
 from feddmf_coordinator.server.identity import REFUSED, utc_now
+from feddmf_coordinator.server.patience import Patience
 from feddmf_coordinator.server.ports import check_port, endpoint
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 from feddmf_coordinator.store.database import Database
@@ -114,7 +115,9 @@ class _Port:
     async def open(self) -> grpc.aio.Server | None:
         """Return a server that listens, or None where it cannot for now."""
         hold = timedelta(hours=self.settings.invite_hours)
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
+        server = grpc.aio.server(
+            interceptors=(Patience(),), options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS
+        )
         desk = EnrolmentDesk(self.database, hold, self.clock)
         add_EnrolmentServicer_to_server(EnrolmentService(desk), server)
         address = endpoint(self.settings.listen, self.settings.enrolment_port)

@@ -1,7 +1,7 @@
 """Who calls: the party that the caller's certificate names, checked against the database on every call.
 
 TLS looks at a certificate in the handshake alone. A connection may outlive the certificate, and TLS
-knows nothing of revocation; so each call asks here, and an open stream asks again.
+knows nothing of revocation; so each call asks here, and of calls under way it is asked again and again.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import grpc
 
 from feddmf.errors import InputError, LocalResourceError, Refused
 from feddmf.identity import certificate_fingerprint, decode_certificate, party_of
-from feddmf_coordinator.store.certificates import find_certificate
+from feddmf_coordinator.store.certificates import CertificateRecord, find_certificate
 from feddmf_coordinator.store.database import Database
 
-__all__ = ["REFUSED", "Doorkeeper", "utc_now"]
+__all__ = ["REFUSED", "Doorkeeper", "shown_certificate", "utc_now"]
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,11 @@ class Doorkeeper:
     async def admit(self, context: grpc.aio.ServicerContext[Any, Any]) -> str:
         """Return the id of the calling party; any other caller's call is aborted, and the log says why.
 
-        Call it first in every method, and again on a stream that stays open.
+        Call it first in every method.
         """
         try:
-            pem = _peer_certificate(context)
-            return await asyncio.to_thread(self.check, pem)
+            pem = shown_certificate(context)
+            return (await asyncio.to_thread(self.check, pem)).party
         except Refused as error:
             log.warning("refused a call from %s: %s", context.peer(), error.message)
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSED)
@@ -56,17 +57,17 @@ class Doorkeeper:
             log.exception("cannot check a caller: %s", error.message)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
 
-    def check(self, certificate_pem: bytes) -> str:
-        """Return the party that a certificate admits; Refused says, for the operator alone, why not."""
+    def check(self, certificate_pem: bytes) -> CertificateRecord:
+        """Return the record of a certificate that admits now; Refused says why not, to the operator alone."""
         try:
-            certificate = decode_certificate(certificate_pem, what="the handshake")
-            party = party_of(certificate, self.federation)
+            said = _said(certificate_pem, self.federation)
         except InputError as error:
             raise Refused(error.message) from error
+        party = said.party
         with self.database.read() as connection:
-            record = find_certificate(connection, certificate_fingerprint(certificate))
+            record = find_certificate(connection, said.fingerprint)
         if record is None or record.party != party:
-            raise Refused(f"the certificate {certificate.serial_number:x} for {party} was not issued here")
+            raise Refused(f"the certificate {said.serial:x} for {party} was not issued here")
         if not record.active:
             raise Refused(f"the certificate {record.serial} of {party} is revoked")
         now = self.clock()
@@ -74,10 +75,28 @@ class Doorkeeper:
             raise Refused(f"the certificate {record.serial} of {party} ended on {record.not_after:%Y-%m-%d}")
         if now < record.not_before:
             raise Refused(f"the certificate {record.serial} of {party} is not valid yet")
-        return party
+        return record
 
 
-def _peer_certificate(context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+@dataclass(frozen=True)
+class _Said:
+    """What a certificate says of itself, which never changes."""
+
+    party: str
+    fingerprint: str
+    serial: int
+
+
+@lru_cache(maxsize=256)
+def _said(certificate_pem: bytes, federation: str) -> _Said:
+    """Read a certificate once: each call shows it, and reading takes longer than looking it up."""
+    certificate = decode_certificate(certificate_pem, what="the handshake")
+    party = party_of(certificate, federation)
+    return _Said(party, certificate_fingerprint(certificate), certificate.serial_number)
+
+
+def shown_certificate(context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    """Return the certificate, PEM, that a caller showed in the handshake; Refused where it showed none."""
     shown = tuple(context.auth_context().get("x509_pem_cert", ()))
     if len(shown) != 1:
         raise Refused("the caller showed no certificate")

@@ -10,18 +10,28 @@ from typing import Any, NoReturn
 import grpc
 
 from feddmf.errors import Misconduct, PayloadError
+from feddmf.matching import MOST_ITEMS
 from feddmf.payload import Axis, Payload
 from feddmf.protocols.base import Phase
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import PayloadDecoder
-from feddmf.wire.framing import EXCHANGE, PUBLISH, Envelope
+from feddmf.wire.framing import EXCHANGE, MATCH, PUBLISH, Envelope
 from feddmf.wire.payload_pb2 import PayloadHeader
+from feddmf.wire.points import fed_points
 from feddmf_coordinator.server.calls import Context, legible
 from feddmf_coordinator.server.session import Session
 
-__all__ = ["first_address", "first_digest", "receive_contribution", "receive_offer", "receive_publication"]
+__all__ = [
+    "first_address",
+    "first_digest",
+    "receive_contribution",
+    "receive_offer",
+    "receive_points",
+    "receive_publication",
+]
 
 _FIRST_PART_S = 30.0
+_POINTS_S = 120.0
 _LONGEST_BLAME = 300
 _MOST_KEYS = 1_000_000
 _LONGEST_KEY = 200
@@ -90,12 +100,15 @@ async def receive_publication(
     return await _cut_short(context)
 
 
-async def receive_offer(parts: AsyncIterator[pb.OfferPart], context: Context) -> tuple[int, tuple[str, ...]]:
-    """Return the catalogue version and the keys that a party offers."""
-    version, keys = 0, dict[str, None]()
+async def receive_offer(
+    parts: AsyncIterator[pb.OfferPart], context: Context
+) -> tuple[int, tuple[str, ...], pb.LedgerHead]:
+    """Return the catalogue version and the keys that a party offers, and the head that it tells."""
+    version, keys, ledger = 0, dict[str, None](), pb.LedgerHead()
     async with _in_time(_FIRST_PART_S, context):
         async for part in parts:
             version = version or part.catalogue_version
+            ledger = part.ledger if part.HasField("ledger") else ledger
             keys.update((item.key, None) for item in part.items)
             long = any(len(item.key) > _LONGEST_KEY for item in part.items)
             if long or len(keys) > _MOST_KEYS or not (part.items or part.catalogue_version):
@@ -103,7 +116,22 @@ async def receive_offer(parts: AsyncIterator[pb.OfferPart], context: Context) ->
                     f"an offer of over {_MOST_KEYS} items, of an overlong key, or a part without any",
                     hint=_HINT,
                 )
-    return version, tuple(keys)
+    return version, tuple(keys), ledger
+
+
+async def receive_points(parts: AsyncIterator[bytes], party: str, context: Context) -> Payload:
+    """Return the points that a party sends to a matching; Misconduct for anything else."""
+    decoder: PayloadDecoder | None = None
+    async with _in_time(_POINTS_S, context):
+        with _misconduct_of(party):
+            async for raw in parts:
+                part = MATCH.open(raw)
+                if not isinstance(part, PayloadHeader | memoryview):
+                    raise PayloadError("a part that is no part of a payload", hint=_HINT)
+                decoder = fed_points(decoder, part, most=MOST_ITEMS)
+            if decoder is not None and decoder.complete:
+                return await asyncio.to_thread(decoder.payload)
+    return await _cut_short(context)
 
 
 def _feed(decoder: PayloadDecoder, part: Any) -> None:

@@ -13,7 +13,7 @@ from feddmf.payload import Payload
 from feddmf.rounds import RoundRecord
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.publications import Publication, VectorShelf, add_publication, withdraw
-from feddmf_coordinator.store.runs import RunState, add_round, answer_run, find_run, set_state
+from feddmf_coordinator.store.runs import RunState, add_round, answer_run, is_asked_to_stop, set_state
 
 __all__ = ["Journal"]
 
@@ -42,13 +42,15 @@ class Journal:
         """Note a party's answer."""
         await self._save(lambda c: answer_run(c, self._run, party, accepted=accepted, reason=reason))
 
-    async def publish(self, party: str, items: tuple[tuple[str, str], ...], payload: Payload) -> None:
-        """Keep what a party publishes: (key, label) of each row, and the vectors."""
+    async def publish(
+        self, party: str, items: tuple[tuple[str, str], ...], payload: Payload, *, expires_ms: int = 0
+    ) -> None:
+        """Keep what a party publishes: (key, label) of each row, the vectors, and when it ends."""
 
         def publish() -> None:
             digest = self._shelf.put(self._run, party, payload)
             with self._database.begin() as connection:
-                publication = Publication(self._run, party, items, digest)
+                publication = Publication(self._run, party, items, digest, expires_ms)
                 add_publication(connection, publication, now=datetime.now(UTC))
 
         await _on_thread(publish)
@@ -74,7 +76,7 @@ class Journal:
 
         def look() -> bool:
             with self._database.read() as connection:
-                return find_run(connection, self._run).stop_asked
+                return is_asked_to_stop(connection, self._run)
 
         return await asyncio.to_thread(look)
 

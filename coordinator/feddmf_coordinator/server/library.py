@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import threading
 from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import numpy as np
 
 from feddmf.catalogue.table import Catalogue
 from feddmf.catalogue.view import encode_view
-from feddmf.errors import CatalogueError, RunFailed
-from feddmf.payload import Payload
+from feddmf.errors import CatalogueError, FedDMFError, RunFailed
+from feddmf.payload import Axis, Payload
+from feddmf.protocols.registry import protocol_for
 from feddmf_coordinator.server.calls import legible
 from feddmf_coordinator.store.catalogues import accept, find_catalogue, latest_version
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.offers import Offer, list_offers, replace_offer
-from feddmf_coordinator.store.publications import Publication, VectorShelf, list_publications
+from feddmf_coordinator.store.publications import (
+    Publication,
+    VectorShelf,
+    list_publications,
+    replace_publication,
+)
 from feddmf_coordinator.store.runs import Run, RunState
+from feddmf_coordinator.store.withdrawals import (
+    Withdrawal,
+    add_withdrawal,
+    list_withdrawals,
+    withdrawals_for,
+)
 
 __all__ = ["Library"]
 
+log = logging.getLogger(__name__)
+
 _KEPT_VIEWS = 16
+_TIDY_S = 600.0
 
 
 class Library:
-    """Reads catalogues and publications; all but `view` block, and are called on a thread."""
+    """Reads catalogues and publications, and takes publications back.
+
+    All but `view` and `keep_tidy` block, and are called on a thread.
+    """
 
     def __init__(self, database: Database, vectors: VectorShelf) -> None:
         self._database = database
@@ -31,6 +56,7 @@ class Library:
         self._views: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._parsed: tuple[int, Catalogue] | None = None
         self._parsing = asyncio.Lock()
+        self._cutting = threading.Lock()
 
     def latest_version(self) -> int:
         """Return the number of the latest catalogue; 0 when there is none."""
@@ -77,17 +103,108 @@ class Library:
             return list_offers(connection)
 
     def publication(self, run: Run, party: str) -> tuple[Publication, Payload]:
-        """Return what `party` published after a finished run; RunFailed where there is nothing."""
-        found = self._published(run, party)
-        return found, self._vectors.get(found)
+        """Return what `party` published after a finished run; RunFailed where there is nothing.
+
+        What was withdrawn is not among it, and of what has ended nothing is left but when.
+        """
+        with self._cutting:
+            found = self._published(run, party)
+            if not found.has_ended(datetime.now(UTC)):
+                return found, self._vectors.get(found)
+            self._vectors.discard(found)
+        specs = protocol_for(run.plan.settings.protocol).publication(run.plan).arrays
+        nothing = {spec.name: np.empty((0, spec.columns), spec.dtype.numpy) for spec in specs}
+        return replace(found, items=()), Payload(nothing)
+
+    def take_back(self, run: Run, party: str, keys: Collection[str], reason: str) -> int:
+        """Withdraw what `party` published of `keys` (of all, for none); return how many that were.
+
+        What was withdrawn before is left as it is. RunFailed where the party has published nothing,
+        CatalogueError naming a key that was not among it.
+        """
+        with self._cutting:
+            found = self._published(run, party)
+            with self._database.read() as connection:
+                before = [each for each in list_withdrawals(connection, run.run) if each.party == party]
+            mine = {key for key, _ in found.items}
+            known = mine.union(*(each.keys for each in before))
+            unknown = next((key for key in keys if key not in known), None)
+            if unknown is not None and not any(not each.keys for each in before):
+                raise CatalogueError(
+                    f"{party} has published no {legible(repr(unknown), 80)} after run {run.run}",
+                    hint="its ledger and its offer of that time say what it has",
+                )
+            gone = mine.intersection(keys) if keys else mine
+            if gone or not (keys or before):
+                self._cut(run, found, gone, everything=not keys, reason=reason)
+            return len(gone)
+
+    def withdrawals(self, party: str, among: Collection[str]) -> tuple[Withdrawal, ...]:
+        """Return what the other members of the runs of `party` took back; among: runs, none for all."""
+        with self._database.read() as connection:
+            return tuple(withdrawals_for(connection, party, among))
+
+    async def keep_tidy(self, stop: asyncio.Event, *, every_s: float = _TIDY_S) -> None:
+        """Remove vectors that were withdrawn or have ended, now and then, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(self.tidy)
+            except FedDMFError as error:
+                log.warning("cannot remove vectors that nobody may fetch any more: %s", error.message)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await stop.wait()
+
+    def tidy(self) -> None:
+        """Remove vectors that have ended, and those that a withdrawal cut short left behind."""
+        with self._cutting:
+            with self._database.read() as connection:
+                everything, cut = list_publications(connection), list_withdrawals(connection)
+            places = {(each.run, each.party) for each in cut}
+            for each in everything:
+                if each.has_ended(datetime.now(UTC)):
+                    self._vectors.discard(each)
+                elif (each.run, each.party) in places:
+                    self._vectors.keep_only(each)
 
     def check_published(self, run: Run, party: str, digest: str) -> None:
         """Raise RunFailed unless the vectors that `party` published after a finished run have `digest`."""
-        if self._published(run, party).sha256 != digest:
+        with self._database.read() as connection:
+            before = [each for each in list_withdrawals(connection, run.run) if each.party == party]
+        left = self._published(run, party).sha256
+        if digest != (before[0].before_sha256 if before else left):
             raise RunFailed(
                 f"{party} has published other vectors for run {run.run} already",
                 hint="its state was not restored exactly; submit the run again",
             )
+
+    def _cut(
+        self, run: Run, found: Publication, gone: Collection[str], *, everything: bool, reason: str
+    ) -> None:
+        """Take the rows of `gone` out of a publication: file first, then database, then the old file."""
+        now = datetime.now(UTC)
+        left = replace(found, items=tuple(item for item in found.items if item[0] not in gone))
+        if not found.has_ended(now):
+            rows = [row for row, (key, _) in enumerate(found.items) if key not in gone]
+            specs = protocol_for(run.plan.settings.protocol).publication(run.plan).arrays
+            whole = self._vectors.get(found)
+            cut = {
+                spec.name: whole[spec.name][rows] if spec.axis is Axis.OFFERED_ITEMS else whole[spec.name]
+                for spec in specs
+            }
+            left = replace(left, sha256=self._vectors.put_left(run.run, found.party, Payload(cut)))
+        with self._database.begin() as connection:
+            add_withdrawal(
+                connection,
+                run.run,
+                found.party,
+                () if everything else tuple(sorted(gone)),
+                reason=reason,
+                before_sha256=found.sha256,
+                now=now,
+            )
+            replace_publication(connection, left)
+        self._vectors.keep_only(left)
 
     def _published(self, run: Run, party: str) -> Publication:
         with self._database.read() as connection:

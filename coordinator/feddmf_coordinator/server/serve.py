@@ -14,15 +14,21 @@ from feddmf.locks import only_one
 from feddmf.wire.codec import MAX_MESSAGE_BYTES
 from feddmf.wire.framing import add_service
 from feddmf_coordinator.server.calls import Calls
-from feddmf_coordinator.server.credentials import federation_credentials
+from feddmf_coordinator.server.credentials import federation_credentials, watch_certificate
 from feddmf_coordinator.server.enrolment import serve_enrolment
 from feddmf_coordinator.server.federation import FederationService
 from feddmf_coordinator.server.identity import Doorkeeper
 from feddmf_coordinator.server.library import Library
+from feddmf_coordinator.server.matching import Matchings
+from feddmf_coordinator.server.patience import Patience
 from feddmf_coordinator.server.ports import check_port, endpoint
+from feddmf_coordinator.server.renewals import RenewalDesk
+from feddmf_coordinator.server.rules import check_rules
 from feddmf_coordinator.server.supervisor import Supervisor
+from feddmf_coordinator.server.witness import Witness
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.ledger import Receipts
 from feddmf_coordinator.store.publications import VectorShelf
 
 __all__ = ["listen", "serve", "serve_until_signal"]
@@ -61,6 +67,7 @@ async def serve(
     Raises LocalResourceError where a port is taken or another process serves this folder, InputError
     where the folder's files cannot be used.
     """
+    check_rules()
     settings = folder.load()
     lock = only_one(folder.path / "serving.lock", doing="serving")
     with lock, Database.open(folder.database_url(settings)) as database:
@@ -68,14 +75,29 @@ async def serve(
         shelf = VectorShelf(folder.path / "vectors")
         supervisor = Supervisor(database, shelf)
         supervisor.recover()
-        calls = Calls(Doorkeeper(settings.federation, database))
-        service = FederationService(settings.federation, calls, Library(database, shelf), supervisor)
+        doorkeeper = Doorkeeper(settings.federation, database)
+        calls = Calls(doorkeeper)
+        library = Library(database, shelf)
+        witness = Witness(Receipts(folder, settings.federation), database)
+        service = FederationService(
+            settings.federation,
+            calls,
+            library,
+            supervisor,
+            matchings=Matchings(database),
+            renewals=RenewalDesk(doorkeeper, database),
+            witness=witness,
+        )
         server = await listen(folder, settings, service)
         ready()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(supervisor.serve(stop))
                 group.create_task(serve_enrolment(folder, database, stop))
+                group.create_task(calls.watch(stop))
+                group.create_task(witness.keep_anchors(stop))
+                group.create_task(library.keep_tidy(stop))
+                group.create_task(watch_certificate(folder, stop))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         finally:
@@ -87,7 +109,9 @@ async def listen(
     folder: CoordinatorFolder, settings: CoordinatorSettings, service: FederationService
 ) -> grpc.aio.Server:
     """Return a server that listens on the federation port; LocalResourceError where it is taken."""
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
+    server = grpc.aio.server(
+        interceptors=(Patience(),), options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS
+    )
     add_service(service, server)
     address = endpoint(settings.listen, settings.port)
     try:

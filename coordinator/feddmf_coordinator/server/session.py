@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.2
 _STOP_POLL_S = 0.5
+# Beats are held for so much of the time after which a silent party counts as missing.
+_HELD_WITHIN_ABSENT = 4
 
 
 class Session:
@@ -133,6 +135,19 @@ class Session:
         if party not in self._accepted:
             raise RunFailed(f"{party} has not joined run {self.plan.run}", hint="join it first")
 
+    async def about_to_begin(self, party: str, patience_s: float) -> None:
+        """Wait for the beginning where `party` has joined and waits for it; for `patience_s` at most.
+
+        It stays within the time after which a silent party counts as missing.
+        """
+        if self.state is not RunState.GATHERING or party not in self._accepted:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(
+                min(patience_s, self.plan.settings.waits.absent_s / _HELD_WITHIN_ABSENT)
+            ):
+                await self._begun.wait()
+
     async def begun(self, party: str) -> None:
         """Wait until everybody has joined: nothing is taken from `party` before; raises as `check_joined`."""
         self.check_joined(party)
@@ -166,8 +181,13 @@ class Session:
             self.touch(party)
             self._changed.set()
 
-    async def publish(self, party: str, keys: tuple[str, ...], payload: Payload) -> None:
-        """Keep what `party` publishes, once; only after a run whose rounds have held."""
+    async def publish(
+        self, party: str, keys: tuple[str, ...], payload: Payload, *, expires_ms: int = 0
+    ) -> None:
+        """Keep what `party` publishes, once; only after a run whose rounds have held.
+
+        expires_ms: when it ends, in milliseconds since 1970; 0 for never.
+        """
         self.check_publishing(party)
         # The last reply may reach the party before this run's own task has seen that the rounds are over.
         await self._rounds_over.wait()
@@ -184,7 +204,7 @@ class Session:
             if self.state is not RunState.PUBLISHING:
                 raise RunFailed(f"run {self.plan.run} is {self.state.value}; nothing is published now")
             items = tuple((key, self._catalogue.labels[key]) for key in keys)
-            await self._journal.publish(party, items, payload)
+            await self._journal.publish(party, items, payload, expires_ms=expires_ms)
             self._published[party] = digest
             self._changed.set()
             log.info("%s publishes %d item vectors after run %s", party, len(keys), self.plan.run)

@@ -18,11 +18,12 @@ from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.publications import VectorShelf, withdraw
 from feddmf_coordinator.store.runs import Run, RunState, find_run, list_ids, set_state
 
-__all__ = ["Supervisor"]
+__all__ = ["ANY_STATE", "Supervisor"]
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.25
+ANY_STATE = frozenset(RunState)
 _UNDER_WAY = (RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 
 
@@ -60,19 +61,26 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def session(self, run: str, party: str) -> Session:
-        """Return the session of `run` for one of its parties; RunFailed, with why, where it has ended."""
+    async def session(self, run: str, party: str, states: frozenset[RunState] = ANY_STATE) -> Session:
+        """Return the session of `run`, in one of `states`, for one of its parties; RunFailed says why not."""
         session = self._sessions.get(run)
-        if session is not None and party in session.plan.roster:
+        if session is None or party not in session.plan.roster:
+            raise _out_of_state(await self.find(run, party))
+        if session.state in states or session.failure is not None:
+            # One that has failed says so itself, before the database can.
             return session
-        found = await self.find(run, party)
-        raise RunFailed(found.reason or f"run {found.run} is {found.state.value}", hint=found.hint)
+        raise RunFailed(f"run {run} is {session.state.value}", hint="both ends must run the same version")
 
-    async def find(self, run: str, party: str) -> Run:
-        """Return a run as the database has it, to one of its parties; to others there is none."""
+    async def find(self, run: str, party: str, states: frozenset[RunState] = ANY_STATE) -> Run:
+        """Return a run as the database has it, to one of its parties; to others there is none.
+
+        RunFailed, with why, where it is in none of `states`.
+        """
         with contextlib.suppress(InputError):
             found = await asyncio.to_thread(self._find, run)
             if party in found.plan.roster:
+                if found.state not in states:
+                    raise _out_of_state(found)
                 return found
         raise RunFailed(
             f"{party} has no part in a run {legible(repr(run), 60)}",
@@ -83,10 +91,15 @@ class Supervisor:
         """Return the oldest run that waits for `party`'s answer; empty without one."""
         return next((run for run, session in self._sessions.items() if session.waits_for_answer(party)), "")
 
-    async def state_of(self, run: str, party: str) -> tuple[RunState, str]:
-        """Return state and reason of `run` for one of its parties, who is alive in it."""
+    async def state_of(self, run: str, party: str, *, patience_s: float = 0.0) -> tuple[RunState, str]:
+        """Return state and reason of `run` for one of its parties, who is alive in it.
+
+        A party that has joined and waits for the others is answered when they have, or after `patience_s`.
+        """
         session = self._sessions.get(run)
         if session is not None and party in session.plan.roster:
+            session.touch(party)
+            await session.about_to_begin(party, patience_s)
             session.touch(party)
             return session.state, "" if session.failure is None else session.failure.message
         found = await self.find(run, party)
@@ -161,3 +174,7 @@ class Supervisor:
             withdraw(connection, run)
         self._shelf.remove(run)
         log.warning("run %s %s: %s", run, state.value, error.message)
+
+
+def _out_of_state(found: Run) -> RunFailed:
+    return RunFailed(found.reason or f"run {found.run} is {found.state.value}", hint=found.hint)

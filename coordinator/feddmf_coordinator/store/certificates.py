@@ -15,17 +15,19 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    bindparam,
     exists,
     func,
     select,
     update,
 )
 
-from feddmf.identity import certificate_fingerprint
+from feddmf.identity import certificate_fingerprint, decode_certificate
 from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
 
 __all__ = [
     "CertificateRecord",
+    "active_certificate",
     "add_certificate",
     "add_party",
     "certified_until",
@@ -51,6 +53,8 @@ certificates = Table(
     Column("status", String(16), nullable=False),  # active, revoked
     Column("revoked_at", BigInteger),
 )
+# Asked in every call, so made once.
+_BY_FINGERPRINT = select(certificates).where(certificates.c.fingerprint == bindparam("shown"))
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,7 @@ def add_certificate(connection: Connection, party: str, certificate: x509.Certif
 
 def find_certificate(connection: Connection, fingerprint: str) -> CertificateRecord | None:
     """Return the record of the certificate with `fingerprint` (`AB:CD:...`), active or not."""
-    row = connection.execute(
-        select(certificates).where(certificates.c.fingerprint == fingerprint)
-    ).one_or_none()
+    row = connection.execute(_BY_FINGERPRINT, {"shown": fingerprint}).one_or_none()
     if row is None:
         return None
     return CertificateRecord(
@@ -103,6 +105,16 @@ def find_certificate(connection: Connection, fingerprint: str) -> CertificateRec
         not_after=from_seconds(row.not_after),
         active=row.status == "active",
     )
+
+
+def active_certificate(connection: Connection, serial: str) -> x509.Certificate | None:
+    """Return the certificate with `serial`, hexadecimal; None where it is revoked or unknown."""
+    der = connection.scalar(
+        select(certificates.c.certificate_der).where(
+            certificates.c.serial == serial, certificates.c.status == "active"
+        )
+    )
+    return None if der is None else decode_certificate(bytes(der), what=f"the certificate {serial}")
 
 
 def certified_until(connection: Connection, *, now: datetime) -> dict[str, datetime]:

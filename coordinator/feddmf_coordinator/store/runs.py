@@ -43,6 +43,7 @@ __all__ = [
     "answer_run",
     "ask_to_stop",
     "find_run",
+    "is_asked_to_stop",
     "list_ids",
     "list_rounds",
     "list_runs",
@@ -187,6 +188,11 @@ def ask_to_stop(connection: Connection, run: str) -> None:
     if found.state.ended:
         raise InputError(f"run {run} is {found.state.value} already", hint="list them: feddmf run list")
     connection.execute(update(runs).where(runs.c.run == run).values(stop_asked=True))
+
+
+def is_asked_to_stop(connection: Connection, run: str) -> bool:
+    """Tell whether the operator has asked for the end of a run."""
+    return bool(connection.scalar(select(runs.c.stop_asked).where(runs.c.run == run)))
 
 
 def answer_run(connection: Connection, run: str, party: str, *, accepted: bool, reason: str) -> None:

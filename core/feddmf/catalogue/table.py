@@ -14,11 +14,14 @@ from feddmf import merkle
 from feddmf.catalogue.view import CatalogueView, ViewItem, ViewProof, encode_view
 from feddmf.errors import CatalogueError
 
-__all__ = ["Catalogue", "PairCoverage", "parse_catalogue"]
+__all__ = ["COLUMN", "LONGEST_CELL", "Catalogue", "PairCoverage", "parse_catalogue"]
 
-_COLUMN = "local_id:"
+COLUMN = "local_id:"
+"""What the name of a party's column begins with."""
+
+LONGEST_CELL = 200
+
 _PARTY = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_MAX_CELL = 200
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Catalogue:
         if party not in self.columns:
             raise CatalogueError(
                 f"catalogue version {self.version} has no column for {party}",
-                hint=f"publish a version with the column {_COLUMN}{party}",
+                hint=f"publish a version with the column {COLUMN}{party}",
             )
         peers = tuple(other for other in self.parties if other != party)
         items = tuple(
@@ -100,14 +103,14 @@ class Catalogue:
         )
 
 
-def parse_catalogue(text: str, *, version: int, where: str) -> Catalogue:
+def parse_catalogue(text: str, *, version: int, where: str, least_parties: int = 2) -> Catalogue:
     """Parse the operator's CSV `key,label,local_id:PARTY,...`; empty cells mean "does not sell it".
 
     CatalogueError names `where`, the line, and the key or local id that is wrong.
     """
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
-        rows = _Rows(where, _parties(next(reader, []), where))
+        rows = _Rows(where, _parties(next(reader, []), where, least_parties))
         for row in reader:
             if row:
                 rows.add(row, reader.line_num)
@@ -122,18 +125,18 @@ def parse_catalogue(text: str, *, version: int, where: str) -> Catalogue:
     return Catalogue(version=version, labels=rows.labels, columns=rows.columns)
 
 
-def _parties(header: list[str], where: str) -> list[str]:
-    if header[:2] != ["key", "label"] or len(header) < 4:  # noqa: PLR2004  (key, label, two parties)
+def _parties(header: list[str], where: str, least: int) -> list[str]:
+    if header[:2] != ["key", "label"] or len(header) < 2 + least:
         raise CatalogueError(
             f"{where} line 1: the columns are {', '.join(header) or 'missing'}",
-            hint=f"the header must be key,label,{_COLUMN}PARTY,{_COLUMN}PARTY,... with two parties or more",
+            hint=f"the header must be key,label,{COLUMN}PARTY,{COLUMN}PARTY,... with two parties or more",
         )
-    parties = [name.removeprefix(_COLUMN) for name in header[2:]]
+    parties = [name.removeprefix(COLUMN) for name in header[2:]]
     for name, party in zip(header[2:], parties, strict=True):
-        if not name.startswith(_COLUMN) or not _PARTY.fullmatch(party):
+        if not name.startswith(COLUMN) or not _PARTY.fullmatch(party):
             raise CatalogueError(
                 f"{where} line 1: column {name!r} names no party",
-                hint=f"write {_COLUMN}PARTY; a party is lower-case letters, digits and hyphens",
+                hint=f"write {COLUMN}PARTY; a party is lower-case letters, digits and hyphens",
             )
         if parties.count(party) > 1:
             raise CatalogueError(f"{where} line 1: two columns for {party}", hint="keep one of them")
@@ -158,10 +161,10 @@ class _Rows:
                 hint="quote cells that hold commas",
             )
         key, label, *local_ids = (cell.strip() for cell in row)
-        if not key or max(map(len, row)) > _MAX_CELL:
+        if not key or max(map(len, row)) > LONGEST_CELL:
             raise self._wrong(
                 line,
-                f"key {key[:40]!r} is empty, or a cell is over {_MAX_CELL} characters",
+                f"key {key[:40]!r} is empty, or a cell is over {LONGEST_CELL} characters",
                 hint="give each row a short key of its own",
             )
         if key in self.labels:

@@ -96,9 +96,19 @@ def decode_view(document: bytes) -> CatalogueView:
         ) from error
     content = {"party": party, "version": version, "items": items}
     try:
-        return parse_settings(content, CatalogueView, where="catalogue view")
+        view = parse_settings(content, CatalogueView, where="catalogue view")
+        # JSON can spell halves of characters, which nothing else can write.
+        is_canonical = encode_view(view) == document
     except ConfigError as error:
         raise CatalogueError(error.message, hint="do not accept it; ask the operator") from error
+    except UnicodeEncodeError:
+        is_canonical = False
+    if not is_canonical:
+        raise CatalogueError(
+            "the catalogue view that arrived is not as a coordinator writes it",
+            hint="do not accept it; ask the operator",
+        )
+    return view
 
 
 def verify_view(document: bytes, proof: ViewProof) -> None:

@@ -26,8 +26,12 @@ COMMANDS = {
     "catalog": "The shared item catalogue: publish, accept, look.",
     "run": "Training runs: submit, watch, stop.",
     "attributes": "What a party offers to its peers, and what peers offer.",
+    "audit": "What left and what came, and the proof of it.",
     "query": "Predict attributes of your own users.",
     "quality": "How far to trust predictions, and why.",
+    "privacy": "What a run would tell of single users; what private runs have cost.",
+    "api": "Serve a company's predictions to its own programs; who asked for what.",
+    "token": "Who may ask the query API, as what, until when.",
     "data": "Public data sets for the demo and the benchmarks.",
     "simulate": "Run a run file with all its parties in one process.",
     "evaluate": "Hold protocols and baselines against each other on one data set.",
@@ -131,6 +135,7 @@ def _load(noun: str, arguments: Sequence[str]) -> Any:
     merged = typer.Typer(no_args_is_help=True, add_completion=False)
     verbs = {command.name: command for app in apps for command in app.registered_commands}
     merged.registered_commands.extend(verbs.values())
+    merged.registered_groups.extend(group for app in apps for group in app.registered_groups)
     return merged
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from feddmf.cli.output import say
 
-__all__ = ["RoundProgress", "party_losses", "run_figures"]
+__all__ = ["CountProgress", "RoundProgress", "party_losses", "run_figures"]
 
 _PLAIN_LINES = 10
 # Bar, count, time and figures fit on a line of 80 characters.
@@ -57,6 +57,38 @@ class RoundProgress:
         every = max(1, self._total // _PLAIN_LINES)
         if not self._live and (self._done == self._total or self._done % every == 0):
             say(f"round {self._done}/{self._total}  {text}")
+
+
+class CountProgress:
+    """Things done of a total that may grow while they are; a context manager."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = 0
+        self._live = sys.stderr.isatty()
+        self._bar = Progress(
+            TextColumn(what),
+            BarColumn(bar_width=_BAR),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """Show that `done` of `total` are."""
+        self._bar.update(self._task, completed=done, total=total)
+        if not self._live and (done == total or done - self._shown >= max(1, total // _PLAIN_LINES)):
+            self._shown = done
+            say(f"{self._what} {done}/{total}")
 
 
 def _number(value: float) -> str:

@@ -16,19 +16,22 @@ from feddmf.model import START_STD, normal
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.feddmf import ALIGN
+from feddmf.ranks import Ranks
 from feddmf.training import Pull
 
 __all__ = ["FedDMFMember"]
 
 
 class FedDMFMember(DeepMFMember):
-    """One party of a FedDMF run."""
+    """One party of a FedDMF run. ranks: the processes that train together, of which this is the first."""
 
-    def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
+    def __init__(
+        self, items: PartyItems, data: Interactions, offered: Sequence[str], ranks: Ranks | None = None
+    ) -> None:
         settings = items.plan.settings
         shape = (data.items, settings.model.embedding_dim)
         start = normal(shape, START_STD, settings.seed, items.view.party, "items")
-        super().__init__(items, data, offered, start)
+        super().__init__(items, data, offered, start, ranks)
         self._aligned = torch.from_numpy(items.matched_codes[: len(items.aligned)])
         self._cosine = float("nan")
 

@@ -17,6 +17,7 @@ from feddmf.members.hidden_items import learn_from_hidden
 from feddmf.members.linear_maps import LinearMaps
 from feddmf.members.offering import Offer
 from feddmf.members.peer_maps import PeerMaps
+from feddmf.members.regressions import Regression, UserRegression
 from feddmf.members.stage import Stage
 from feddmf.members.trainings import products_of, seen_in
 from feddmf.payload import Payload
@@ -77,7 +78,7 @@ class HistoryMember:
         phases = FedDMF().phases(items.plan)
         self._schedule = [(phase.name, number) for phase in phases for number in range(phase.rounds)]
         # Users and items of the run are checked here, before anybody trains.
-        self._maps = LinearMaps(self._data, self._settings, party=self._party)
+        self._maps = self._linear_maps(ALIGN)
         self._stage = self._begin(PILOT if self._schedule[0][0] in {PILOT, REVEAL} else ALIGN)
         self._taught: dict[str, npt.NDArray[Any]] = {}
         self._received: dict[str, npt.NDArray[Any]] = {}
@@ -171,8 +172,18 @@ class HistoryMember:
     def _begin(self, name: str) -> Stage:
         """Return a training from the start; in the pilot nothing of the hidden items is in it."""
         seen = seen_in(name, self._items, self._is_product)
-        data = without_items(self._data, np.flatnonzero(self._is_product & ~seen))
-        return Stage(self._items, data, seen, name, self._ranks)
+        return Stage(self._items, self._data_in(seen), seen, name, self._ranks)
+
+    def _data_in(self, seen: npt.NDArray[np.bool_]) -> Interactions:
+        return without_items(self._data, np.flatnonzero(self._is_product & ~seen))
+
+    def _linear_maps(self, name: str) -> LinearMaps:
+        """Return what fits the linear part, in the pilot of what is there alone."""
+        return LinearMaps(self._regression(name), self._settings.linear_columns)
+
+    def _regression(self, name: str) -> Regression:
+        data = self._stage.data if name == PILOT else self._data
+        return UserRegression(data, self._settings.transfer, party=self._party)
 
     def _take_in(self, phase: str, number: int, reply: Payload) -> None:
         """Do what the reply to `phase` asks for."""
@@ -212,7 +223,7 @@ class HistoryMember:
     def _reveal(self) -> Payload:
         """Return what the party would publish of the items that peers hide, and its maps for each peer."""
         vectors = np.zeros((len(self._items.revealed), published_columns(self._items.plan)), dtype=np.float32)
-        maps, linear = LinearMaps(self._stage.data, self._settings, party=self._party), []
+        maps, linear = self._linear_maps(PILOT), []
         rows_of = {key: row for row, key in enumerate(self._items.revealed)}
         for peer in self._peers:
             keys = self._items.hidden_by(peer)

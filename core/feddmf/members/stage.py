@@ -12,7 +12,7 @@ import torch
 
 from feddmf.alignment import mean_cosine
 from feddmf.history import START_STD, HistoryModel
-from feddmf.history_training import user_states
+from feddmf.history_training import HistoryTrainer, user_states
 from feddmf.interactions import Interactions
 from feddmf.members.pulling import pull_of
 from feddmf.members.trainings import make_trainer
@@ -52,14 +52,13 @@ class Stage:
         self._peer_counts = items.pilot_peer_counts if is_pilot else items.peer_counts
         self._aligned = torch.from_numpy(self.codes[: len(aligned)])
         self._settings = settings
-        dim = settings.model.embedding_dim
-        # All parties draw an item alike, so that their trainings begin aligned.
-        starts = keyed_normal(items.view.keys, 2 * dim, START_STD, settings.seed).astype(np.float32)
+        self._ranks = ranks
         torch.set_num_threads(settings.training.threads)
+        starts = torch.from_numpy(self._starts(items))
         # Copied to where torch puts its own tables, whose beginning is the same in each process.
-        contexts, vectors = (each.contiguous() for each in torch.split(torch.from_numpy(starts), dim, dim=1))
+        contexts, vectors = (each.contiguous() for each in torch.split(starts, starts.shape[1] // 2, dim=1))
         self.model = HistoryModel(contexts, vectors, data)
-        self._trainer = make_trainer(name, items, self.model, data=data, seen=seen, ranks=ranks)
+        self._trainer = self._make_trainer(items, seen)
         self.loss, self.cosine = 0.0, float("nan")
 
     def upload(self) -> Payload:
@@ -111,3 +110,12 @@ class Stage:
         """Go on from `snapshot`, bit for bit."""
         self._trainer.restore({name: array for name, array in snapshot.items() if name != "figures"})
         self.loss, self.cosine = snapshot["figures"].tolist()
+
+    def _starts(self, items: PartyItems) -> npt.NDArray[np.float32]:
+        """Return context and item vectors before the first step, side by side, [items, 2 dim]."""
+        columns = 2 * self._settings.model.embedding_dim
+        # All parties draw an item alike, so that their trainings begin aligned.
+        return keyed_normal(items.view.keys, columns, START_STD, self._settings.seed).astype(np.float32)
+
+    def _make_trainer(self, items: PartyItems, seen: npt.NDArray[np.bool_]) -> HistoryTrainer:
+        return make_trainer(self.name, items, self.model, data=self.data, seen=seen, ranks=self._ranks)

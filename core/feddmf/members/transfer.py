@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from feddmf.interactions import Interactions
 from feddmf.members.base import Arrays
+from feddmf.members.regressions import Regression, UserRegression
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.protocols.transfer import CONTEXTS
-from feddmf.support import most_used, supported_items
-from feddmf.transfer import MOST_INPUTS, fit_linear_map, sum_contexts
+from feddmf.transfer import sum_contexts
 
 __all__ = ["TransferMember"]
 
@@ -21,18 +21,23 @@ __all__ = ["TransferMember"]
 class TransferMember:
     """One party of a transfer run; a party that offers nothing still applies what the others offer.
 
-    Raises InputError for a party of fewer users than an item must have.
+    regression: fits the maps; on the users of `data` unless given, which raises InputError for a party of
+    fewer users than an item must have.
     """
 
-    def __init__(self, items: PartyItems, data: Interactions, offered: Sequence[str]) -> None:
+    def __init__(
+        self,
+        items: PartyItems,
+        data: Interactions,
+        offered: Sequence[str],
+        regression: Regression | None = None,
+    ) -> None:
         self._items = items
         self._data = data
         self._offered = items.codes(tuple(offered))
         self._peers = tuple(party for party in items.plan.roster if party != items.view.party)
         settings = items.plan.settings.transfer
-        self._supported = supported_items(
-            data, settings.min_support, party=items.view.party, section="transfer"
-        )
+        self._regression = regression or UserRegression(data, settings, party=items.view.party)
         rank, matched = settings.rank, len(items.matched)
         self._contexts = np.zeros((matched, rank), dtype=np.float32)
         self._targets = np.zeros((len(offered), rank), dtype=np.float32)
@@ -58,7 +63,7 @@ class TransferMember:
 
         All of it is 0 before the fit, and the last counts offered items without support.
         """
-        below = int(np.count_nonzero(~self._supported[self._offered]))
+        below = int(np.count_nonzero(~self._regression.supported[self._offered]))
         fit = {"loss": self._loss, "ridge": self._ridge, "rank": self._effective}
         return {**fit, "below_support": below}
 
@@ -93,21 +98,10 @@ class TransferMember:
         self._ridge = float(snapshot["ridge"])
 
     def _fit(self) -> None:
-        settings = self._items.plan.settings.transfer
-        # Items with too few users go before anything is computed: nothing that leaves depends on them.
-        inputs = np.flatnonzero(self._supported[self._items.matched_codes])
-        counts = self._data.item_counts()[self._items.matched_codes[inputs]]
-        inputs = inputs[most_used(counts, MOST_INPUTS)]
-        outputs = np.flatnonzero(self._supported[self._offered])
-        fitted = fit_linear_map(
-            self._data,
-            self._items.matched_codes[inputs],
-            self._offered[outputs],
-            ridge=settings.ridge,
-            rank=settings.rank,
-        )
-        self._contexts = _spread(fitted.contexts, inputs, len(self._contexts))
-        self._targets = _spread(fitted.targets, outputs, len(self._targets))
+        rank = self._items.plan.settings.transfer.rank
+        fitted = self._regression.fit(self._items.matched_codes, self._offered, rank=rank)
+        self._contexts = fitted.contexts.astype(np.float32)
+        self._targets = fitted.targets.astype(np.float32)
         self._loss, self._effective, self._ridge = fitted.loss, fitted.effective, fitted.ridge
 
     def _summed(self, peer: str, contexts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -115,12 +109,3 @@ class TransferMember:
         # at home, so that items count that few of its users have.
         rows = self._items.shared_rows(peer)
         return sum_contexts(self._data, self._items.matched_codes[rows], contexts[rows]).astype(np.float32)
-
-
-def _spread(
-    found: npt.NDArray[np.float64], places: npt.NDArray[np.intp], rows: int
-) -> npt.NDArray[np.float32]:
-    """Return `found` at its `places` among `rows`, and zeros at the others, [rows, rank]."""
-    spread = np.zeros((rows, found.shape[1]), dtype=np.float32)
-    spread[places] = found
-    return spread

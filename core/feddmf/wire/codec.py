@@ -119,8 +119,8 @@ class PayloadDecoder:
             spec.name: decoded(parts, spec.encoding)
             for spec, parts in zip(self._schema.arrays, self._parts, strict=True)
         }
-        payload = Payload(arrays)
-        if (self._digest.digest() if self._whole else payload.sha256()) != self._sha256:
+        payload = Payload(arrays, sha256=self._digest.digest() if self._whole else None)
+        if payload.sha256() != self._sha256:
             raise PayloadError("the bytes differ from the digest in the header", hint="send it again")
         self._schema.check(payload, self._sizes)
         return payload

@@ -59,7 +59,7 @@ class LedgerHead(_message.Message):
     hash: _builtins.bytes
     """SHA-256 of the last record."""
     signature: _builtins.bytes
-    """The party's ECDSA signature (P-256, SHA-256, DER) over both."""
+    """The party's ECDSA signature (P-256, SHA-256, DER, low s) over both: that of the ledger's last record."""
     def __init__(
         self,
         *,
@@ -85,12 +85,15 @@ class Countersignature(_message.Message):
     HASH_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     AT_MS_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_DER_FIELD_NUMBER: _builtins.int
     length: _builtins.int
     hash: _builtins.bytes
     signature: _builtins.bytes
-    """The coordinator's ECDSA signature (P-256, SHA-256, DER) over party, length, hash and time."""
+    """The coordinator's ECDSA signature (P-256, SHA-256, DER, low s) over federation, party, length, hash and time."""
     at_ms: _builtins.int
     """When it signed, in milliseconds since 1970."""
+    certificate_der: _builtins.bytes
+    """The coordinator's certificate, whose key signed; X.509 (RFC 5280), DER."""
     def __init__(
         self,
         *,
@@ -98,10 +101,11 @@ class Countersignature(_message.Message):
         hash: _builtins.bytes = ...,
         signature: _builtins.bytes = ...,
         at_ms: _builtins.int = ...,
+        certificate_der: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "hash", b"hash", "length", b"length", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "certificate_der", b"certificate_der", "hash", b"hash", "length", b"length", "signature", b"signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -397,17 +401,23 @@ class RunEnded(_message.Message):
 
     REASON_FIELD_NUMBER: _builtins.int
     HINT_FIELD_NUMBER: _builtins.int
+    COUNTERSIGNATURE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     hint: _builtins.str
+    @_builtins.property
+    def countersignature(self) -> Global___Countersignature:
+        """Where the request told a ledger's head that holds."""
+
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         hint: _builtins.str = ...,
+        countersignature: Global___Countersignature | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hint", b"hint", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature", "hint", b"hint", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -714,11 +724,16 @@ class MatchAddress(_message.Message):
     CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     LEDGER_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
     peer: _builtins.str
     catalogue_version: _builtins.int
     """Which matching of the pair; both say the same."""
     step: _builtins.int
-    """1: own items, blinded once. 2: the peer's, blinded again, in an order that says nothing or in the peer's own."""
+    """1: own items, blinded once, in ascending order. 2: the peer's, blinded again, in the peer's order.
+    3: nothing; what the peer sent is safe here, and need not be kept.
+    """
+    wait_ms: _builtins.int
+    """How long the caller waits for the peer."""
     @_builtins.property
     def ledger(self) -> Global___LedgerHead: ...
     def __init__(
@@ -728,10 +743,11 @@ class MatchAddress(_message.Message):
         catalogue_version: _builtins.int = ...,
         step: _builtins.int = ...,
         ledger: Global___LedgerHead | None = ...,
+        wait_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ledger", b"ledger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_version", b"catalogue_version", "ledger", b"ledger", "peer", b"peer", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_version", b"catalogue_version", "ledger", b"ledger", "peer", b"peer", "step", b"step", "wait_ms", b"wait_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

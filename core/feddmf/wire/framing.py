@@ -17,7 +17,7 @@ from feddmf.wire import federation_pb2 as pb
 from feddmf.wire import payload_pb2
 from feddmf.wire.federation_pb2_grpc import FederationStub, add_FederationServicer_to_server
 
-__all__ = ["EXCHANGE", "PUBLISH", "REPLY", "Envelope", "add_service", "open_stub"]
+__all__ = ["EXCHANGE", "MATCH", "PUBLISH", "REPLY", "Envelope", "add_service", "open_stub"]
 
 _LENGTH_DELIMITED = 2
 # Lengths of messages need no more bytes; gRPC refuses longer ones.
@@ -96,12 +96,14 @@ _DATA = _tag(payload_pb2.PayloadPart, "data")
 EXCHANGE = Envelope(pb.ExchangePart)
 REPLY = Envelope(pb.ReplyPart)
 PUBLISH = Envelope(pb.PublishPart)
+MATCH = Envelope(pb.MatchPart)
 
 
 def open_stub(channel: grpc.aio.Channel) -> Any:
     """Return the generated stub, but that messages which carry arrays are bytes, framed by an Envelope."""
     stub: Any = FederationStub(channel)
     stub.Exchange = channel.stream_stream(f"/{_SERVICE}/Exchange")
+    stub.Match = channel.stream_stream(f"/{_SERVICE}/Match")
     stub.Publish = channel.stream_unary(f"/{_SERVICE}/Publish", response_deserializer=pb.Ack.FromString)
     stub.GetPublication = channel.unary_stream(
         f"/{_SERVICE}/GetPublication", request_serializer=pb.GetPublicationRequest.SerializeToString
@@ -113,6 +115,7 @@ def add_service(service: Any, server: grpc.aio.Server) -> None:
     """Serve a federation service, to which messages that carry arrays are bytes, framed by an Envelope."""
     streams = {
         "Exchange": grpc.stream_stream_rpc_method_handler(service.Exchange),
+        "Match": grpc.stream_stream_rpc_method_handler(service.Match),
         "Publish": grpc.stream_unary_rpc_method_handler(
             service.Publish, response_serializer=pb.Ack.SerializeToString
         ),

@@ -1,25 +1,14 @@
-"""Answers as rows: for programs with all that is known of each, for people what says something."""
+"""Answers as tables for people: what says something of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import cycle
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from feddmf_party.answering import Backing
-from feddmf_party.prediction import Block
-from feddmf_party.prediction_table import answers_of, score_column
+from feddmf_party.prediction_table import score_column
 
-__all__ = ["answered", "ranking", "shown"]
-
-Row = dict[str, Any]
-
-
-def answered(blocks: Iterable[Block], backings: Sequence[Backing], score_kind: str) -> Iterator[Row]:
-    """Yield the rows of `answers_of`; who alone counts disagrees with nobody."""
-    for block in blocks:
-        for row, backing in zip(answers_of(block, backings, score_kind), cycle(backings), strict=False):
-            yield row if backing.several else {**row, "disagreement": None}
+__all__ = ["ranking_columns", "shown"]
 
 
 def shown(
@@ -35,16 +24,10 @@ def shown(
     return list(names.values()), [tuple(answer[name] for name in names) for answer in answers]
 
 
-def ranking(block: Block, backing: Backing, score_kind: str) -> tuple[tuple[str, ...], list[Row]]:
-    """Return the columns of an audience for people, and its rows for all."""
+def ranking_columns(backing: Backing, score_kind: str) -> tuple[str, ...]:
+    """Return the columns of an audience for people, those of its rows in order."""
     owned = len(backing.attribute.owners) > 1
-    columns = ("rank", "user", _header([backing], score_kind), *(["disagreement"] if owned else []))
-    rows = zip(block.users, block.probabilities[:, 0], block.disagreement[:, 0], strict=True)
-    return columns, [
-        {"rank": rank, "user": user, score_column(score_kind): float(score)}
-        | ({"disagreement": float(apart) if backing.several else None} if owned else {})
-        for rank, (user, score, apart) in enumerate(rows, 1)
-    ]
+    return ("rank", "user", _header([backing], score_kind), *(["disagreement"] if owned else []))
 
 
 def _header(backings: Sequence[Backing], score_kind: str) -> str:

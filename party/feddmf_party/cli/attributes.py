@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +14,22 @@ from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
 from feddmf.files import read_text
 from feddmf_party.catalogue import AcceptedViews
-from feddmf_party.cli.options import FolderOption, RunOption, call_coordinator, finished_run, party_name
+from feddmf_party.cli.options import FolderOption, RunOption, call_coordinator, party_name
 from feddmf_party.folder import PartyFolder
-from feddmf_party.offer import check_offer, offerable, write_offer
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.offer import check_offer, offerable, read_offer, write_offer
+from feddmf_party.offered import Attribute, Unavailable
 from feddmf_party.prediction import Predictor
+from feddmf_party.questions import finished_run
+from feddmf_party.terms import Terms
+from feddmf_party.withdrawals import check_published, take_back
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+# Keys that are told on one line.
+_SHOWN = 5
 
 
 @app.command("offer")
@@ -82,6 +93,8 @@ def list_(
     """List the attributes that peers published and that can be asked for, or with --offers would publish."""
     where = PartyFolder(folder)
     found: list[tuple[str, str, tuple[str, ...]]]
+    gone: tuple[Unavailable, ...] = ()
+    until: list[datetime | None] = []
     if offers:
         if run is not None:
             raise InputError(
@@ -93,14 +106,26 @@ def list_(
         source = None
     else:
         predictor = Predictor(finished_run(folder, run))
-        found = [(each.key, each.label, each.owners) for each in predictor.attributes()]
+        attributes = predictor.attributes()
+        found = [(each.key, each.label, each.owners) for each in attributes]
+        until = [_first_end(each, predictor.terms) for each in attributes]
+        gone = tuple(each for each in predictor.offered.unavailable() if owner in {None, each.owner})
         source = predictor.run
-    columns = ("key", "label", "owner")
+    columns: tuple[str, ...] = ("key", "label", "owner")
+    rows: list[tuple[str, ...]]
     rows = [(key, label, ", ".join(by)) for key, label, by in found if owner is None or owner in by]
-    if owner is not None and not rows:
+    if owner is not None and not rows and not gone:
         others = ", ".join(sorted({peer for _, _, by in found for peer in by})) or "nobody"
         raise InputError(f"{owner} offers nothing here", hint=f"who does: {others}")
-    data = {"run": source, "attributes": [dict(zip(columns, row, strict=True)) for row in rows]}
+    if any(until):
+        ends = ["" if end is None else f"{end:%Y-%m-%d}" for end in until]
+        kept = [end for end, (_, _, by) in zip(ends, found, strict=True) if owner is None or owner in by]
+        columns, rows = (*columns, "until"), [(*row, end) for row, end in zip(rows, kept, strict=True)]
+    data = {
+        "run": source,
+        "attributes": [dict(zip(columns, row, strict=True)) for row in rows],
+        "unavailable": [asdict(each) for each in gone],
+    }
     title = (
         f"{len(rows)} attributes offered for a next run"
         if offers
@@ -109,6 +134,44 @@ def list_(
     show(data, output, lambda: table(columns, rows[:top], title=title))
     if len(rows) > top and output is OutputFormat.TEXT:
         say(f"{len(rows) - top} more; show them with --top {len(rows)}")
+    for why, some in groupby(gone, key=lambda each: each.why):
+        keys = [each.key for each in some]
+        shown = ", ".join(keys[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
+        say(f"not to be asked for: {shown}: {why}")
+
+
+@app.command("withdraw")
+def withdraw(
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys of items to take back.")] = None,
+    *,
+    run: Annotated[str, typer.Option(help="Run after which they were published.")],
+    reason: Annotated[str, typer.Option(help="Why; peers are told.")],
+    all_: Annotated[bool, typer.Option("--all", help="Take back everything of the run.")] = False,
+    folder: FolderOption = Path(),
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Take back what this party published after a run: nobody can fetch it, and peers stop scoring by it."""
+    where, chosen = PartyFolder(folder), tuple(dict.fromkeys(keys or ()))
+    party_name(where)
+    if bool(chosen) == all_:
+        raise InputError("say what to take back", hint="give keys, or --all for everything of the run")
+    check_published(where.runs, run, chosen)
+    ledger = LedgerFile(where.ledger)
+    call_coordinator(where, lambda client: take_back(client, ledger, run, chosen, reason=reason))
+    data = {"run": run, "keys": list(chosen), "all": all_, "reason": reason}
+    what = f"{len(chosen)} items" if chosen else "everything"
+    show(data, output, lambda: f"{what} published after run {run} is taken back")
+    say("peers' nodes hear of it within a minute, or when they next start; what was scored before stays")
+    offered = [key for key in read_offer(where.offer_file).items if all_ or key in chosen]
+    if offered:
+        say(
+            f"{len(offered)} of them are still in {where.offer_file}, and would be published after a next run"
+        )
+
+
+def _first_end(attribute: Attribute, terms: Terms) -> datetime | None:
+    """Return when the first of an attribute's owners stops sharing it."""
+    return min((end for owner in attribute.owners if (end := terms.ends(owner))), default=None)
 
 
 def _own_keys(where: PartyFolder) -> frozenset[str]:

@@ -18,17 +18,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemaining
 from feddmf.cli.output import FormatOption, OutputFormat, say, show
 from feddmf.errors import InputError
 from feddmf.ranks import Ranks, gathered
-from feddmf_party.answering import Backer, Backing, refuse_untrusted, warnings
+from feddmf_party.answering import Backing, warnings
 from feddmf_party.bulk import Advance, Ranked, best_attributes, best_users
 from feddmf_party.bulk_shared import shared_best_attributes, shared_best_users
 from feddmf_party.bulk_table import write_ranked
-from feddmf_party.cli.asking import find_attribute
-from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.cli.options import FolderOption, RunOption
 from feddmf_party.cli.written import check_place
 from feddmf_party.offered import Attribute
 from feddmf_party.prediction import Predictor, read_keys
-from feddmf_party.run_folder import RunFolder
-from feddmf_party.trust import REFUSE
+from feddmf_party.questions import Questions, finished_run
 
 __all__ = ["bulk"]
 
@@ -66,9 +64,9 @@ def bulk(
 ) -> None:
     """Score all users for many attributes, and write the best of them to a Parquet file."""
     _check_out(out, folder)
-    kept = finished_run(folder, run)
-    predictor = Predictor(kept)
-    backings, left_out = _asked(predictor, kept, attributes, owner, anyway=anyway)
+    questions = Questions(finished_run(folder, run))
+    predictor = questions.predictor
+    backings, left_out = _asked(questions, attributes, owner, anyway=anyway)
     asked = [backing.attribute for backing in backings]
     told = [backing.as_dict() for backing in backings]
     metadata = {
@@ -127,36 +125,15 @@ def _check_out(out: Path, folder: Path) -> None:
 
 
 def _asked(
-    predictor: Predictor, kept: RunFolder, attributes: str, owner: str | None, *, anyway: bool
+    questions: Questions, attributes: str, owner: str | None, *, anyway: bool
 ) -> tuple[list[Backing], list[Backing]]:
     """Return what is answered, and what is left out because its evidence says that it is of no use.
 
     InputError where a key that a file names is of no use, and where nothing is left.
     """
-    backer = Backer(predictor)
-    if attributes != _ALL:
-        keys = dict.fromkeys(read_keys(Path(attributes)))
-        named = [backer.back(find_attribute(predictor, kept, key, owner)) for key in keys]
-        refuse_untrusted(predictor.run, named, anyway=anyway)
-        return named, []
-    every = [backer.back(each) for each in _every(predictor, owner)]
-    refused = [backing for backing in every if backing.best.verdict == REFUSE and not anyway]
-    useful = [backing for backing in every if backing.best.verdict != REFUSE or anyway]
-    if not useful:
-        refuse_untrusted(predictor.run, every, anyway=anyway)
-        raise InputError(
-            f"{owner or 'no peer'} published nothing that run {predictor.run} can answer for",
-            hint="list what can be asked for: feddmf attributes list",
-        )
-    return useful, refused
-
-
-def _every(predictor: Predictor, owner: str | None) -> Sequence[Attribute]:
-    return [
-        predictor.attribute(each.key, owner=owner)
-        for each in predictor.attributes()
-        if owner is None or owner in each.owners
-    ]
+    if attributes == _ALL:
+        return questions.useful(owner, anyway=anyway)
+    return questions.named(read_keys(Path(attributes)), owner, anyway=anyway), []
 
 
 class _CellProgress:

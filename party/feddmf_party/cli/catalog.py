@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from feddmf.cli.options import VersionOption
+from feddmf.catalogue.listing import ListedItem, parse_items, parse_keys, render_listing
+from feddmf.cli.options import VersionOption, seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
-from feddmf.errors import CatalogueError
+from feddmf.cli.progress import CountProgress
+from feddmf.errors import CatalogueError, InputError
+from feddmf.files import read_text, write_text
+from feddmf.identity import check_party
+from feddmf.locks import only_one
 from feddmf_party.catalogue import AcceptedViews, FetchedView
 from feddmf_party.cli.options import FolderOption, call_coordinator, party_name
+from feddmf_party.cli.written import check_place
 from feddmf_party.folder import PartyFolder
+from feddmf_party.identity import IdentityFiles
+from feddmf_party.matching import Found, Matcher, check_version
 
 if TYPE_CHECKING:
     from feddmf_party.client.federation import FederationClient
@@ -87,6 +96,88 @@ def coverage(
     data = {"version": view.version, "peers": [dict(zip(columns, row, strict=True)) for row in rows]}
     title = f"catalogue version {view.version}"
     show(data, output, lambda: table(("peer", "shared", "of own items"), rows, title=title))
+
+
+@app.command("match")
+def match(
+    *,
+    peer: Annotated[str, typer.Option("--with", help="The party to match with; it runs the same command.")],
+    items: Annotated[
+        Path,
+        typer.Option(
+            help="This party's items: one key a line, or .csv with a column of keys, and label and local_id "
+            "if you like."
+        ),
+    ],
+    column: Annotated[str, typer.Option(help="Column of the keys, in a .csv file.")] = "key",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV for the common items, as catalogue rows.", show_default="common-PEER.csv in the folder"
+        ),
+    ] = None,
+    wait_s: Annotated[float, seconds_option("Seconds to wait for the peer, in each of two steps.")] = 600.0,
+    folder: FolderOption = Path(),
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Find the items that this party and a peer have in common, without showing any other to anybody."""
+    where = PartyFolder(folder)
+    where.require()
+    identity = IdentityFiles(where.path).load_federation()
+    party = identity.party
+    if check_party(peer) == party:
+        raise InputError(f"{peer} is this party itself", hint="name the other one with --with")
+    out = out or where.path / f"common-{peer}.csv"
+    check_place(out, folder)
+    listed = {item.key: item for item in _listed(items, column)}
+    with only_one(where.lock, doing="using"), CountProgress("points blinded") as progress:
+        matcher = Matcher(where, identity.federation, party, peer, tuple(listed), progress.show)
+        matcher.check()
+
+        async def call(client: FederationClient) -> Found:
+            begun = matcher.begun_version()
+            version = (await client.beat("")).catalogue_version if begun is None else begun
+            if begun is None:
+                check_version(AcceptedViews(where.catalogue, party), version)
+            else:
+                say(f"going on where it was; to give it up, remove {where.matchings}/{peer}.v{begun}.*")
+            say(f"matching {len(listed)} items with {peer} under catalogue version {version}")
+            found = await matcher.find(client, version, wait_s=wait_s)
+            # Kept before it is over: it cannot be found again.
+            write_text(out, render_listing((listed[key] for key in found.common), party))
+            await matcher.finish(client, version)
+            return found
+
+        found = call_coordinator(where, call, patience_s=where.settings().node.reconnect_s)
+    data = {**asdict(found), "file": str(out)}
+    show(data, output, lambda: f"{len(found.common)} of {found.own} items are common, in {out}")
+    for line in _revealed(found):
+        say(line)
+
+
+def _listed(items: Path, column: str) -> tuple[ListedItem, ...]:
+    text = read_text(items, what="the items", hint="give a text file, one key a line, or a CSV")
+    if items.suffix.lower() == ".csv":
+        return parse_items(text, column=column, where=str(items))
+    return parse_keys(text, where=str(items))
+
+
+def _revealed(found: Found) -> tuple[str, ...]:
+    """Return what the matching has told to whom, and what may be done now."""
+    peer, common = found.peer, len(found.common)
+    told = (
+        f"{peer} and the coordinator learned that this party brought {found.own} items and that {common} "
+        f"are common; {peer} also learned which these are"
+    )
+    rest = (
+        f"of the other {found.own - common} nobody learned anything, but what {peer}, or a coordinator in "
+        f"its place, guessed: it brought {found.theirs} items, and could test no more"
+    )
+    then = (
+        "if the operator may know the common items, send the file; with those of all parties: "
+        "feddmf catalog publish FILE FILE ..."
+    )
+    return (told, rest, then) if common else (told, rest)
 
 
 def _describe(fetched: FetchedView) -> dict[str, object]:

@@ -11,12 +11,11 @@ import typer
 
 from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles
-from feddmf_party.run_folder import RunFolder, latest_run
 
 if TYPE_CHECKING:
     from feddmf_party.client.federation import FederationClient
 
-__all__ = ["FolderOption", "RunOption", "call_coordinator", "finished_run", "party_name"]
+__all__ = ["FolderOption", "RunOption", "call_coordinator", "party_name"]
 
 Answer = TypeVar("Answer")
 
@@ -34,20 +33,17 @@ def party_name(folder: PartyFolder) -> str:
     return IdentityFiles(folder.path).load_federation().party
 
 
-def finished_run(folder: Path, run: str | None) -> RunFolder:
-    """Return `run`, or the run that finished last, of a party's folder or of one that a simulation left."""
-    where = PartyFolder(folder)
-    if not where.runs.is_dir():
-        where.require()
-    return latest_run(where.runs, run)
-
-
-def call_coordinator(folder: PartyFolder, call: Callable[[FederationClient], Awaitable[Answer]]) -> Answer:
-    """Connect, say hello, make one call, disconnect."""
+def call_coordinator(
+    folder: PartyFolder,
+    call: Callable[[FederationClient], Awaitable[Answer]],
+    *,
+    patience_s: float = _PATIENCE_S,
+) -> Answer:
+    """Connect, say hello, make one call, disconnect; give up on a coordinator away for `patience_s`."""
     # Only a command that connects needs gRPC.
     from feddmf_party.client.federation import FederationClient
 
-    settings = folder.settings().node.model_copy(update={"reconnect_s": _PATIENCE_S})
+    settings = folder.settings().node.model_copy(update={"reconnect_s": patience_s})
 
     async def main() -> Answer:
         async with FederationClient(folder.path, settings) as client:

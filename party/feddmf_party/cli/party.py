@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,15 +17,22 @@ from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
-from feddmf.errors import TimedOut
+from feddmf.errors import InputError, TimedOut
 from feddmf.ranks import gathered
+from feddmf_party.carried import carried_by, told_of
 from feddmf_party.cli.options import FolderOption
+from feddmf_party.cli.policy import app as policy
 from feddmf_party.folder import PartyFolder
+from feddmf_party.forgetting import Erased, forget_users
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.prediction import read_users
+from feddmf_party.saved_files import erase_from
 from feddmf_party.status import party_status
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+app.add_typer(policy, name="policy")
 
 
 @app.command("init")
@@ -111,15 +120,58 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         say(f"problem: {problem['message']}\n  to do: {problem['hint']}")
 
 
+@app.command("forget")
+def forget(
+    users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of users.")] = None,
+    *,
+    folder: FolderOption = Path(),
+    file: Annotated[Path | None, typer.Option("--users", help="Text file with one id a line.")] = None,
+    saved: Annotated[
+        list[Path] | None,
+        typer.Option("--saved", help="File of predictions or of a ranking to erase them from; repeatable."),
+    ] = None,
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Erase users from all that this folder keeps, leave them out of every later load, say what has left."""
+    where = PartyFolder(folder)
+    named = [*(users or ()), *(() if file is None else read_users(file))]
+    if not named:
+        raise InputError("nobody is named", hint="give ids of users, or a file of them with --users")
+    erased = forget_users(where, named)
+    rows = {str(path): erase_from(path, named) for path in saved or ()}
+    carried = carried_by(LedgerFile(where.ledger).records(), erased.trained)
+    data = {
+        **asdict(erased),
+        "trained": sorted(erased.trained),
+        "saved": rows,
+        "carried": [asdict(each) for each in carried],
+    }
+    show(data, output, lambda: _forgotten_text(erased, rows))
+    for line in told_of(erased, carried):
+        say(line)
+
+
+def _forgotten_text(erased: Erased, saved: Mapping[str, int]) -> str:
+    lines = [f"{erased.users} users are forgotten, {erased.new} of them since now"]
+    lines += [f"run {run}: {count} users erased" for run, count in erased.runs.items()]
+    lines += [f"run {run} was under way and is given up" for run in erased.given_up]
+    lines += [f"{path}: {count} rows erased" for path, count in saved.items()]
+    return "\n".join(lines)
+
+
 def _status_table(data: dict[str, Any]) -> Table:
     until = data["certificate_until"]
     rows = [
         ("party", data["party"] or "not enrolled"),
         ("federation", data["federation"]),
         ("certificate until", until and utc(datetime.fromisoformat(until))),
+        ("root fingerprint", data["root_fingerprint"]),
+        ("key fingerprint", data["key_fingerprint"]),
         ("accepted catalogues", ", ".join(map(str, data["catalogue_versions"])) or "none"),
         ("offered items", data["offered"]),
         ("ledger records", data["ledger_records"]),
         ("finished runs", ", ".join(data["runs"]) or "none"),
+        ("forgotten users", data["forgotten"]),
+        ("learned from some of them", ", ".join(data["learned_from_forgotten"]) or "no run"),
     ]
     return table(("", ""), rows)

@@ -12,10 +12,11 @@ from rich.table import Table
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
 from feddmf.quality import Figures
-from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.cli.options import FolderOption, RunOption
 from feddmf_party.cli.sentences import between
 from feddmf_party.cli.written import check_place
 from feddmf_party.quality_report import PeerQuality, quality_of
+from feddmf_party.questions import finished_run
 
 __all__ = ["app"]
 

@@ -13,17 +13,18 @@ from rich.table import Table
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
-from feddmf_party.answering import Backer, Backing, refuse_untrusted, warnings
-from feddmf_party.cli.answers import answered, ranking, shown
-from feddmf_party.cli.asking import find_attribute
+from feddmf_party.answering import Backing, warnings
+from feddmf_party.answers import answered, ranked
+from feddmf_party.cli.answers import ranking_columns, shown
 from feddmf_party.cli.bulk import bulk
-from feddmf_party.cli.options import FolderOption, RunOption, finished_run
+from feddmf_party.cli.options import FolderOption, RunOption
 from feddmf_party.cli.sentences import evidence_lines, expected_lines
 from feddmf_party.cli.written import check_place
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offered import Attribute
-from feddmf_party.prediction import Block, Predictor, read_users
+from feddmf_party.prediction import Block, read_users
 from feddmf_party.prediction_table import write_predictions
+from feddmf_party.questions import USUAL_SIZE, Questions, finished_run
 from feddmf_party.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ AnywayOption = Annotated[
 
 # More rows than this belong in a file.
 _MOST_SHOWN = 1_000
-_USUAL_SIZE = 20
 # Neighbours in a ranking differ behind the third digit.
 _DIGITS = 4
 
@@ -74,27 +74,25 @@ def predict(
     check_place(out, folder)
     kept = finished_run(folder, run)
     newcomers = None if interactions is None else _newcomers(interactions, folder, kept)
-    predictor = Predictor(kept, None if newcomers is None else newcomers.table)
-    chosen = [find_attribute(predictor, kept, key, owner) for key in dict.fromkeys(attribute)]
-    backings = list(map(Backer(predictor).back, chosen))
-    refuse_untrusted(predictor.run, backings, anyway=anyway)
+    questions = Questions(kept, None if newcomers is None else newcomers.table)
+    backings = questions.named(attribute, owner, anyway=anyway)
     named = list(dict.fromkeys([*(user or ()), *(read_users(users) if users is not None else ())]))
     told: dict[str, Any] = {}
     notices: list[str] = []
     if newcomers is not None:
         newcomers.refuse_absent(named)
-        novelty = newcomers.novelty(predictor.arrays, named)
+        novelty = newcomers.novelty(questions.predictor.arrays, named)
         told, notices = {"newcomers": novelty.as_dict()}, newcomers.notices(novelty)
-    blocks = predictor.predict(chosen, named or None)
+    blocks = questions.scores([backing.attribute for backing in backings], named or None)
     if out is not None:
-        _write(out, blocks, backings, predictor, output, told=told)
+        _write(out, blocks, backings, questions, output, told=told)
     else:
-        _check_shown((len(named) or predictor.users) * len(chosen))
-        answers = list(answered(blocks, backings, predictor.score_kind))
+        _check_shown((len(named) or questions.users) * len(backings))
+        answers = list(answered(blocks, backings, questions.score_kind))
         attributes = [backing.as_dict() for backing in backings]
-        data = {**_about(predictor), **told, "attributes": attributes, "predictions": answers}
-        columns, rows = shown(answers, backings, predictor.score_kind)
-        made = table(columns, rows, title=f"run {predictor.run}", digits=_DIGITS)
+        data = {**_about(questions), **told, "attributes": attributes, "predictions": answers}
+        columns, rows = shown(answers, backings, questions.score_kind)
+        made = table(columns, rows, title=f"run {questions.run}", digits=_DIGITS)
         _show(data, output, made, evidence_lines(backings))
     _warn(backings, evidence_shown=out is None and output is OutputFormat.TEXT)
     for notice in notices:
@@ -107,7 +105,7 @@ def audience(
     *,
     size: Annotated[
         int | None,
-        typer.Option("--size", "--top", min=1, help="Number of users.", show_default=str(_USUAL_SIZE)),
+        typer.Option("--size", "--top", min=1, help="Number of users.", show_default=str(USUAL_SIZE)),
     ] = None,
     above: Annotated[
         float | None, typer.Option(min=0, max=1, help="All users with a higher probability than this.")
@@ -126,31 +124,27 @@ def audience(
     check_place(out, folder)
     if (size is not None) + (above is not None) + threshold > 1:
         raise InputError("--size, --above and --threshold each cut the ranking", hint="give one of them")
-    kept = finished_run(folder, run)
-    predictor = Predictor(kept)
-    backing = Backer(predictor).back(find_attribute(predictor, kept, _only(attribute), owner))
-    refuse_untrusted(predictor.run, [backing], anyway=anyway)
-    if threshold:
-        above = _chosen_threshold(backing)
-    wanted = size or (_USUAL_SIZE if above is None else None)
-    block = predictor.audience(backing.attribute, wanted, above=above)
-    expected = backing.expect(block.probabilities[:, 0], predictor.users)
-    told = {"above": above, "expected": None if expected is None else expected.as_dict()}
-    nobody = None if len(block.users) or above is None else _nobody(predictor, backing, above)
+    questions = Questions(finished_run(folder, run))
+    (backing,) = questions.named([_only(attribute)], owner, anyway=anyway)
+    found = questions.audience(backing, size, above=above, threshold=threshold)
+    users, expected = found.block.users, found.expected
+    told = {"above": found.above, "expected": None if expected is None else expected.as_dict()}
+    nobody = None if len(users) or found.above is None else _nobody(questions, backing, found.above)
     if out is not None:
-        _write(out, iter([block]), [backing], predictor, output, told=told)
+        _write(out, iter([found.block]), [backing], questions, output, told=told)
         if nobody is not None:
             say(nobody)
     else:
-        _check_shown(len(block.users))
-        columns, ranked = ranking(block, backing, predictor.score_kind)
-        data = {**_about(predictor), "attribute": backing.as_dict(), **told, "users": ranked}
-        title = _title(backing.attribute, predictor.run)
-        made = table(columns, [tuple(each.values()) for each in ranked], title=title, digits=_DIGITS)
-        lines = [*expected_lines(expected, len(block.users)), *evidence_lines([backing])]
+        _check_shown(len(users))
+        rows = ranked(found.block, backing, questions.score_kind)
+        data = {**_about(questions), "attribute": backing.as_dict(), **told, "users": rows}
+        title = _title(backing.attribute, questions.run)
+        columns = ranking_columns(backing, questions.score_kind)
+        made = table(columns, [tuple(each.values()) for each in rows], title=title, digits=_DIGITS)
+        lines = [*expected_lines(expected, len(users)), *evidence_lines([backing])]
         _show(data, output, made if nobody is None else f"{title}\n{nobody}", lines)
-    if size is not None and size > predictor.users:
-        say(f"this party has {predictor.users} users in all")
+    if size is not None and size > questions.users:
+        say(f"this party has {questions.users} users in all")
     _warn([backing], evidence_shown=out is None and output is OutputFormat.TEXT)
 
 
@@ -173,9 +167,9 @@ def _only(keys: Sequence[str]) -> str:
     return first
 
 
-def _nobody(predictor: Predictor, backing: Backing, above: float) -> str:
+def _nobody(questions: Questions, backing: Backing, above: float) -> str:
     """Return that an audience is empty, and how much lower the cut would have to be."""
-    highest = predictor.audience(backing.attribute, 1).probabilities
+    highest = questions.audience(backing, 1).block.probabilities
     most = f"; the highest is {float(highest[0, 0]):.{_DIGITS}f}" if len(highest) else ""
     return f"nobody is above {above:g}{most}"
 
@@ -184,18 +178,8 @@ def _title(chosen: Attribute, run: str) -> str:
     return f"{chosen.label or chosen.key} ({chosen.key}, offered by {chosen.owner}), run {run}"
 
 
-def _about(predictor: Predictor) -> dict[str, Any]:
-    return {"run": predictor.run, "score_kind": predictor.score_kind}
-
-
-def _chosen_threshold(backing: Backing) -> float:
-    if backing.threshold is None:
-        raise InputError(
-            f"no threshold was chosen for {backing.attribute.key!r}: hidden items choose those of items, "
-            "where a run has any",
-            hint="cut the ranking yourself: --size N or --above P",
-        )
-    return backing.threshold
+def _about(questions: Questions) -> dict[str, Any]:
+    return {"run": questions.run, "score_kind": questions.score_kind}
 
 
 def _check_shown(rows: int) -> None:
@@ -219,17 +203,17 @@ def _write(
     out: Path,
     blocks: Iterator[Block],
     backings: Sequence[Backing],
-    predictor: Predictor,
+    questions: Questions,
     output: OutputFormat,
     *,
     told: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     attributes = [backing.as_dict() for backing in backings]
     metadata = {
-        "feddmf.run": predictor.run,
-        "feddmf.score_kind": predictor.score_kind,
+        "feddmf.run": questions.run,
+        "feddmf.score_kind": questions.score_kind,
         "feddmf.attributes": json.dumps(attributes),
     }
     written = write_predictions(out, blocks, backings, metadata=metadata)
-    data = {**_about(predictor), "file": str(out), "rows": written, "attributes": attributes, **told}
+    data = {**_about(questions), "file": str(out), "rows": written, "attributes": attributes, **told}
     show(data, output, lambda: f"{written} rows in {out}")

@@ -12,7 +12,7 @@ import grpc
 from feddmf.errors import ConnectError, FedDMFError, InputError, Refused, RunFailed
 from feddmf_party.identity import diagnose, explain_refusal
 
-__all__ = ["Away", "explained", "streamed"]
+__all__ = ["Away", "OutOfStep", "explained", "streamed"]
 
 # The other end, or the way to it, is not there for now: worth another try.
 _PASSING = {
@@ -31,6 +31,10 @@ class Away(Exception):  # noqa: N818  (a signal to try again)
     def __init__(self, why: str, *, late: bool) -> None:
         super().__init__(why)
         self.late = late
+
+
+class OutOfStep(InputError):  # noqa: N818  (reads as what is wrong)
+    """The coordinator was told another end of this party's ledger before."""
 
 
 @asynccontextmanager
@@ -56,6 +60,8 @@ def _meaning(error: grpc.aio.AioRpcError, folder: Path, address: str) -> FedDMFE
     message, _, hint = details.partition("\n")
     if code is grpc.StatusCode.ABORTED:
         return RunFailed(message, hint=hint)
+    if code is grpc.StatusCode.OUT_OF_RANGE:
+        return OutOfStep(f"the coordinator says: {message}", hint=hint)
     if code is grpc.StatusCode.FAILED_PRECONDITION:
         return InputError(f"the coordinator says: {message}", hint=hint)
     if code in _REFUSING or code in _PASSING:

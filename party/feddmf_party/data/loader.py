@@ -18,6 +18,7 @@ from feddmf_party.data.attributes import Cells, read_cells, refuse_duplicates, u
 from feddmf_party.data.codes import IdCodes
 from feddmf_party.data.columns import encoded_ids, instants, numbers
 from feddmf_party.data.digests import Origin
+from feddmf_party.data.forgotten import Forgotten, without_forgotten
 from feddmf_party.data.kept_tables import KeptTables
 from feddmf_party.data.local_items import LocalItems
 from feddmf_party.data.party_table import PartyTable
@@ -39,26 +40,33 @@ def load_interactions(
     attributes: AttributeTableSettings | None = None,
     block_bytes: int = BLOCK_BYTES,
     keep_in: Path | None = None,
+    forgotten: Forgotten | None = None,
 ) -> PartyTable:
     """Read the table(s); items are coded by their place in `item_ids` (local ids), users by sorted id.
 
     Users are those with a row that is kept, and all of the attribute table. The result does not depend on
     the order of the rows or on `block_bytes`, the amount read at a time. An attribute cell counts with
     value 1. keep_in: a folder where what was read is kept, so that the same tables, read again with the same
-    settings and items, are not read at all (see `Origin`). Raises DataError naming file and row; ValueError
-    where `item_ids` holds an id twice.
+    settings and items, are not read at all (see `Origin`). forgotten: users who are left out. Raises
+    DataError naming file and row; ValueError where `item_ids` holds an id twice.
     """
     if len(set(item_ids)) != len(item_ids):
         raise ValueError("item_ids holds an id twice")
     origin = None if keep_in is None else Origin.of(settings, item_ids, attributes)
+    left_out = forgotten or Forgotten()
+
+    def read() -> PartyTable:
+        return without_forgotten(_read(settings, item_ids, attributes, block_bytes), left_out)
+
     if keep_in is None or origin is None:
-        return _read(settings, item_ids, attributes, block_bytes)
-    tables = KeptTables(keep_in)
-    table = tables.get(origin.key)
+        return read()
+    # What was kept before somebody was forgotten is another table.
+    tables, key = KeptTables(keep_in), origin.key + left_out.state
+    table = tables.get(key)
     if table is None:
-        table = _read(settings, item_ids, attributes, block_bytes)
+        table = read()
         if origin.unchanged:
-            tables.put(origin.key, table)
+            tables.put(key, table)
     return table
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from feddmf.combining import measured_skills, weigh
 from feddmf.history_scoring import HistoryScorer
 from feddmf.members.base import Member
+from feddmf.members.item_release import draw_once
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems, Plan, matched_rows
@@ -40,7 +41,13 @@ def run_federated(federation: Federation, settings: RunSettings, on_round: OnRou
     items = {party: PartyItems(plan, federation.catalogue.view(party)) for party in plan.roster}
     rows = matched_rows(federation.catalogue, plan)
     members = {
-        party: member_for(items[party], company.data, items[party].askable, company.user_attributes)
+        party: member_for(
+            items[party],
+            company.data,
+            items[party].askable,
+            company.user_attributes,
+            release=draw_once(items[party], company.data, items[party].askable),
+        )
         for party, company in federation.companies.items()
     }
     records: list[RoundRecord] = []

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from feddmf.interactions import Interactions
-from feddmf.members import linear_maps, transfer
+from feddmf.members import regressions
 from feddmf.members.linear_maps import LinearMaps
+from feddmf.members.regressions import UserRegression
 from feddmf.payload import Payload
 from support.runs import run_settings, small_run
 
@@ -26,9 +27,10 @@ def test_of_too_many_inputs_those_that_most_users_have_are_kept(monkeypatch: pyt
     inputs, outputs = np.array([9, 4, 1, 3, 0]), np.array([5, 6, 7])
     counts = data.item_counts()
     most = np.flatnonzero(np.isin(inputs, sorted([0, 1, 3, 4], key=lambda code: -counts[code])[:2]))
-    few = LinearMaps(data, settings, party="acme").fit(inputs[most], outputs)
-    monkeypatch.setattr(linear_maps, "MOST_INPUTS", 2)
-    found = LinearMaps(data, settings, party="acme").fit(inputs, outputs)
+    regression = UserRegression(data, settings.transfer, party="acme")
+    few = LinearMaps(regression, 3).fit(inputs[most], outputs)
+    monkeypatch.setattr(regressions, "MOST_INPUTS", 2)
+    found = LinearMaps(regression, 3).fit(inputs, outputs)
     np.testing.assert_allclose(found.contexts[most], few.contexts, atol=1e-6)
     np.testing.assert_allclose(found.targets, few.targets, atol=1e-6)
     assert not np.delete(found.contexts, most, axis=0).any()
@@ -37,7 +39,7 @@ def test_of_too_many_inputs_those_that_most_users_have_are_kept(monkeypatch: pyt
 def test_a_party_of_linear_transfer_keeps_to_the_same_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its context vectors are of four items at most, those that most of its users have."""
     run = small_run(2, shared=10, own=3, users=30, each=5, protocol="transfer", transfer={"rank": 2})
-    monkeypatch.setattr(transfer, "MOST_INPUTS", 4)
+    monkeypatch.setattr(regressions, "MOST_INPUTS", 4)
     contexts = run.member("bolt").contribute("contexts", 0, None)
     assert isinstance(contexts, Payload)
     used = np.flatnonzero(contexts["contexts"].any(axis=1))

@@ -1,0 +1,1 @@
+"""What ledgers prove, from files alone: chains, signatures, countersignatures, both sides' accounts."""

@@ -1,0 +1,166 @@
+"""What `feddmf audit` says at either side: of one side's papers, and of both held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from feddmf.audit.comparing import Comparison, compare
+from feddmf.audit.coordinator_book import CoordinatorBook, audit_coordinator
+from feddmf.audit.papers import Papers, read_export, write_export
+from feddmf.audit.party_book import PartyBook, audit_party
+from feddmf.cli.output import OutputFormat, describe, say, show, table
+from feddmf.cli.tables import utc
+from feddmf.errors import FedDMFError, InputError
+from feddmf.identity import certificate_fingerprint, same_fingerprint
+
+__all__ = ["FingerprintOption", "LastOption", "RunFilter", "papers_at", "show_comparison", "show_export",
+           "show_verified"]  # fmt: skip
+
+FingerprintOption = Annotated[
+    str | None, typer.Option(help="Fingerprint of the federation's root, as you know it.")
+]
+RunFilter = Annotated[str | None, typer.Option("--run", help="Only what belongs to this run.")]
+LastOption = Annotated[int, typer.Option("--last", min=1, help="Rows to show; --format json has all.")]
+
+
+def papers_at(path: Path, of_folder: Callable[[Path], Papers]) -> Papers:
+    """Return what a folder shows, or an export."""
+    return of_folder(path) if path.is_dir() else read_export(path)
+
+
+def show_verified(papers: Papers, fingerprint: str | None, output: OutputFormat) -> None:
+    """Check papers, say what was found, and leave with an error's exit code where something does not hold."""
+    root = certificate_fingerprint(papers.root)
+    if fingerprint is not None and not same_fingerprint(fingerprint, root):
+        raise InputError(
+            f"its root has the fingerprint {root}, not the one given",
+            hint="it is of another federation, or somebody made it up",
+        )
+    if papers.owner.party is not None:
+        party = audit_party(papers)
+        data, rows = _party_data(party), _party_rows(party)
+        problems, notices = party.problems, party.notices
+    else:
+        account = audit_coordinator(papers)
+        data, rows = _coordinator_data(account), _coordinator_rows(account)
+        problems, notices = account.problems, account.notices
+    data |= {
+        "root_fingerprint": root,
+        "holds": not problems,
+        "problems": [problem.as_dict() for problem in problems],
+        "notices": list(notices),
+    }
+    rows.append(("root", root))
+    rows.append(("verdict", "it does not hold" if problems else "it holds"))
+    show(data, output, lambda: table(("", ""), rows))
+    _tell(problems, notices)
+
+
+def show_export(papers: Papers, out: Path, output: OutputFormat) -> None:
+    """Write papers into one file, and say so."""
+    counts = write_export(out, papers)
+    data = {"file": str(out), "lines": counts, "root_fingerprint": certificate_fingerprint(papers.root)}
+    lines = ", ".join(f"{count} lines of its {name}" for name, count in counts.items())
+    show(data, output, lambda: f"{out} holds {lines}; check it anywhere: feddmf audit verify {out}")
+
+
+def show_comparison(ours: Papers, theirs: Papers, output: OutputFormat) -> None:
+    """Hold two sides against each other, and leave with an error's exit code where they differ."""
+    found = compare(ours, theirs)
+    data = {
+        "party": found.party,
+        "agrees": found.agrees,
+        "releases": found.entries,
+        "heads": found.heads,
+        "problems": [problem.as_dict() for problem in found.problems],
+        "differences": [difference.as_dict() for difference in found.differences],
+    }
+    show(data, output, lambda: _comparison_text(found))
+    _tell(found.problems, ())
+    if found.differences:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _comparison_text(found: Comparison) -> str:
+    if found.agrees:
+        return (
+            f"both sides agree: {found.entries} releases of {found.party}, and {found.heads} heads of its "
+            "ledger that the coordinator was told"
+        )
+    if found.differences:
+        return "\n".join(
+            [f"the two sides differ in {len(found.differences)} places:"]
+            + [f"- {difference.kind}: {difference.text}" for difference in found.differences]
+        )
+    return "the two sides were not compared to the end: one of them does not hold by itself"
+
+
+def _tell(problems: Iterable[FedDMFError], notices: Iterable[str]) -> None:
+    for notice in notices:
+        say(f"note: {notice}")
+    told = list(problems)
+    for problem in told:
+        say("\n".join(describe("problem", problem)))
+    if told:
+        raise typer.Exit(told[0].exit_code)
+
+
+def _party_data(book: PartyBook) -> dict[str, Any]:
+    return {
+        "side": "party",
+        "federation": book.owner.federation,
+        "party": book.party,
+        "records": book.ledger.head.length,
+        "head": book.ledger.head.hash,
+        "unsigned_records": book.ledger.unsigned,
+        "keys": [key.as_dict() for key in book.ledger.keys],
+        "releases": len(book.entries),
+        "countersignatures": len(book.witnessed),
+        "countersigned_records": book.countersigned,
+    }
+
+
+def _party_rows(book: PartyBook) -> list[tuple[object, ...]]:
+    ledger = book.ledger
+    last = max((each.said.at for each in book.witnessed), default=None)
+    return [
+        ("ledger of", f"{book.party} in {book.owner.federation}"),
+        ("records", ledger.head.length),
+        ("of these without a signature", ledger.unsigned),
+        ("signed by", f"{len(ledger.keys)} keys, one after another" if len(ledger.keys) > 1 else
+         None if not ledger.keys else certificate_fingerprint(ledger.keys[0].signatory.certificate)),
+        ("releases", len(book.entries)),
+        ("countersigned records", book.countersigned),
+        ("last countersigned", utc(last)),
+        ("head", ledger.head.hash),
+    ]  # fmt: skip
+
+
+def _coordinator_data(book: CoordinatorBook) -> dict[str, Any]:
+    parties = sorted({receipt.party for receipt in book.receipts})
+    return {
+        "side": "coordinator",
+        "federation": book.owner.federation,
+        "about": book.about,
+        "records": book.ledger.head.length,
+        "head": book.ledger.head.hash,
+        "keys": [key.as_dict() for key in book.ledger.keys],
+        "receipts": len(book.receipts),
+        "parties": parties,
+    }
+
+
+def _coordinator_rows(book: CoordinatorBook) -> list[tuple[object, ...]]:
+    parties = sorted({receipt.party for receipt in book.receipts})
+    return [
+        ("ledger of", f"the coordinator of {book.owner.federation}"),
+        ("about", book.about or "all parties"),
+        ("records", book.ledger.head.length),
+        ("receipts", len(book.receipts)),
+        ("of", ", ".join(parties) or None),
+        ("head", book.ledger.head.hash),
+    ]

@@ -1,0 +1,42 @@
+"""FedDMF with a history tower in a run that is private for each user: all that leaves is of one release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from feddmf.interactions import Interactions
+from feddmf.members.history import HistoryMember
+from feddmf.members.item_release import ItemRelease
+from feddmf.members.private_stage import PrivateStage
+from feddmf.members.regressions import ReleaseRegression
+from feddmf.members.trainings import seen_in
+from feddmf.plan import PartyItems
+from feddmf.user_attributes import UserAttributes
+
+__all__ = ["PrivateHistoryMember"]
+
+
+class PrivateHistoryMember(HistoryMember):
+    """One party of a private run. attributes: in no history and, in such a run, in no offer."""
+
+    def __init__(
+        self,
+        items: PartyItems,
+        data: Interactions,
+        offered: Sequence[str],
+        release: ItemRelease,
+        attributes: UserAttributes | None = None,
+    ) -> None:
+        self._release = release
+        super().__init__(items, data, offered, attributes)
+
+    def _begin(self, name: str) -> PrivateStage:
+        seen = seen_in(name, self._items, self._is_product)
+        return PrivateStage(self._items, self._data_in(seen), seen, name, self._release.among(seen))
+
+    def _regression(self, name: str) -> ReleaseRegression:
+        seen = seen_in(name, self._items, self._is_product)
+        items = int(np.size(seen))
+        return ReleaseRegression(self._release.among(seen), self._settings.transfer, items=items)

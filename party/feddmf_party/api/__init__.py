@@ -1,0 +1,1 @@
+"""The party's query API: HTTP on loopback, behind tokens with roles."""

@@ -1,0 +1,157 @@
+"""What all requests share: the folder, the runs that are loaded, the threads that compute, the query log."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from feddmf.errors import FedDMFError, InputError, LocalResourceError, TimedOut
+from feddmf_party.api.problems import Problem
+from feddmf_party.folder import PartyFolder
+from feddmf_party.policy import Policy
+from feddmf_party.quality_report import PeerQuality, quality_of
+from feddmf_party.query_log import Asked, QueryLog
+from feddmf_party.questions import Questions
+from feddmf_party.run_folder import RunFolder, latest_run
+from feddmf_party.tokens import Holder, TokenFile
+
+__all__ = ["Desk", "LoadedRun", "Note", "SharedDesk"]
+
+Found = TypeVar("Found")
+
+# Runs that are held at once; each costs about what its folder does on disk.
+_RUNS_HELD = 2
+# A question computes on one core; one scores at a time in each run.
+_THREADS = 4
+_MOST_WAITING = 32
+_ANSWER_S = 60.0
+
+
+class LoadedRun:
+    """A finished run in memory; what it says of its peers is measured once."""
+
+    def __init__(self, kept: RunFolder) -> None:
+        self.questions = Questions(kept)
+        self._kept = kept
+        self._quality: tuple[PeerQuality, ...] | None = None
+        self._measuring = threading.Lock()
+
+    def quality(self) -> tuple[PeerQuality, ...]:
+        """Return what the run says of each peer."""
+        with self._measuring:
+            if self._quality is None:
+                self._quality = quality_of(self._kept)
+            return self._quality
+
+
+@dataclass
+class Note:
+    """What is known so far of a question, for the log."""
+
+    question: str
+    run: str | None = None
+    attributes: Sequence[str] = field(default_factory=tuple)
+    users: int = 0
+    rows: int = 0
+
+    def asked(self, refused: str | None = None) -> Asked:
+        """Return what is written down."""
+        return Asked(self.question, self.run, self.attributes, self.users, self.rows, refused)
+
+
+class Desk:
+    """One party's folder, asked by many."""
+
+    def __init__(self, folder: PartyFolder, *, answer_s: float = _ANSWER_S) -> None:
+        self.folder = folder
+        self.tokens = TokenFile(folder.tokens)
+        self._log = QueryLog(folder.query_log)
+        self._answer_s = answer_s
+        self._runs: OrderedDict[tuple[str, int], LoadedRun] = OrderedDict()
+        self._loading = threading.Lock()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
+        self._places = threading.Semaphore(_THREADS + _MOST_WAITING)
+
+    def policy(self) -> Policy:
+        """Return the policy as it stands in the folder now."""
+        return self.folder.policy()
+
+    def loaded(self, run: str | None) -> LoadedRun:
+        """Return a finished run, the one that finished last without a name; loaded where it is not yet.
+
+        A problem with status 404 where there is none, 500 where its files are damaged.
+        """
+        try:
+            kept = latest_run(self.folder.runs, run)
+        except InputError as error:
+            raise Problem(404, error) from error
+        with self._loading:
+            # A run that was kept again is another one, and so is one of which a peer took something back.
+            key = (kept.path.name, kept.version)
+            found = self._runs.pop(key, None)
+            if found is None:
+                while len(self._runs) >= _RUNS_HELD:
+                    self._runs.popitem(last=False)
+                found = _load(kept)
+            self._runs[key] = found
+            return found
+
+    @contextmanager
+    def noting(self, holder: Holder, question: str) -> Iterator[Note]:
+        """Write the question down once its answer is known, or why it was refused: before either is told."""
+        note = Note(question)
+        try:
+            yield note
+        except (FedDMFError, Problem) as error:
+            told = error.error if isinstance(error, Problem) else error
+            self._log.append(holder, note.asked(refused=type(told).__name__))
+            raise
+        self._log.append(holder, note.asked())
+
+    async def work(self, compute: Callable[[], Found], *, begun: bool = False) -> Found:
+        """Compute in a thread; a problem with status 503 where too many wait, 504 where it takes too long.
+
+        begun: the answer is on its way, and this is a part of it: nobody is refused any more. A thread cannot
+        be stopped: what takes too long keeps its place until it has ended.
+        """
+        if not begun and not self._places.acquire(blocking=False):
+            busy = LocalResourceError("too many questions wait for an answer", hint="ask again in a while")
+            raise Problem(503, busy, {"Retry-After": "5"})
+        future = self._pool.submit(compute)
+        if not begun:
+            future.add_done_callback(lambda _: self._places.release())
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            raise TimedOut(
+                f"no answer within {self._answer_s:g} s", hint="ask for fewer users or attributes at once"
+            ) from error
+
+    def close(self) -> None:
+        """Take no more work; what runs is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _load(kept: RunFolder) -> LoadedRun:
+    try:
+        return LoadedRun(kept)
+    except InputError as error:
+        raise Problem(500, error) from error
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+SharedDesk = Annotated[Desk, Depends(_desk)]
+"""The desk of the app."""

@@ -1,0 +1,210 @@
+"""What analysts are told, as OpenAPI shows it: attributes, scores, audiences, quality."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+__all__ = ["AttributeList", "AudienceAnswer", "PredictionAnswer", "QualityAnswer", "TopAnswer"]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Figure = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class Interval(BaseModel):
+    """A figure with the ends of its interval of 90 %."""
+
+    value: Figure
+    lower: Figure
+    upper: Figure
+
+
+class Evidence(BaseModel):
+    """How far the answers of one owner hold, by what a run has measured, or why it has not."""
+
+    run: str
+    owner: str
+    verdict: str = Field(description="use, use with care, not measured, or do not use.")
+    reasons: list[str]
+    source: str = Field(description="What ROC-AUC was found on.")
+    roc_auc: Interval | None
+    hidden_items: int
+    threshold: Figure
+
+
+class Attribute(BaseModel):
+    """An attribute that can be asked for, and what stands behind its answers."""
+
+    key: str
+    label: str
+    owner: str
+    kind: str = Field(description="item, or user attribute.")
+    threshold: Figure = Field(description="Above it a probability is called positive.")
+    calibrated: bool = Field(description="Whether probabilities were held against what came true.")
+    verdict: str
+    reasons: list[str]
+    evidence: list[Evidence]
+
+
+class AttributeList(BaseModel):
+    """Attributes that can be asked for, by first owner and key."""
+
+    run: str
+    total: int = Field(description="How many there are that fit, shown here or not.")
+    attributes: list[Attribute]
+
+
+class _Answer(BaseModel):
+    run: str
+    score_kind: str = Field(description="What scores are: `probability`, or numbers in order.")
+
+
+class Prediction(BaseModel):
+    """One user's score for one attribute."""
+
+    user: str
+    attribute: str
+    owner: str
+    score: float
+    above_threshold: bool | None
+    disagreement: Figure = Field(description="Weighted standard deviation between owners that count.")
+
+
+class PredictionAnswer(_Answer):
+    """Scores, users outermost, in the order asked."""
+
+    attributes: list[Attribute]
+    predictions: list[Prediction]
+
+
+class Expected(BaseModel):
+    """What to expect of an audience."""
+
+    precision: Interval
+    hits: Figure = Field(description="How many of its users have the attribute.")
+
+
+class Ranked(BaseModel):
+    """A user of an audience."""
+
+    rank: int
+    user: str
+    score: float
+    disagreement: Figure = None
+
+
+class AudienceAnswer(_Answer):
+    """The most likely users, best first; ties by user id."""
+
+    attribute: Attribute
+    above: Figure
+    expected: Expected | None
+    users: list[Ranked]
+
+
+class TopAttribute(BaseModel):
+    """One of a user's best attributes."""
+
+    user: str
+    rank: int
+    attribute: str
+    label: str
+    owner: str
+    score: float
+    above_threshold: bool | None
+    verdict: str
+
+
+class TopAnswer(_Answer):
+    """The best attributes of each user, user by user in the order asked, best first."""
+
+    left_out: list[str] = Field(description="Attributes that evidence speaks against.")
+    rows: list[TopAttribute]
+
+
+class Bin(BaseModel):
+    """A part of the cells of hidden items: what was predicted for it, and what came true."""
+
+    predicted: Figure
+    observed: Figure
+    cells: float
+
+
+class AudienceFigures(BaseModel):
+    """How good the best-scored users of hidden items were."""
+
+    share: float
+    users: int
+    precision: Interval
+    recall: Interval
+    lift: Interval
+
+
+class Headline(BaseModel):
+    """What was measured on some hidden items."""
+
+    items: int
+    users: int
+    positives: int
+    base_rate: Figure
+    roc_auc: Interval
+    average_precision: Interval
+    f1: Interval
+    audiences: list[AudienceFigures]
+    brier_skill: Figure
+    calibration_error: Figure
+
+
+class Group(Headline):
+    """Hidden items with so many buyers here."""
+
+    fewest_buyers: int
+    most_buyers: int
+
+
+class Figures(Headline):
+    """What was measured on all hidden items of a peer."""
+
+    threshold: Figure
+    taste: Interval
+    calibration_error_top: Figure
+    calibration: list[Bin]
+    calibration_top: list[Bin]
+
+
+class ItemQuality(Evidence):
+    """How good predictions of a peer's items were."""
+
+    figures: Figures | None
+    groups: list[Group]
+    items_without_buyers: int
+
+
+class UserAttributeQuality(BaseModel):
+    """How good a user attribute was, by what its owner tells."""
+
+    key: str
+    label: str
+    column: str
+    evidence: Evidence | None
+
+
+class PeerQuality(BaseModel):
+    """What a run says of one peer."""
+
+    peer: str
+    items: ItemQuality
+    user_attributes: list[UserAttributeQuality]
+
+
+class QualityAnswer(BaseModel):
+    """What a run says of its peers, as `feddmf quality report` does."""
+
+    run: str
+    peers: list[PeerQuality]

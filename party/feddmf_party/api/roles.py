@@ -1,0 +1,55 @@
+"""Which role may call which route; what is not in the table is closed to all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from feddmf.errors import PolicyError
+from feddmf_party.tokens import Holder, Role
+
+__all__ = ["ROUTES", "Caller", "admit"]
+
+_ALL = frozenset(Role)
+_ANALYST, _AUDITOR, _ENGINEER = (frozenset({role}) for role in (Role.ANALYST, Role.AUDITOR, Role.ENGINEER))
+
+ROUTES: Mapping[str, frozenset[Role]] = MappingProxyType(
+    {
+        "openapi": _ALL,
+        "runs": _ALL,
+        "health": _ENGINEER,
+        "status": _ENGINEER,
+        "policy": _ENGINEER | _AUDITOR,
+        "privacy": _ENGINEER | _AUDITOR,
+        "quality": _ANALYST | _ENGINEER,
+        "attributes": _ANALYST,
+        "predictions": _ANALYST,
+        "audience": _ANALYST,
+        "top_attributes": _ANALYST,
+        "ledger": _AUDITOR,
+        "queries": _AUDITOR,
+    }
+)
+"""The name of each route, and who may call it."""
+
+# Says in the OpenAPI document how to show a token; the gate has looked at it before.
+_BEARER = HTTPBearer(auto_error=False, description="A token of `feddmf token add`.")
+
+
+def admit(request: Request, _bearer: Annotated[object, Depends(_BEARER)]) -> Holder:
+    """Return who calls; PolicyError where the role may not."""
+    holder: Holder = request.scope["state"]["holder"]
+    if holder.role not in ROUTES.get(request.scope["route"].name, ()):
+        raise PolicyError(
+            f"{holder.name} is {holder.role.value}, who may not ask for this",
+            hint="ask with a token of another role: feddmf token add NAME --role ROLE",
+        )
+    return holder
+
+
+Caller = Annotated[Holder, Depends(admit)]
+"""Who calls, let in by role."""

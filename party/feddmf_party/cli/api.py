@@ -1,0 +1,92 @@
+"""`feddmf api`: serve the query API of a party's folder, and look into its log."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from feddmf.cli.logs import log_to_stderr
+from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.errors import InputError
+from feddmf_party.cli.options import FolderOption
+from feddmf_party.folder import PartyFolder
+from feddmf_party.query_log import read_queries
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command("serve")
+def serve(
+    *,
+    folder: FolderOption = Path(),
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8480,
+    listen: Annotated[
+        str, typer.Option(help="Address to listen on; any but loopback needs --tls-cert and --tls-key.")
+    ] = "127.0.0.1",
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name that callers know this server by, besides localhost; repeatable."),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", help="Certificate, with those above it; PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", help="Its key, without a passphrase; PEM.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+) -> None:
+    """Answer queries over HTTP, for holders of tokens (feddmf token add), until a signal."""
+    PartyFolder(folder).require()
+    try:
+        # Only this command needs a web server.
+        from feddmf_party.api.listening import Listening
+        from feddmf_party.api.listening import serve as serve_api
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"this installation lacks {error.name}, which the query API needs",
+            hint="pip install 'feddmf[api]'",
+        ) from error
+    log_to_stderr(verbose=verbose)
+    where = Listening(listen, port, tuple(host or ()), tls_cert, tls_key)
+    asyncio.run(serve_api(PartyFolder(folder), where, ready=lambda: say(f"answers at {where.url}")))
+    say("stopped")
+
+
+@app.command("log")
+def log(
+    *,
+    folder: FolderOption = Path(),
+    who: Annotated[str | None, typer.Option(help="Only what the holder of this token asked.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Rows to show, the last; --format json has all.")] = 50,
+    output: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Show who asked the query API for what and when; every record is held against the one before it."""
+    where = PartyFolder(folder)
+    where.require()
+    every = read_queries(where.query_log)
+    found = [record for record in every if who is None or record["who"] == who]
+    columns = ("at", "who", "question", "run", "attributes", "users", "rows", "refused")
+    rows = [_row(record) for record in found[-top:]]
+    head = every[-1]["hash"] if every else None
+    data = {"records": found, "total": len(every), "head": head}
+    show(data, output, lambda: table(columns, rows, title=f"{len(every)} questions, the chain is whole"))
+
+
+def _row(record: dict[str, Any]) -> tuple[object, ...]:
+    keys, count = record["attributes"], record["attribute_count"]
+    told = ", ".join(keys[:3]) + (f" and {count - 3} more" if count > len(keys[:3]) else "")
+    return (
+        record["at"],
+        record["who"],
+        record["question"],
+        record["run"],
+        told or None,
+        record["users"],
+        record["rows"],
+        record["refused"],
+    )

@@ -1,0 +1,70 @@
+"""What calls that release tell of the ledger, and what the coordinator answers to it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from feddmf.errors import RunFailed
+from feddmf.ledger import Head
+from feddmf.wire import federation_pb2 as pb
+from feddmf_party.countersignatures import Countersignatures
+from feddmf_party.folder import PartyFolder
+from feddmf_party.ledger_file import LedgerFile
+
+__all__ = ["LedgerEnd"]
+
+
+class LedgerEnd:
+    """The end of a party's ledger as calls tell it. Files are opened with the first call that releases.
+
+    The coordinator's word is checked and kept on a thread, beside what the reply begins; nothing more is
+    told, and so nothing more leaves, before the last word is on disk.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = PartyFolder(folder)
+        self._opened: tuple[LedgerFile, Countersignatures] | None = None
+        self._pending: asyncio.Task[None] | None = None
+
+    async def tell(self) -> pb.LedgerHead:
+        """Return the end as it is now: at or behind the record of whatever the gate has cleared.
+
+        Raises RunFailed where the coordinator's last word did not hold.
+        """
+        await self.settle()
+        if self._opened is None:
+            self._opened = await asyncio.to_thread(self._open)
+        end = self._opened[0].signed_head()
+        return pb.LedgerHead(
+            length=end.head.length, hash=bytes.fromhex(end.head.hash), signature=end.signature
+        )
+
+    def keep(self, told: pb.LedgerHead, word: pb.Countersignature) -> None:
+        """Begin to keep the coordinator's word for what it was told; RunFailed where there is none."""
+        if (word.length, word.hash) != (told.length, told.hash) or self._opened is None:
+            raise RunFailed(
+                "the coordinator does not countersign what this party's ledger says",
+                hint="both ends must run the same version; else ask the operator what answers in its place",
+            )
+        if self._pending is None:
+            kept = self._opened[1].keep
+            self._pending = asyncio.create_task(
+                asyncio.to_thread(
+                    kept,
+                    Head(word.length, word.hash.hex()),
+                    at_ms=word.at_ms,
+                    signature=word.signature,
+                    certificate_der=word.certificate_der,
+                )
+            )
+
+    async def settle(self) -> None:
+        """Wait until what was begun is on disk; RunFailed where it does not hold."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            # A thread cannot be stopped: what is told next must come after it.
+            await asyncio.shield(pending)
+
+    def _open(self) -> tuple[LedgerFile, Countersignatures]:
+        return LedgerFile(self._folder.ledger), Countersignatures(self._folder.path)

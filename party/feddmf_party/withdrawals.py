@@ -1,0 +1,129 @@
+"""Taking back what was published: this party's own, and what peers take back, which is kept and obeyed."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from feddmf.errors import ConnectError, FedDMFError, InputError, Refused
+from feddmf_party.egress import clear_withdrawal
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.run_folder import RunFolder
+from feddmf_party.terms import Withdrawal, keep_withdrawals, load_terms
+
+if TYPE_CHECKING:
+    from feddmf_party.client.federation import FederationClient
+
+__all__ = [
+    "check_published",
+    "finished_runs",
+    "keep_informed",
+    "learn_of_withdrawals",
+    "take_back",
+    "take_in",
+]
+
+log = logging.getLogger(__name__)
+
+_ASK_S = 60.0
+_KEYS_AT_ONCE = 2_000
+_LONGEST_REASON = 500
+
+
+def check_published(runs: Path, run: str, keys: Iterable[str]) -> None:
+    """Raise InputError for the first of `keys` that the party cannot have published after `run`.
+
+    Where nothing of the run is kept here, the coordinator alone can tell.
+    """
+    folder = RunFolder(runs / run)
+    if Path(run).name != run or not folder.finished:
+        return
+    own = folder.load_items().keys
+    for key in keys:
+        if key not in own:
+            near = difflib.get_close_matches(key, own, n=1)
+            raise InputError(
+                f"{key!r} is none of this party's items in run {run}",
+                hint=f"did you mean {near[0]!r}?"
+                if near
+                else "its offer of that time names what it published",
+            )
+
+
+async def take_back(
+    client: FederationClient, ledger: LedgerFile, run: str, keys: Sequence[str], *, reason: str
+) -> None:
+    """Take back what this party published of `keys` after `run`, all for none: in the ledger, then there.
+
+    InputError where the reason is empty or overlong.
+    """
+    if not reason.strip() or len(reason) > _LONGEST_REASON:
+        raise InputError(
+            f"a reason of {len(reason)} characters", hint=f"say why, in at most {_LONGEST_REASON}"
+        )
+    for start in range(0, max(len(keys), 1), _KEYS_AT_ONCE):
+        part = keys[start : start + _KEYS_AT_ONCE]
+        await client.withdraw(clear_withdrawal(ledger, run, part, reason=reason.strip()))
+
+
+async def keep_informed(client: FederationClient, runs: Path, *, every_s: float = _ASK_S) -> None:
+    """Learn of withdrawals now, and every so often until cancelled. Raises ConnectError and Refused alone."""
+    while True:
+        try:
+            await learn_of_withdrawals(client, runs)
+        except (ConnectError, Refused):
+            raise
+        except FedDMFError as error:
+            log.warning("what peers withdrew is not known: %s; %s", error.message, error.hint)
+        await asyncio.sleep(every_s)
+
+
+async def learn_of_withdrawals(client: FederationClient, runs: Path) -> tuple[Withdrawal, ...]:
+    """Ask what peers took back of the finished runs under `runs`, and take it in; return what is new."""
+    finished = await asyncio.to_thread(finished_runs, runs)
+    if not finished:
+        return ()
+    found = await client.withdrawals()
+    return await asyncio.to_thread(take_in, finished, found)
+
+
+def finished_runs(runs: Path) -> list[RunFolder]:
+    """Return the folders under `runs` of runs that were kept whole, by name."""
+    return [folder for path in sorted(runs.glob("*")) if (folder := RunFolder(path)).finished]
+
+
+def take_in(folders: Iterable[RunFolder], withdrawals: Iterable[Withdrawal]) -> tuple[Withdrawal, ...]:
+    """Keep withdrawals beside their runs and do away with the vectors; return those that are new.
+
+    A run that cannot be read is left as it is, and the others go on.
+    """
+    listed, new = tuple(withdrawals), list[Withdrawal]()
+    for folder in folders:
+        own = {each for each in listed if each.run == folder.path.name}
+        if not own:
+            continue
+        try:
+            new += _take_in(folder, own)
+        except FedDMFError as error:
+            log.warning("a withdrawal could not be taken in: %s; %s", error.message, error.hint)
+    return tuple(new)
+
+
+def _take_in(folder: RunFolder, withdrawals: set[Withdrawal]) -> list[Withdrawal]:
+    before = set(load_terms(folder.path).withdrawals)
+    new = sorted(withdrawals - before)
+    if new:
+        # First of all nothing may be scored by them any more.
+        keep_withdrawals(folder.path, sorted(before | withdrawals))
+    for party in sorted({each.party for each in withdrawals}):
+        own = [each for each in withdrawals if each.party == party]
+        everything = any(not each.keys for each in own)
+        folder.blank_peer(party, None if everything else {key for each in own for key in each.keys})
+    for each in new:
+        what = f"{len(each.keys)} attributes" if each.keys else "everything"
+        log.warning("run %s: %s is %s", folder.path.name, what, each.why)
+    return new

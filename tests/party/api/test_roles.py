@@ -1,0 +1,72 @@
+"""Roles and routes: every route is in the table, and opens to those in it and to nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from feddmf_party.api.app import make_app
+from feddmf_party.api.roles import ROUTES
+from feddmf_party.tokens import Role
+
+if TYPE_CHECKING:
+    from conftest import Api
+
+CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "openapi": ("GET", "/openapi.json", {}),
+    "runs": ("GET", "/v1/runs", {}),
+    "health": ("GET", "/v1/health", {}),
+    "status": ("GET", "/v1/status", {}),
+    "policy": ("GET", "/v1/policy", {}),
+    "privacy": ("GET", "/v1/privacy", {}),
+    "quality": ("GET", "/v1/quality", {}),
+    "attributes": ("GET", "/v1/attributes", {}),
+    "predictions": ("POST", "/v1/predictions", {"json": {"attributes": ["pen"]}}),
+    "audience": ("POST", "/v1/audience", {"json": {"attribute": "pen"}}),
+    "top_attributes": ("POST", "/v1/top-attributes", {"json": {"users": ["ann"]}}),
+    "ledger": ("GET", "/v1/ledger", {}),
+    "queries": ("GET", "/v1/queries", {}),
+}
+
+
+def test_every_route_is_in_the_table(api: Api) -> None:
+    """And in this test; there is no other route, no page of documentation, no socket."""
+    document = make_app(api.desk).openapi()
+    assert set(ROUTES) == set(CALLS)
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described | {("GET", "/openapi.json")} == {call[:2] for call in CALLS.values()}
+    for path in ("/docs", "/redoc", "/docs/oauth2-redirect"):
+        api.fails(404, "GET", path)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_opens_its_routes_alone(api: Api, role: Role) -> None:
+    """Refused ones say why, and leave no trace in the query log."""
+    for name, (method, path, options) in CALLS.items():
+        response = api.send(method, path, token=api.tokens[role], **options)
+        assert response.status_code == (200 if role in ROUTES[name] else 403), (name, response.text)
+        if role not in ROUTES[name]:
+            assert response.json()["kind"] == "PolicyError"
+    asked = {"predictions", "audience", "top_attributes"}
+    assert len(api.queries()) == (len(asked) if role is Role.ANALYST else 0)
+
+
+def test_a_route_that_the_table_lacks_is_closed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever forgets it opens nothing."""
+    monkeypatch.setattr("feddmf_party.api.roles.ROUTES", {})
+    api.fails(403, "GET", "/v1/runs")
+
+
+def test_everything_is_described(api: Api) -> None:
+    """Each route with a summary and what it answers; each field of a question; how a token is shown."""
+    document = api.get("/openapi.json")
+    for methods in document["paths"].values():
+        for route in methods.values():
+            assert route["description"]
+            assert {"200", "4XX", "5XX"} <= set(route["responses"])
+            assert route["security"] == [{"HTTPBearer": []}]
+            assert all(each.get("description") for each in route.get("parameters", ()))
+    for name, schema in document["components"]["schemas"].items():
+        if name.endswith("Question"):
+            assert all(field.get("description") for field in schema["properties"].values()), name
