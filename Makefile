@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test results bench bench-full install check format types lint protos protos-check docs docs-check lock test-coordinator clean
+.PHONY: help demo test results bench bench-full fuzz install check format types lint protos protos-check docs docs-check lock test-coordinator clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -43,6 +43,14 @@ $(STAMP): pyproject.toml requirements/torch.txt requirements/all.txt
 	@touch $@
 
 check: lint types protos-check docs-check ## Lint, types and drift checks.
+
+# A million inputs over all readers; what breaks one lies in out/fuzz, with the seed that makes it again.
+FUZZ_INPUTS ?= 43500
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 1
+fuzz: install ## Readers of what others wrote: FUZZ_INPUTS and FUZZ_SECONDS at most a reader, FUZZ_SEED.
+	FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest \
+	  -n $(WORKERS) --dist worksteal --timeout 0 -rP tests/fuzz
 
 lint: install
 	$(BIN)/ruff check .
@@ -81,7 +89,7 @@ results: install ## Run all published experiments in full: docs/RESULTS.md.
 # Speed against baselines; at SCALE=full some hours, and the rows are those of docs/PERFORMANCE.md.
 SCALE ?= usual
 BENCH_OUT ?= out/bench
-SUITES := train align wire load score end-to-end
+SUITES := train growth ranks align wire load score end-to-end
 bench: install ## Every benchmark: SCALE=small, usual or full.
 	mkdir -p $(BENCH_OUT)
 	for suite in $(SUITES); do $(BIN)/feddmf bench $$suite --scale $(SCALE) --out $(BENCH_OUT)/bench-$$suite.json || exit 1; done

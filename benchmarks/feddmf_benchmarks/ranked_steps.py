@@ -1,4 +1,4 @@
-"""What torchrun starts for `suites.rank_rows`: steps of a history tower by several processes, or by one.
+"""What torchrun starts for `suites.ranks`: steps of a history tower by several processes, or by one.
 
     torchrun --standalone --nproc-per-node 2 -m feddmf_benchmarks.ranked_steps SIZE EVERY
 

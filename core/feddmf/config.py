@@ -19,6 +19,8 @@ __all__ = ["Settings", "describe_error", "load_toml", "parse_settings", "read_to
 
 # Far beyond any offer of a large catalogue, and what a parser of TOML reads in a moment.
 _MOST_BYTES = 64 << 20
+# Of a value that is wrong.
+_MOST_SHOWN = 200
 # A key of so many parts takes the parser quadratic time, and no setting has more than three.
 _LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 
@@ -77,9 +79,28 @@ def describe_error(error: ValidationError, model: type[BaseModel]) -> tuple[str,
     if first["type"] == "missing":
         return f"missing key {path}", f"add {path}"
     message = first["msg"].removeprefix("Value error, ")
-    if isinstance(first["input"], str | int | float | bool):
-        return f"key {path} = {first['input']!r}: {message}", f"mend {path}"
+    if isinstance(first["input"], str | int | float | bool) and not _is_secret(model, first["loc"]):
+        return f"key {path} = {_shown(first['input'])}: {message}", f"mend {path}"
     return f"key {path}: {message}", f"mend {path}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+
+
+def _is_secret(model: type[BaseModel], place: tuple[int | str, ...]) -> bool:
+    """Tell whether the key at `place` is one that is shown to nobody."""
+    fields = model.model_fields
+    for part in place:
+        field = fields.get(str(part))
+        if field is None:
+            return False
+        if not field.repr:
+            return True
+        kind = field.annotation
+        fields = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    return False
 
 
 def _path(model: type[BaseModel], place: tuple[int | str, ...]) -> str:

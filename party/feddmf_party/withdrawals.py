@@ -124,6 +124,6 @@ def _take_in(folder: RunFolder, withdrawals: set[Withdrawal]) -> list[Withdrawal
         everything = any(not each.keys for each in own)
         folder.blank_peer(party, None if everything else {key for each in own for key in each.keys})
     for each in new:
-        what = f"{len(each.keys)} attributes" if each.keys else "everything"
-        log.warning("run %s: %s is %s", folder.path.name, what, each.why)
+        what = f"{len(each.keys)} of its attributes" if each.keys else "all of its attributes"
+        log.warning("run %s: %s; it is %s", folder.path.name, each.why, what)
     return new

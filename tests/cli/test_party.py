@@ -66,6 +66,8 @@ def test_status_of_a_party_in_order(cli: Cli, federation: EnrolledFederation) ->
         "offered": 6,
         "ledger_records": 2,
         "runs": ["r-1"],
+        "forgotten": 0,
+        "learned_from_forgotten": [],
         "problems": [],
     }
     assert cli.text("party", "status", "--folder", home).splitlines() == [

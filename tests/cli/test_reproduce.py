@@ -62,7 +62,7 @@ def test_each_experiment_runs_in_small(name: str, cli: Cli, films: Path, tmp_pat
 def test_an_unknown_experiment_has_a_near_one(cli: Cli) -> None:
     """The hint is what was meant, or everything there is."""
     assert "did you mean fig5?" in cli.fails(4, "reproduce", "fig55")
-    assert "fig5, fig6, fig7, fig8, fcf, ratings, quality, or all" in cli.fails(4, "reproduce", "x")
+    assert "fig5, fig6, fig7, fig8, fcf, ratings, quality, privacy, or all" in cli.fails(4, "reproduce", "x")
 
 
 def test_an_experiment_without_its_data_says_where_to_put_it(cli: Cli, tmp_path: Path) -> None:

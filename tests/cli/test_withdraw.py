@@ -32,10 +32,10 @@ def test_what_is_taken_back_is_said(cli: Cli, home: Path, monkeypatch: pytest.Mo
     data = cli.data(*words, "--folder", home)
     assert data == {"run": "r-1", "keys": ["acme-000", "acme-001"], "all": False, "reason": REASON[1]}
     code, out, err = cli.call(*words, "--folder", home)
-    assert (code, out) == (0, "2 items published after run r-1 is taken back\n")
+    assert (code, out) == (0, "taken back of run r-1: 2 items\n")
     assert f"2 of them are still in {home}/offer.toml" in err
     text = cli.text("attributes", "withdraw", "--all", "--run", "r-1", *REASON, "--folder", home)
-    assert text == "everything published after run r-1 is taken back\n"
+    assert text == "taken back of run r-1: everything\n"
     assert len(calls) == 3
 
 

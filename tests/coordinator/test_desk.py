@@ -87,6 +87,12 @@ def test_an_unknown_token_is_refused(desk: EnrolmentDesk, token: str) -> None:
         desk.answer(token, _request())
 
 
+def test_a_stranger_takes_no_writers_place(desk: EnrolmentDesk) -> None:
+    """Whoever has no token is answered while somebody else writes, and keeps nobody from writing."""
+    with desk.database.begin(), pytest.raises(Refused, match="no invitation"):
+        desk.answer("nobody's", _request())
+
+
 def test_an_invitation_ends(desk: EnrolmentDesk) -> None:
     """At its hour, not after it."""
     with pytest.raises(Refused, match="ended on 2026-01-04 00:00"):

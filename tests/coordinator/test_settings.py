@@ -53,6 +53,7 @@ def test_commented_defaults_can_be_uncommented(tmp_path: Path) -> None:
         ({}, "missing key federation"),
         ({"federation": "Fed"}, "federation"),
         ({"federation": "fed", "hosts": ["no host"]}, "neither a host name nor an IP address"),
+        ({"federation": "fed", "hosts": ["localhost\n"]}, "neither a host name nor an IP address"),
         ({"federation": "fed", "hosts": []}, "hosts"),
         ({"federation": "fed", "port": 0}, "port"),
         ({"federation": "fed", "port": 8471}, "the same"),

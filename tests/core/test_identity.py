@@ -210,3 +210,28 @@ def test_a_certificate_is_issued_by_the_root_that_signed_it_alone() -> None:
     first, second = _certificate(), _certificate()
     assert identity.verify_issued_by(first, first)
     assert not identity.verify_issued_by(first, second)
+
+
+def test_requests_and_certificates_of_no_known_version_are_errors() -> None:
+    """The library says that in its own words; a caller gets ours."""
+    key = identity.make_key()
+    request = identity.make_request(key, "acme").public_bytes(serialization.Encoding.DER)
+    assert request.count(b"\x02\x01\x00") == 1
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        identity.read_request(request.replace(b"\x02\x01\x00", b"\x02\x01\x3d"))
+    assert caught.value.hint
+    certificate = _certificate("feddmf://testfed/party/acme").public_bytes(serialization.Encoding.DER)
+    version = b"\xa0\x03\x02\x01\x02"
+    assert certificate.count(version) == 1
+    with pytest.raises(InputError, match="no readable certificate"):
+        identity.decode_certificate(certificate.replace(version, b"\xa0\x03\x02\x01\x3d"), what="it")
+
+
+def test_a_name_of_a_kind_that_no_library_reads_is_an_error() -> None:
+    """An EDI party name beside nothing else."""
+    whole = _certificate("feddmf://testfed/party/acme").public_bytes(serialization.Encoding.DER)
+    uri = b"\x86" + bytes([len("feddmf://testfed/party/acme")])
+    assert whole.count(uri) == 1
+    certificate = identity.decode_certificate(whole.replace(uri, b"\xa5" + uri[1:]), what="it")
+    with pytest.raises(InputError, match="no readable name"):
+        identity.peer_name(certificate)

@@ -23,6 +23,7 @@ from feddmf_party.run_folder import RunFolder
 from feddmf_party.settings import NodeSettings
 from feddmf_party.terms import keep_until, load_terms
 from feddmf_party.withdrawals import learn_of_withdrawals, take_back
+from support.cli import Cli
 from support.enrolment import until
 from support.federation import LiveFederation, Watch, live, quick_run
 from support.runs import PARTIES, small_run
@@ -173,20 +174,30 @@ def test_a_publication_ends_when_its_party_says(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_the_ledger_says_until_when_it_was_published_and_that_it_was_taken_back(tmp_path: Path) -> None:
-    """A year by the policy as it comes; both records are the party's own, before the coordinator heard."""
+def test_both_ledgers_say_until_when_and_what_was_taken_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A year by the policy as it comes; the coordinator's account agrees with the party's."""
 
     async def main() -> None:
         async with live(tmp_path) as federation:
             run = federation.submit(quick_run(PARTIES[:2]))
             await federation.nodes(*PARTIES[:2])
-            await _withdraw(federation, "acme", run, "acme-000")
+            await _withdraw(federation, "acme", run, "acme-001", "acme-000")
+            await _withdraw(federation, "acme", run)
             records = list(LedgerFile(federation.folder("acme") / "ledger.jsonl").records())
             (published,) = (each for each in records if each.get("phase") == "publish")
             publication, _ = federation.published(run)["acme"]
             assert published["expires_ms"] == publication.expires_ms
             assert abs(published["expires_ms"] / 1_000 - time.time() - 365 * 86_400) < 120
-            assert records[-1]["event"] == "withdrawal"
-            assert (records[-1]["run"], records[-1]["count"], records[-1]["reason"]) == (run, 1, REASON)
+            assert [(each["event"], each["run"], each["count"]) for each in records[-2:]] == [
+                ("withdrawal", run, 2),
+                ("withdrawal", run, 0),
+            ]
+            assert records[-1]["reason"] == REASON
 
     asyncio.run(main())
+    cli, theirs = Cli(capsys), tmp_path / "about-acme.audit"
+    cli.data("audit", "export", "--folder", tmp_path / "coordinator", "--party", "acme", "--out", theirs)
+    assert cli.data("audit", "verify", "--folder", tmp_path / "acme")["holds"]
+    assert cli.data("audit", "compare", tmp_path / "acme", theirs)["agrees"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import cast
 
 import grpc
 import pytest
@@ -18,7 +19,10 @@ from feddmf.wire.codec import encode
 from feddmf.wire.framing import PUBLISH
 from feddmf_party.client import federation
 from feddmf_party.client.federation import FederationClient
+from feddmf_party.client.line import Line
+from feddmf_party.expiry import LATEST_MS
 from feddmf_party.settings import NodeSettings
+from feddmf_party.terms import Withdrawal
 from support.authority import EnrolledFederation
 
 UNAVAILABLE, LATE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
@@ -162,11 +166,11 @@ def _items(*items: tuple[str, str]) -> bytes:
 class _Stream:
     """A stream of the parts of a publication, and how many of them were read."""
 
-    def __init__(self, *parts: bytes) -> None:
+    def __init__(self, *parts: object) -> None:
         self._parts = parts
         self.read = 0
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[object]:
         for part in self._parts:
             self.read += 1
             yield part
@@ -175,10 +179,27 @@ class _Stream:
         """End the call."""
 
 
+class _AnsweringLine:
+    """A line whose every call is answered with a stream."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self.stub = SimpleNamespace(
+            GetPublication=lambda *_, **__: stream, ListWithdrawals=lambda *_, **__: stream
+        )
+
+    async def carry(self, call: Callable[[], Awaitable[object]]) -> object:
+        """Make a call."""
+        return await call()
+
+
+def _fetched(client: FederationClient, stream: _Stream) -> tuple[tuple[tuple[str, str], ...], int]:
+    client._line = cast("Line", _AnsweringLine(stream))
+    items, _, until_ms = asyncio.run(client.publication("r-1", "bolt", NOTHING, limit_s=1))
+    return items, until_ms
+
+
 def _publication(client: FederationClient, stream: _Stream) -> tuple[tuple[str, str], ...]:
-    client._stub = SimpleNamespace(GetPublication=lambda *_, **__: stream)
-    items, _ = asyncio.run(client.publication("r-1", "bolt", NOTHING, limit_s=1))
-    return items
+    return _fetched(client, stream)[0]
 
 
 ADDRESS = pb.PublishPart(address=pb.PublicationAddress(run="r-1")).SerializeToString()
@@ -218,3 +239,31 @@ def test_a_publication_is_bounded_as_it_comes(
         _publication(client, stream)
     assert caught.value.hint
     assert stream.read == read
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [(0, 0), (1_795_219_200_000, 1_795_219_200_000), (2**64 - 1, LATEST_MS)]
+)
+def test_when_a_publication_ends_comes_with_it(client: FederationClient, told: int, kept: int) -> None:
+    """A time that cannot be written as a date is the last one that can."""
+    address = pb.PublicationAddress(run="r-1", party="bolt", expires_ms=told)
+    stream = _Stream(pb.PublishPart(address=address).SerializeToString(), _items(), *HEADER)
+    assert _fetched(client, stream) == ((), kept)
+
+
+def _withdrawals(client: FederationClient, *parts: pb.Withdrawal) -> tuple[Withdrawal, ...]:
+    client._line = cast("Line", _AnsweringLine(_Stream(*parts)))
+    return asyncio.run(client.withdrawals())
+
+
+def test_withdrawals_are_bounded_as_they_come(
+    client: FederationClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many, how long their keys; an overlong reason is cut, a time without a date is the last one."""
+    monkeypatch.setattr(federation, "_LONGEST_OFFER", 4)
+    part = pb.Withdrawal(run="r-1", party="bolt", keys=["a"], reason="x" * 501, at_ms=2**64 - 1)
+    expected = Withdrawal(LATEST_MS, "r-1", "bolt", ("a",), "x" * 500)
+    assert _withdrawals(client, part, part) == (expected, expected)
+    for parts in ((part, part, part), (pb.Withdrawal(keys=["a" * 201]),)):
+        with pytest.raises(PayloadError, match="over a million items, or overlong"):
+            _withdrawals(client, *parts)

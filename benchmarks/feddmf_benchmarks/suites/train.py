@@ -1,4 +1,4 @@
-"""Training: two parties against textbook PyTorch, one party that is large, and the history tower."""
+"""Training: two parties against textbook PyTorch, and the history tower."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from feddmf_benchmarks.baselines.tensorised import Tensorised
 from feddmf_benchmarks.baselines.textbook import Recipe, Textbook
 from feddmf_benchmarks.comparing import compare
 from feddmf_benchmarks.contender import Contender, Running, Work
-from feddmf_benchmarks.large_party import Growth, large_rows
 from feddmf_benchmarks.limits import copy_bytes_per_s, gemm_flops_per_s
 from feddmf_benchmarks.lockstep import How, Lockstep
 from feddmf_benchmarks.row import Row, Scale
 from feddmf_benchmarks.suites.history_rows import history_rows
-from feddmf_benchmarks.suites.rank_rows import rank_rows
 from feddmf_benchmarks.two_parties import TwoParties
 
 __all__ = ["Case", "rows", "rows_of"]
@@ -54,7 +52,6 @@ class Case:
     epochs: int
     seeds: int
     parity: int
-    growth: Growth
 
 
 _CASES = {
@@ -66,7 +63,6 @@ _CASES = {
         epochs=2,
         seeds=1,
         parity=1,
-        growth=Growth(20_000, 2_000, (4, 12, 40), steps=20, turns=3),
     ),
     Scale.USUAL: Case(
         _REAL,
@@ -76,7 +72,6 @@ _CASES = {
         epochs=_EPOCHS,
         seeds=1,
         parity=1,
-        growth=Growth(1_000_000, 100_000, (10, 30, 100), steps=200),
     ),
     Scale.FULL: Case(
         _REAL,
@@ -86,18 +81,17 @@ _CASES = {
         epochs=_EPOCHS,
         seeds=3,
         parity=10,
-        growth=Growth(1_000_000, 100_000, (10, 30, 100), steps=1_000, whole=True),
     ),
 }
 
 
 def rows(scale: Scale) -> list[Row]:
     """Return the rows of the suite."""
-    return [*rows_of(_CASES[scale]), *history_rows(scale), *rank_rows(scale)]
+    return [*rows_of(_CASES[scale]), *history_rows(scale)]
 
 
 def rows_of(case: Case) -> list[Row]:
-    """Measure speed at batch 2048, the paper's recipe, time to quality, and growth."""
+    """Measure speed at batch 2048, the paper's recipe, and time to quality."""
     torch.set_num_threads(1)
     two = TwoParties.of(case.source, seed=0)
     return [
@@ -105,7 +99,6 @@ def rows_of(case: Case) -> list[Row]:
         *_paper(case, two),
         *_parity(case),
         *_quality(case),
-        *large_rows(case.growth),
     ]
 
 

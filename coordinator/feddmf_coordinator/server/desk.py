@@ -45,10 +45,11 @@ class EnrolmentDesk:
         if len(token) > LONGEST_TOKEN:
             raise Refused("the token is too long")
         now = self.clock()
+        # Strangers must not take the one place of those who write.
+        with self.database.read() as connection:
+            _invited(connection, token)
         with self.database.begin() as connection:
-            invite = find_invite(connection, token)
-            if invite is None:
-                raise Refused("no invitation has this token; it may have been withdrawn by a later one")
+            invite = _invited(connection, token)
             request = find_request(connection, invite)
             if request is None:
                 self._take_in(connection, invite, request_der, now)
@@ -73,6 +74,13 @@ class EnrolmentDesk:
             until=now + self.hold,
         )
         log.info("%s asks for a certificate; its key is %s", request.party, request.key_fingerprint)
+
+
+def _invited(connection: Connection, token: str) -> Invite:
+    invite = find_invite(connection, token)
+    if invite is None:
+        raise Refused("no invitation has this token; it may have been withdrawn by a later one")
+    return invite
 
 
 def _state(connection: Connection, request: Request, now: datetime, *, collected: bool) -> bytes | None:

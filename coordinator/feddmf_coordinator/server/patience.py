@@ -23,7 +23,7 @@ REQUEST_S = 10.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class Patience(grpc.aio.ServerInterceptor):  # type: ignore[misc]  (gRPC's class is untyped)
+class Patience(grpc.aio.ServerInterceptor):
     """Serves methods that take one message as though they took a stream, and reads its first in time."""
 
     def __init__(self, limit_s: float = REQUEST_S) -> None:

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 FEWEST_MODELS = 6
-"""Shadow models from which each mean is known from two models at least, when one of them is the target."""
+"""Shadow models from which each mean is known from two models, when the target and its pair are left out."""
 
 # Added to the diagonal of the statistics' correlations, so that two that say the same do no harm.
 _RIDGE = 1e-3
@@ -55,13 +55,14 @@ def halves(users: int, models: int, seed: int) -> Bools:
 def likelihood_ratios(statistics: Floats, inside: Bools) -> Floats:
     """Return the logarithm of p(statistics | user in) / p(statistics | user out), [models, users].
 
-    statistics: [models, users, kinds]; inside: [models, users], with each user in half of the models, as from
-    `halves`. Each model in turn is the target; the others alone are its shadow models.
+    statistics: [models, users, kinds]; inside: [models, users], in pairs of halves as from `halves`. Each model
+    in turn is the target, and all but its pair are its shadow models: so each user is in as many of them as
+    not, and how well a mean is known says nothing of who is in.
     """
-    models = len(statistics)
+    pairs = np.arange(len(statistics)) // 2
     ratios = np.empty(inside.shape)
-    for target in range(models):
-        others = np.arange(models) != target
+    for target, pair in enumerate(pairs):
+        others = pairs != pair
         ratios[target] = _against(statistics[target], statistics[others], inside[others])
     return ratios
 

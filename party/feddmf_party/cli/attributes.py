@@ -160,7 +160,7 @@ def withdraw(
     call_coordinator(where, lambda client: take_back(client, ledger, run, chosen, reason=reason))
     data = {"run": run, "keys": list(chosen), "all": all_, "reason": reason}
     what = f"{len(chosen)} items" if chosen else "everything"
-    show(data, output, lambda: f"{what} published after run {run} is taken back")
+    show(data, output, lambda: f"taken back of run {run}: {what}")
     say("peers' nodes hear of it within a minute, or when they next start; what was scored before stays")
     offered = [key for key in read_offer(where.offer_file).items if all_ or key in chosen]
     if offered:

@@ -171,7 +171,10 @@ def _status_table(data: dict[str, Any]) -> Table:
         ("offered items", data["offered"]),
         ("ledger records", data["ledger_records"]),
         ("finished runs", ", ".join(data["runs"]) or "none"),
-        ("forgotten users", data["forgotten"]),
-        ("learned from some of them", ", ".join(data["learned_from_forgotten"]) or "no run"),
     ]
+    if data["forgotten"]:
+        rows += [
+            ("forgotten users", data["forgotten"]),
+            ("learned from them", ", ".join(data["learned_from_forgotten"]) or "no run"),
+        ]
     return table(("", ""), rows)

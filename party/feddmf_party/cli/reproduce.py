@@ -16,7 +16,10 @@ __all__ = ["reproduce"]
 
 def reproduce(
     name: Annotated[
-        str, typer.Argument(help="fig5, fig6, fig7, fig8 (FedDMF paper), fcf, ratings, or all of them: all.")
+        str,
+        typer.Argument(
+            help="fig5, fig6, fig7, fig8 (FedDMF paper), fcf, ratings, quality, privacy, or all of them: all."
+        ),
     ],
     *,
     out: Annotated[

@@ -146,8 +146,8 @@ def _without_noise(subject: Subject, models: int, seed: int) -> Leak:
 
 
 def _exact(data: Interactions) -> GramRelease:
-    counts = exact_counts(data) * STEP
-    upper = exact_gram(data, item_weights(counts, 1.0)) * STEP
+    counts = exact_counts(data).astype(np.float64) * STEP
+    upper = exact_gram(data, item_weights(counts, 1.0)).astype(np.float64) * STEP
     return GramRelease(counts, np.triu(upper) + np.triu(upper, 1).T, 0.0, 1.0)
 
 

@@ -8,13 +8,14 @@ from feddmf.errors import InputError
 from feddmf_party.reproduce.experiment import Experiment
 from feddmf_party.reproduce.fcf import FCF
 from feddmf_party.reproduce.fig5 import FIG5
+from feddmf_party.reproduce.privacy import PRIVACY
 from feddmf_party.reproduce.quality import QUALITY
 from feddmf_party.reproduce.ratings import RATINGS
 from feddmf_party.reproduce.sweeps import FIG6, FIG7, FIG8
 
 __all__ = ["EXPERIMENTS", "chosen"]
 
-EXPERIMENTS = (FIG5, FIG6, FIG7, FIG8, FCF, RATINGS, QUALITY)
+EXPERIMENTS = (FIG5, FIG6, FIG7, FIG8, FCF, RATINGS, QUALITY, PRIVACY)
 
 
 def chosen(name: str) -> tuple[Experiment, ...]:

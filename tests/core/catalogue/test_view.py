@@ -200,3 +200,22 @@ def test_no_local_id_of_a_peer_is_in_the_bytes() -> None:
     document = encode_view(CATALOGUE.view("bolt"))
     assert rows(document) == [["lamp", "Lamp", "secret-b1", ["acme", "cargo"]]]
     assert CatalogueView.model_validate(CATALOGUE.view("bolt").model_dump()).keys == ("lamp",)
+
+
+@pytest.mark.parametrize("place", ["key", "label", "peers"])
+def test_half_a_character_is_in_no_view(place: str) -> None:
+    """JSON can spell one; nothing can write it down again."""
+    item: dict[str, Any] = {"key": "lamp", "label": "Lamp", "local_id": "1", "peers": ["bolt"]}
+    item[place] = ["\ud800"] if place == "peers" else "\ud800"
+    document = json.dumps(["acme", 1, [list(item.values())]], separators=(",", ":")).encode()
+    with pytest.raises(CatalogueError) as caught:
+        decode_view(document)
+    assert caught.value.hint
+
+
+def test_a_view_is_read_in_its_one_form() -> None:
+    """Other bytes of the same content are none."""
+    document = encode_view(CATALOGUE.view("acme"))
+    assert decode_view(document) == CATALOGUE.view("acme")
+    with pytest.raises(CatalogueError, match="as a coordinator writes it"):
+        decode_view(document.replace(b",", b", "))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feddmf_benchmarks.suites.history_rows import Size
-from feddmf_benchmarks.suites.rank_rows import rows_of
+from feddmf_benchmarks.suites.ranks import rows_of
 
 
 def test_every_row_is_there() -> None:

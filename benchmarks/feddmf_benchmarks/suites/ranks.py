@@ -18,7 +18,7 @@ from feddmf_benchmarks.row import Row, Scale
 from feddmf_benchmarks.suites.history_rows import Size
 from feddmf_party.settings import TorchrunSettings
 
-__all__ = ["rank_rows", "rows_of"]
+__all__ = ["rows", "rows_of"]
 
 _RANKS = 2
 _FILMS, _SHOP = Size(600, 6_000, 95_000, steps=128), Size(4_000, 20_000, 800_000, steps=64)
@@ -29,7 +29,7 @@ _SIZES = {
 }
 
 
-def rank_rows(scale: Scale) -> list[Row]:
+def rows(scale: Scale) -> list[Row]:
     """Return the users a second of the same training by two processes, and by one."""
     return [row for size in _SIZES[scale] for row in rows_of(size)]
 
