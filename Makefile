@@ -45,7 +45,7 @@ $(STAMP): pyproject.toml requirements/torch.txt requirements/all.txt
 check: lint types protos-check docs-check ## Lint, types and drift checks.
 
 # A million inputs over all readers; what breaks one lies in out/fuzz, with the seed that makes it again.
-FUZZ_INPUTS ?= 43500
+FUZZ_INPUTS ?= 50000
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 fuzz: install ## Readers of what others wrote: FUZZ_INPUTS and FUZZ_SECONDS at most a reader, FUZZ_SEED.

@@ -20,8 +20,7 @@ from feddmf.history_ranks import RankedTrainer
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
 from feddmf.model import normal
-from feddmf.rank_spans import users_of_rank
-from feddmf.ranks import STOP, Ranks, gathered
+from feddmf.ranks import STOP, Ranks, gathered, users_of_rank
 from feddmf.runfile import TrainingSettings
 from feddmf_benchmarks.suites.history_rows import Size, made_up
 

@@ -14,17 +14,11 @@ import numpy.typing as npt
 import torch
 
 from feddmf.engines.base import Pull
-from feddmf.interactions import Interactions
 from feddmf.ranks import Ranks, Stopped
 
-__all__ = ["SharedPulls", "take_span", "users_of_rank"]
+__all__ = ["SharedPulls", "take_span"]
 
 Floats = npt.NDArray[np.float32]
-
-
-def users_of_rank(data: Interactions, ranks: Ranks) -> Interactions:
-    """Return the users of this rank: those whose code leaves its number, divided by how many there are."""
-    return data.of_users(np.arange(ranks.rank, data.users, ranks.size))
 
 
 def take_span(

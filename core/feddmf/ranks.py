@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import ConfigError, ConnectError
+from feddmf.interactions import Interactions
 
 if TYPE_CHECKING:
     # A second to load, and needed only where there are several processes.
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import torch.distributed as dist
     from torch._C._distributed_c10d import Store
 
-__all__ = ["STOP", "Abandoned", "Ranks", "gathered"]
+__all__ = ["STOP", "Abandoned", "Ranks", "gathered", "users_of_rank"]
 
 Result = TypeVar("Result")
 Number = TypeVar("Number", bound=np.number[Any])
@@ -153,6 +154,11 @@ class Ranks:
             under_way = [send(torch.from_numpy(array.reshape(-1))) for array in arrays]
             for work in under_way:
                 work.wait()
+
+
+def users_of_rank(data: Interactions, ranks: Ranks) -> Interactions:
+    """Return the users of this rank: those whose code leaves its number, divided by how many there are."""
+    return data.of_users(np.arange(ranks.rank, data.users, ranks.size))
 
 
 @contextmanager

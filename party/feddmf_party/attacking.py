@@ -6,13 +6,10 @@ charged. Each in turn is attacked by what the others teach (`feddmf.privacy.atta
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +33,7 @@ from feddmf.user_attributes import UserAttributes, without_items
 from feddmf_party.attacking_releases import alone, of_users, release_alone
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.folder import PartyFolder
+from feddmf_party.reproduce.work import answers
 from feddmf_party.seat import Place, find_place
 
 __all__ = ["Ceiling", "Finding", "Subject", "attack", "place_at", "subject_of"]
@@ -146,7 +144,7 @@ def attack(
     """
     inside = halves(subject.data.users, models, seed)
     found: list[Floats] = []
-    for statistics in _each(partial(_statistics, subject), inside, jobs):
+    for statistics in answers(partial(_statistics, subject), inside, jobs):
         found.append(statistics)
         on_model(len(found), models)
     members = inside[:, subject.targets]
@@ -182,12 +180,3 @@ def _statistics(subject: Subject, inside: npt.NDArray[np.bool_]) -> Floats:
     released = release_alone(subject.items, data, subject.offered, of_users(attributes, users))
     left_out = np.array([], np.int64) if attributes is None else attributes.codes
     return table_statistics(without_items(targets, left_out), subject.data.item_counts(), released)
-
-
-def _each(work: Callable[[Any], Floats], tasks: npt.NDArray[np.bool_], jobs: int) -> Iterator[Floats]:
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    # Forked processes would share torch's threads and locks.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, tasks)

@@ -40,10 +40,10 @@ def test_the_commands_are_those_that_were_promised() -> None:
     """Noun, then verb; bench, demo, evaluate, reproduce and simulate stand alone."""
     promised = {
         "coordinator": ("init", "start", "invite", "approve", "status", "revoke", "renew", "renewals", "log"),
-        "party": ("init", "enroll", "start", "status"),
+        "party": ("init", "enroll", "start", "status", "forget"),
         "catalog": ("publish", "accept", "show", "coverage", "match"),
         "run": ("submit", "list", "show", "watch", "stop"),
-        "attributes": ("offer", "list"),
+        "attributes": ("offer", "list", "withdraw"),
         "query": ("predict", "audience", "bulk"),
         "quality": ("report",),
         "privacy": ("attack", "report"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from feddmf.files import write_bytes
+from feddmf.identity import parse_fingerprint
 from feddmf_party.ledger_file import LedgerFile
 from support.authority import EnrolledFederation, made_certificate, make_federation, open_authority
 from support.cli import Cli, listing
@@ -59,6 +60,7 @@ def test_status_of_a_party_in_order(cli: Cli, federation: EnrolledFederation) ->
     data = cli.data("party", "status", "--folder", home)
     until = datetime.fromisoformat(data.pop("certificate_until"))
     assert timedelta(days=89) < until - datetime.now(UTC) < timedelta(days=91)
+    root, key = (parse_fingerprint(data.pop(f"{name}_fingerprint")) for name in ("root", "key"))
     assert data == {
         "party": "acme",
         "federation": "testfed",
@@ -74,9 +76,11 @@ def test_status_of_a_party_in_order(cli: Cli, federation: EnrolledFederation) ->
         "party                acme",
         "federation           testfed",
         f"certificate until    {until:%Y-%m-%d %H:%M} UTC",
+        f"root fingerprint     {root}",
+        f"key fingerprint      {key}",
         "accepted catalogues  1",
         "offered items        6",
-        "ledger records       1",
+        "ledger records       2",
         "finished runs        r-1",
     ]
 

@@ -27,11 +27,14 @@ from feddmf_coordinator.server.renewals import RenewalDesk
 from feddmf_coordinator.server.serve import listen
 from feddmf_coordinator.server.session import Session
 from feddmf_coordinator.server.supervisor import Supervisor
+from feddmf_coordinator.server.witness import Witness
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.ledger import Receipts
 from feddmf_coordinator.store.publications import VectorShelf
 from feddmf_coordinator.store.runs import add_run
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.egress import Cleared
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.settings import NodeSettings
 from support.authority import EnrolledFederation, make_federation
 from support.runs import SIXTEEN, SmallRun
@@ -61,6 +64,7 @@ class _OneRun:
 class _Seats:
     run: SmallRun
     clients: Mapping[str, FederationClient]
+    ledgers: Mapping[str, LedgerFile]
 
     def seat(self, party: str) -> Exchange:
         phases = {
@@ -69,7 +73,9 @@ class _Seats:
         sizes = self.run.rows.sizes(party)
 
         async def exchange(phase: str, number: int, payload: Payload) -> Reply:
-            cleared = Cleared(self.run.plan.run, phase, number, phases[phase].contribution, payload, 0)
+            # In the place of the gate's, whose policy is not what is tested here.
+            record = self.ledgers[party].append({"event": "release", "phase": phase, "round": number})
+            cleared = Cleared(self.run.plan.run, phase, number, phases[phase].contribution, payload, record)
             return await self.clients[party].exchange(
                 cleared, reply=phases[phase].reply, sizes=sizes, limit_s=60
             )
@@ -102,6 +108,7 @@ async def mutual_tls(run: SmallRun) -> AsyncIterator[_Seats]:
             cast("Supervisor", _OneRun(session)),
             matchings=Matchings(runs),
             renewals=RenewalDesk(doorkeeper, certificates),
+            witness=Witness(Receipts(enrolled.folder, enrolled.settings.federation), certificates),
         )
         server = await listen(enrolled.folder, enrolled.settings, service)
         stack.push_async_callback(server.stop, None)
@@ -111,7 +118,8 @@ async def mutual_tls(run: SmallRun) -> AsyncIterator[_Seats]:
             )
             for party in run.plan.roster
         }
-        yield _Seats(run, clients)
+        ledgers = {party: LedgerFile(enrolled.parties[party] / "ledger.jsonl") for party in run.plan.roster}
+        yield _Seats(run, clients, ledgers)
 
 
 @contextlib.asynccontextmanager

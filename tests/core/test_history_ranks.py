@@ -16,8 +16,7 @@ from feddmf.history_ranks import RankedTrainer
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
 from feddmf.model import normal
-from feddmf.rank_spans import users_of_rank
-from feddmf.ranks import STOP, Ranks
+from feddmf.ranks import STOP, Ranks, users_of_rank
 from feddmf.runfile import TrainingSettings
 from support.ranks import on_ranks
 

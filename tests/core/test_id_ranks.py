@@ -17,8 +17,7 @@ from feddmf.errors import ConfigError
 from feddmf.id_ranks import RankedTrainer, agreed_steps, own_part, stream_of
 from feddmf.interactions import Interactions
 from feddmf.model import DeepMF, fresh_model, normal
-from feddmf.rank_spans import users_of_rank
-from feddmf.ranks import STOP, Ranks
+from feddmf.ranks import STOP, Ranks, users_of_rank
 from feddmf.runfile import ModelSettings, TrainingSettings
 from feddmf.sampling import Sampler
 from feddmf.training import Trainer

@@ -8,8 +8,8 @@ import torch
 
 from feddmf.engines.base import Pull
 from feddmf.interactions import Interactions
-from feddmf.rank_spans import SharedPulls, take_span, users_of_rank
-from feddmf.ranks import Abandoned, Ranks
+from feddmf.rank_spans import SharedPulls, take_span
+from feddmf.ranks import Abandoned, Ranks, users_of_rank
 from support.ranks import on_ranks
 
 

@@ -84,11 +84,11 @@ def allow(federation: LiveFederation, text: str = ALLOWED, parties: tuple[str, .
 
 
 def kept(folder: Path) -> dict[str, bytes]:
-    """Return all that a party keeps of a run but its course and its end."""
+    """Return all that a party keeps of a run but its course, its end, and until when it may be used."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in {"run.json", "rounds.jsonl"}
+        if path.is_file() and path.name not in {"run.json", "rounds.jsonl", "until.json"}
     }
 
 

@@ -25,6 +25,7 @@ from feddmf_coordinator.store.runs import RunState
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.egress import Cleared
 from feddmf_party.identity import IdentityFiles
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.renewing import renew
 from feddmf_party.settings import NodeSettings
 from support.authority import EnrolledFederation, enrol, open_authority
@@ -94,7 +95,9 @@ def test_a_stream_that_waits_outlives_the_certificate_it_was_opened_with(tmp_pat
             await acme.answer_run(run, accept=True)
             plan = federation.run(run).plan
             by_hand = ByHand(plan, matched_rows(federation.small.catalogue, plan))
-            waiting = asyncio.create_task(_exchange(acme, by_hand))
+            waiting = asyncio.create_task(
+                _exchange(acme, by_hand, LedgerFile(federation.folder("acme") / "ledger.jsonl"))
+            )
             assert not await renew(acme, federation.folder("acme"))
             renew_all(federation.enrolled.folder, open_authority(federation.enrolled.folder))
             assert await renew(acme, federation.folder("acme"))
@@ -110,11 +113,12 @@ def test_a_stream_that_waits_outlives_the_certificate_it_was_opened_with(tmp_pat
     asyncio.run(main())
 
 
-async def _exchange(client: FederationClient, by_hand: ByHand) -> object:
+async def _exchange(client: FederationClient, by_hand: ByHand, ledger: LedgerFile) -> object:
     """Send the first contribution as a node does."""
     phase = by_hand.phases[0]
     payload = by_hand.payload(client.party, phase)
-    cleared = Cleared(by_hand.plan.run, phase.name, 0, phase.contribution, payload, 0)
+    record = ledger.append({"event": "release", "phase": phase.name, "round": 0})
+    cleared = Cleared(by_hand.plan.run, phase.name, 0, phase.contribution, payload, record)
     return await client.exchange(
         cleared, reply=phase.reply, sizes=by_hand.rows.sizes(client.party), limit_s=60
     )

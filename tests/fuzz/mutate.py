@@ -1,6 +1,7 @@
 """Inputs that were whole once: samples changed byte by byte, or in their structure, and now and then noise.
 
 Every input comes from a seed, a target's name and a number alone, so that each can be made again.
+Samples with keys in them are new each time; what is done to them is the same.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ TARGETS: Mapping[str, Make] = {
 def _budget() -> Budget:
     said = os.environ.get
     return Budget(
-        inputs=int(said("FUZZ_INPUTS", "200")),
+        inputs=int(said("FUZZ_INPUTS", "300")),
         seed=int(said("FUZZ_SEED", "1")),
         first=int(said("FUZZ_FIRST", "0")),
         seconds=float(said("FUZZ_SECONDS", "inf")),

@@ -55,8 +55,9 @@ def audit_party(papers: Papers) -> PartyBook:
     entries, witnessed = list[Entry](), list[Witnessed]()
 
     def sent(record: Mapping[str, Any], _: ChainAudit) -> None:
-        if record.get("event") in SENT:
-            entries.append(Entry.of(record, str(record["event"])))
+        event = record.get("event")
+        if isinstance(event, str) and event in SENT:
+            entries.append(Entry.of(record, event))
 
     reader = _Countersignatures(papers, witnessed)
     ledger = audit_chain(papers.lines[LEDGER](), _kind(papers, LEDGER, Domain.LEDGER), sent)

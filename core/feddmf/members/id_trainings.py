@@ -11,8 +11,7 @@ from feddmf.id_ranks import RankedTrainer, agreed_steps, own_part, stream_of
 from feddmf.interactions import Interactions
 from feddmf.model import DeepMF, IdTower
 from feddmf.plan import PartyItems
-from feddmf.rank_spans import users_of_rank
-from feddmf.ranks import Ranks
+from feddmf.ranks import Ranks, users_of_rank
 from feddmf.sampling import Sampler
 from feddmf.training import Trainer
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,19 @@ import numpy.typing as npt
 from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 from feddmf.plan import PartyItems
-from feddmf.privacy.mechanism import GramRelease, release_gram
 from feddmf.privacy.noise import Noise, SystemNoise
 from feddmf.privacy.terms import Terms, terms_for
+
+if TYPE_CHECKING:
+    # Its kernels take a moment to load, and most runs draw nothing.
+    from feddmf.privacy.mechanism import GramRelease
 
 __all__ = ["ItemRelease", "ReleaseSource", "draw_once", "released_codes", "terms_of"]
 
 Codes = npt.NDArray[np.int64]
 
 # Gives the release of a run, the same whenever it is asked.
-ReleaseSource = Callable[[], GramRelease]
+ReleaseSource = Callable[[], "GramRelease"]
 
 
 def released_codes(items: PartyItems, offered: tuple[str, ...]) -> Codes:
@@ -45,6 +49,8 @@ def draw_once(
 
     noise: the system's unless given.
     """
+    from feddmf.privacy.mechanism import release_gram
+
     drawn: list[GramRelease] = []
 
     def release() -> GramRelease:
@@ -73,10 +79,8 @@ class ItemRelease:
     def among(self, seen: npt.NDArray[np.bool_]) -> ItemRelease:
         """Return the same release of those of its items alone that are `seen`, bool [items]."""
         kept = np.flatnonzero(seen[self.codes])
-        gram = GramRelease(
-            self.gram.counts[kept], self.gram.gram[np.ix_(kept, kept)], self.gram.sigma, self.gram.floor
-        )
-        return ItemRelease(self.codes[kept], gram)
+        counts, gram = self.gram.counts[kept], self.gram.gram[np.ix_(kept, kept)]
+        return ItemRelease(self.codes[kept], replace(self.gram, counts=counts, gram=gram))
 
     def places(self, codes: Codes) -> Codes:
         """Return the lines of item `codes`, all of which the release has."""

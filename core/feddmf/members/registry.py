@@ -13,8 +13,7 @@ from feddmf.members.masked import MaskedMember
 from feddmf.members.rounded import as_it_travels
 from feddmf.plan import PartyItems
 from feddmf.protocols.registry import protocol_for
-from feddmf.rank_spans import users_of_rank
-from feddmf.ranks import Ranks
+from feddmf.ranks import Ranks, users_of_rank
 from feddmf.user_attributes import UserAttributes
 
 __all__ = ["Follower", "follower_for", "member_for"]

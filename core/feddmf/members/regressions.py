@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from feddmf.interactions import Interactions
 from feddmf.members.item_release import ItemRelease
-from feddmf.privacy.spectral import ridge_maps
 from feddmf.protocol_settings import TransferSettings
 from feddmf.support import most_used, supported_items
 from feddmf.transfer import MOST_INPUTS, LinearMap, fit_linear_map
@@ -61,6 +60,9 @@ class ReleaseRegression:
 
     def fit(self, inputs: Codes, outputs: Codes, *, rank: int) -> LinearMap:
         """Return the map from item codes `inputs` to `outputs`; its ridge is the release's own."""
+        # Most runs are not private, and need nothing that takes a moment to load.
+        from feddmf.privacy.spectral import ridge_maps
+
         known, asked = _usable(self.supported, self._counts, inputs), np.flatnonzero(self.supported[outputs])
         lines = self._release.places(inputs[known]), self._release.places(outputs[asked])
         fitted = ridge_maps(self._release.gram, *lines, rank=rank)

@@ -15,8 +15,7 @@ from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
 from feddmf.plan import PartyItems
 from feddmf.protocols.feddmf import PILOT
-from feddmf.rank_spans import users_of_rank
-from feddmf.ranks import Ranks
+from feddmf.ranks import Ranks, users_of_rank
 from feddmf.user_attributes import UserAttributes, without_items
 
 __all__ = ["Beside", "make_trainer", "products_of", "seen_in"]

@@ -65,7 +65,7 @@ def _meaning(error: grpc.aio.AioRpcError, folder: Path, address: str) -> FedDMFE
     if code is grpc.StatusCode.FAILED_PRECONDITION:
         return InputError(f"the coordinator says: {message}", hint=hint)
     if code in _REFUSING or code in _PASSING:
-        why = message or code.name.lower()
+        why = _in_short(message) or code.name.lower()
         return _refusal(code, why, folder, address) or Away(
             why, late=code is grpc.StatusCode.DEADLINE_EXCEEDED
         )
@@ -73,6 +73,11 @@ def _meaning(error: grpc.aio.AioRpcError, folder: Path, address: str) -> FedDMFE
         f"the coordinator at {address} answers {code.name.lower()}: {message}",
         hint="ask the operator, whose log says more",
     )
+
+
+def _in_short(message: str) -> str:
+    """Leave out of what gRPC says which of an address's numbers it tried last."""
+    return message.rpartition(": ")[2] if message.startswith("failed to connect") else message
 
 
 def _refusal(code: grpc.StatusCode, why: str, folder: Path, address: str) -> Refused | None:

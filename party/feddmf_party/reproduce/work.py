@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
 from feddmf_party.reproduce.experiment import Row
 
-__all__ = ["work_off"]
+__all__ = ["answers", "work_off"]
 
 Task = TypeVar("Task")
+Answer = TypeVar("Answer")
 
 
 def work_off(
@@ -21,14 +22,13 @@ def work_off(
 
     Both must be importable where `jobs` is over 1; what is said of a task is its text.
     """
-    for number, (task, rows) in enumerate(zip(tasks, _answers(function, tasks, jobs), strict=True), 1):
+    for number, (task, rows) in enumerate(zip(tasks, answers(function, tasks, jobs), strict=True), 1):
         say(f"{number}/{len(tasks)}  {task}")
         yield from rows
 
 
-def _answers(
-    function: Callable[[Task], Sequence[Row]], tasks: Sequence[Task], jobs: int
-) -> Iterator[Sequence[Row]]:
+def answers(function: Callable[[Task], Answer], tasks: Iterable[Task], jobs: int) -> Iterator[Answer]:
+    """Yield function(task) for each of `tasks`, in order; with `jobs` over 1 both must be importable."""
     if jobs == 1:
         yield from map(function, tasks)
         return

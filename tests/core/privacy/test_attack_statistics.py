@@ -15,7 +15,7 @@ COUNTS = np.array([1, 4, 1])
 
 
 def test_a_map_by_hand() -> None:
-    """Weights 1 and 1/2, so 2 x (1 x 1/2) / (1 + 1/4) for l . r = 1 both ways; an item by itself tells nothing."""
+    """Weights 1 and 1/2, so 2 (1 x 1/2) / (1 + 1/4) where l . r = 1; an item by itself tells nothing."""
     table = Table(np.arange(3), np.ones((3, 1)))
     found = table_statistics(DATA, COUNTS, Released({"left": table, "right": table}, (("left", "right"),)))
     assert found[:, 2].tolist() == pytest.approx([0.8, 0, 0])
