@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,22 @@ from typing import Any, BinaryIO
 
 from feddmf.errors import InputError
 from feddmf.files import explain_os_error, write_bytes
-from feddmf.ledger import KEY_EVENT, MAX_LINE_BYTES, Head, chain, encode_line, follow, parse_line
+from feddmf.ledger import (
+    KEY_EVENT,
+    MAX_LINE_BYTES,
+    MENDED_EVENT,
+    Head,
+    chain,
+    encode_line,
+    follow,
+    parse_line,
+)
 from feddmf.signing import Domain, Signer, from_text, sign, to_text
 
 __all__ = ["ChainFile", "SignedHead", "read_lines"]
 
 _RESTORE = "the file was cut or edited; restore it from a backup"
+_NONCE_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,8 @@ class ChainFile:
     """Appends to and reads one chain; other threads and processes may append to the same file.
 
     Opening checks that the records follow one another, and not their signatures: `feddmf audit verify` does.
+    A last line without its end never counted: the power went before it was on disk. It is not read, and the
+    next record that is appended sets it aside, into the file's name with `.torn`, and says so.
     """
 
     def __init__(
@@ -42,15 +55,21 @@ class ChainFile:
         domain: Domain,
         signer: Callable[[], Signer | None],
         visit: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        *,
+        hides: bool = False,
     ) -> None:
         """Open the chain; InputError names the first record that does not fit.
 
         signer: whose key signs from the next record on; None where there is no key yet. visit: is told each
-        record, those to come too.
+        record, those to come too. hides: whether each record has a random nonce, so that its hash, and with
+        it every head, commits to the record and lets nobody guess what it says.
         """
+        self._hides = hides
         self._path, self._domain, self._signer, self._visit = path, domain, signer, visit
         self._lock = threading.Lock()
         self._size, self._head = 0, Head()
+        # How many bytes were set aside and stand in no record yet.
+        self._aside = 0
         self._signature: str | None = None
         # The certificate that the last key record names.
         self._certificate: str | None = None
@@ -99,6 +118,7 @@ class ChainFile:
             with self._path.open("rb+", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 self._catch_up(file)
+                self._mend(file)
                 return self._write(file, self._signer(), at, stamped)
 
     def refresh(self) -> None:
@@ -117,11 +137,11 @@ class ChainFile:
                 ) from error
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Yield the records in order; InputError names a line that is no record."""
+        """Yield the records in order, no torn last line; InputError names a line that is no record."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
-            for number, line in enumerate(read_lines(file, where=str(self._path))):
+            for number, line in enumerate(_whole_lines(file, where=str(self._path))):
                 yield _parsed(line, self._path, number)
 
     def _catch_up(self, file: BinaryIO) -> None:
@@ -130,8 +150,25 @@ class ChainFile:
         if size == self._size:
             return
         file.seek(self._size)
-        for line in read_lines(file, where=str(self._path), first=self._head.length):
+        for line in _whole_lines(file, where=str(self._path), first=self._head.length):
             self._take(_parsed(line, self._path, self._head.length), len(line))
+
+    def _mend(self, file: BinaryIO) -> None:
+        """Set aside what stands behind the last whole line; whoever calls holds the file alone."""
+        size = os.fstat(file.fileno()).st_size
+        if size == self._size:
+            return
+        file.seek(self._size)
+        torn = file.read()
+        beside = self._path.with_name(f"{self._path.name}.torn")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            _write_whole(descriptor, torn)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.ftruncate(file.fileno(), self._size)
+        self._aside += len(torn)
 
     def _check_size(self, size: int) -> None:
         if size < self._size:
@@ -157,14 +194,18 @@ class ChainFile:
                 f"{self._path} is signed, and there is no key to go on with",
                 hint="restore the identity folder from a backup, or enrol again",
             )
+        if self._aside:
+            contents.insert(0, {"event": MENDED_EVENT, "set_aside_bytes": self._aside, "at": at})
         if signer is not None and signer.certificate_text != self._certificate:
             contents.insert(0, {"event": KEY_EVENT, "certificate": signer.certificate_text, "at": at})
         records, head = [], self._head
         for each in contents:
-            record = chain(each, number=head.length, previous=head.hash)
+            nonce = {"nonce": secrets.token_hex(_NONCE_BYTES)} if self._hides else {}
+            record = chain({**each, **nonce}, number=head.length, previous=head.hash)
             head = Head(head.length + 1, record["hash"])
             records.append(record if signer is None else {**record, "signature": self._sign(signer, head)})
         self._write_lines(file, [encode_line(record) for record in records], records)
+        self._aside = 0
         return int(records[-1]["number"])
 
     def _write_lines(self, file: BinaryIO, lines: list[bytes], records: list[dict[str, Any]]) -> None:
@@ -202,6 +243,11 @@ def read_lines(file: BinaryIO, *, where: str, first: int = 0) -> Iterator[bytes]
         if len(line) > MAX_LINE_BYTES:
             raise InputError(f"{where} line {number} is longer than {MAX_LINE_BYTES} bytes", hint=_RESTORE)
         yield line
+
+
+def _whole_lines(file: BinaryIO, *, where: str, first: int = 0) -> Iterator[bytes]:
+    """Yield lines as `read_lines` does, but a last one without its end."""
+    return (line for line in read_lines(file, where=where, first=first) if line.endswith(b"\n"))
 
 
 def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ __all__ = [
     "KEY_EVENT",
     "MAX_LENGTH",
     "MAX_LINE_BYTES",
+    "MENDED_EVENT",
     "Head",
     "chain",
     "encode_line",
@@ -34,6 +35,8 @@ __all__ = [
 GENESIS = "0" * 64
 # A record that names the certificate whose key signs from there on, itself included.
 KEY_EVENT = "key"
+# A record that says how many bytes of a torn last line were set aside in front of it.
+MENDED_EVENT = "mended"
 MAX_LINE_BYTES = 1 << 20
 # Far beyond any ledger, and within what every format holds.
 MAX_LENGTH = 1 << 40

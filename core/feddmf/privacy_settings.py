@@ -12,6 +12,8 @@ __all__ = ["PrivacySettings"]
 
 # A party of fewer users than 1 / delta could lose one of them whole and still keep its word.
 _MOST_DELTA = 1e-5
+# Below, what the sampler is off by (2^-35, see `feddmf.privacy.mechanism`) would count.
+_LEAST_DELTA = 1e-9
 
 
 class PrivacySettings(Settings):
@@ -32,7 +34,7 @@ class PrivacySettings(Settings):
     )
     delta: float | None = Field(
         default=None,
-        gt=0,
+        ge=_LEAST_DELTA,
         le=_MOST_DELTA,
         examples=[_MOST_DELTA],
         description="Chance that the bound does not hold; without it each party takes min(1e-5, 1/n^1.1) of "

@@ -47,7 +47,7 @@ class Subject:
     """What is attacked: a party in a run, alone.
 
     offered: products; targets: codes of the users whom the attacker asks about. noise: of a private run, the
-    system's but in tests.
+    system's but in tests. rows: of the party's table, by which the terms go; None for those of `data`.
     """
 
     items: PartyItems
@@ -56,12 +56,14 @@ class Subject:
     targets: Codes
     attributes: UserAttributes | None = None
     noise: Noise = SystemNoise()  # noqa: RUF009  (it has no state)
+    rows: int | None = None
 
     @property
     def terms(self) -> Terms | None:
         """The terms of the party's release; None where the run is not private."""
         is_private = self.items.plan.settings.privacy.is_private
-        return terms_of(self.items, self.data) if is_private else None
+        rows = self.data.users if self.rows is None else self.rows
+        return terms_of(self.items, rows) if is_private else None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def subject_of(place: Place, users: int | None = None, seed: int = 0) -> Subject
     of_users_too = set() if attributes is None else set(attributes.codes.tolist())
     offered = tuple(key for key in place.offered if int(items.codes((key,))[0]) not in of_users_too)
     chosen = generator(seed, "attack", "targets").permutation(data.users)[:users]
-    return Subject(items, data, offered, np.sort(chosen), attributes)
+    return Subject(items, data, offered, np.sort(chosen), attributes, rows=table.users)
 
 
 def attack(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from feddmf_party.egress import PUBLISHING
 from feddmf_party.forgetting import Erased
 from feddmf_party.privacy_budget import Charge, charges_in
 from feddmf_party.terms import moment
@@ -99,7 +100,7 @@ def _carried(records: list[Mapping[str, Any]], run: str, charge: Charge | None) 
     releases = [each for each in records if each.get("event") == "release"]
     # What was sent again after a restart is one release.
     places = {(each["phase"], each["round"]) for each in releases}
-    published = [each for each in releases if each["phase"] == "publish"]
+    published = [each for each in releases if each["phase"] == PUBLISHING]
     taken = [each for each in records if each.get("event") == "withdrawal"]
     count = int(published[-1]["arrays"][0]["shape"][0]) if published else 0
     ends = int(published[-1].get("expires_ms", 0)) if published else 0

@@ -13,6 +13,7 @@ from feddmf.ledger import items_digest
 from feddmf.matching import MOST_ITEMS, POINTS, Step
 from feddmf.payload import Axis, Encoding, Payload, PayloadSchema, ReleaseKind, longest_row
 from feddmf.plan import Plan
+from feddmf.runfile import MASKABLE
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import check_offer
 from feddmf_party.patterns import outside
@@ -20,6 +21,7 @@ from feddmf_party.policy import ITEM_KINDS, Policy
 from feddmf_party.privacy_budget import charges_in, check_budget, release_of
 
 __all__ = [
+    "PUBLISHING",
     "Cleared",
     "ClearedOffer",
     "ClearedPoints",
@@ -30,6 +32,9 @@ __all__ = [
     "clear_withdrawal",
     "items_digest",
 ]
+
+PUBLISHING = "publish"
+"""The phase, in the ledger, of what is published after a run."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +148,10 @@ class EgressGate:
     def join(self, conditions: str) -> None:
         """Record that the party joins the run, for what purpose, with whom, and how.
 
-        conditions: what its contributions depend on, from `conditions_of`; never sent.
+        conditions: what its contributions depend on, from `hidden`; recorded for protocols of sums alone.
         """
         settings = self._plan.settings
+        needed = {"conditions": conditions} if settings.protocol in MASKABLE else {}
         self._ledger.append(
             {
                 "event": "join",
@@ -156,7 +162,7 @@ class EgressGate:
                 "protocol": settings.protocol,
                 "seed": settings.seed,
                 "masks": settings.masks,
-                "conditions": conditions,
+                **needed,
             }
         )
 

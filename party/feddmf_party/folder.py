@@ -61,6 +61,11 @@ class PartyFolder:
         return self.path / "ledger.jsonl"
 
     @property
+    def ledger_key(self) -> Path:
+        """Secret under which the ledger has digests of the party's tables; it never leaves the folder."""
+        return self.path / "ledger.key"
+
+    @property
     def privacy(self) -> Path:
         """Folder with the private release of each private run."""
         return self.path / "privacy"

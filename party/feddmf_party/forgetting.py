@@ -80,8 +80,8 @@ def _forget(home: PartyFolder, users: tuple[str, ...]) -> Erased:
         for user in users
         if not trained[user] and not any(known is None or user in known for known in sources.values())
     )
-    # A run under way is worth keeping where nobody can be in it.
-    unfinished = [folder for folder in folders if len(strange) < len(users) and _give_up(folder)]
+    # Whoever has left the source already may be in the state of a run that began before.
+    unfinished = [folder for folder in folders if _give_up(folder)]
     given_up = tuple(folder.path.name for folder in unfinished)
     for folder in folders:
         if found.get(folder.path.name):

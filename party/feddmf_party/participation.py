@@ -25,14 +25,14 @@ from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.client.federation import LONGEST_NAME, FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.data.party_table import PartyTable
-from feddmf_party.egress import EgressGate
+from feddmf_party.egress import PUBLISHING, EgressGate
 from feddmf_party.expiry import publication_end
 from feddmf_party.folder import PartyFolder
 from feddmf_party.keeping import Keeping
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.plans import read_plan
 from feddmf_party.private_release import kept_release
-from feddmf_party.repetition import check_not_repeated, conditions_of
+from feddmf_party.repetition import check_not_repeated, conditions_of, hidden
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import take_seat
 from feddmf_party.terms import keep_until
@@ -127,7 +127,7 @@ class Participation:
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
         expires_ms = publication_end(self.folder.policy(), self.gate.ends_ms)
         cleared = self.gate.clear(
-            "publish",
+            PUBLISHING,
             0,
             self.member.publications(),
             schema=schema,
@@ -183,7 +183,8 @@ def prepare(
     releasing = functools.partial(kept_release, folder, policy.privacy, ledger)
     seat = take_seat(plan, view, folder, policy, ranks, releasing=releasing)
     conditions = conditions_of(plan, seat.table.interactions)
-    check_not_repeated(plan, conditions, ledger.records())
+    kept = hidden(conditions, folder.ledger_key)
+    check_not_repeated(plan, kept, ledger.records())
     if ranks is not None:
         seat_all(ranks, document, run, party, conditions)
     gate = EgressGate(plan, policy, ledger)
@@ -196,7 +197,7 @@ def prepare(
         seat.offered,
         seat.member,
         gate,
-        conditions,
+        kept,
         Checkpoints(folder.runs / run, every_s=every_s),
         seat.notices,
     )

@@ -19,7 +19,7 @@ from feddmf.files import read_bytes, write_bytes
 from feddmf.interactions import Interactions
 from feddmf.ledger import items_digest
 from feddmf.members.item_release import released_codes
-from feddmf.privacy.mechanism import GramRelease, release_gram
+from feddmf.privacy.mechanism import GramRelease, check_release, release_gram
 from feddmf.privacy.noise import Noise, SystemNoise
 from feddmf.privacy.terms import Terms
 from feddmf_party.arrays_file import packed, unpacked
@@ -47,13 +47,15 @@ _AGAIN = "what is spent stays spent; ask the operator to submit the run again, u
 class PrivateRelease:
     """Called, it is a `ReleaseSource` of run `run`.
 
-    keys: the fixed item list; listed: gives who has which of them, [users, keys]; folder: where releases lie;
+    keys: the fixed item list; users: how many rows the table has; listed: gives who has which of the items,
+    [users, keys]; folder: where releases lie;
     override_by: who let too few users in. noise: the system's but in tests, which no file can bring about.
     """
 
     run: str
     terms: Terms
     keys: Sequence[str]
+    users: int
     listed: Callable[[], Interactions]
     policy: PrivacyPolicy
     folder: Path
@@ -69,8 +71,8 @@ class PrivateRelease:
     def __call__(self) -> GramRelease:
         """Return the release, the same on every call and in every process.
 
-        Raises PolicyError where the budget does not bear it, RunFailed where what the ledger holds of the run
-        is not what is there.
+        Raises PolicyError where the budget does not bear it, InputError where the mechanism refuses it,
+        RunFailed where what the ledger holds of the run is not what is there.
         """
         charge = self._charged()
         recorded = release_of(self.ledger.records(), self.run)
@@ -100,8 +102,12 @@ class PrivateRelease:
         return self._kept(digest)
 
     def check(self) -> None:
-        """Raise as a call would, before anything is charged or drawn."""
+        """Raise as a call would, before anything is charged or drawn.
+
+        So InputError, where the mechanism would refuse so many users or this noise, costs nothing.
+        """
         if self._charge() is None:
+            check_release(self.users, self.terms.sigma)
             check_budget(self.run, self.terms, charges_in(self.ledger.records()), self.policy)
 
     def _charged(self) -> Charge:
@@ -160,6 +166,7 @@ def kept_release(
         run=place.items.plan.run,
         terms=agreed.terms,
         keys=keys,
+        users=table.users,
         listed=lambda: table.columns(codes),
         policy=policy,
         folder=folder.privacy,

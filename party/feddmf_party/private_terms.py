@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from feddmf.errors import PolicyError
 from feddmf.interactions import Interactions
 from feddmf.members.item_release import terms_of
@@ -26,19 +24,19 @@ class Agreed:
 
 
 def agree_on(items: PartyItems, data: Interactions, policy: PrivacyPolicy) -> Agreed:
-    """Return the terms of a private run for the users of `data`.
+    """Return the terms of a private run for the users of `data`: all its rows, empty ones too.
 
-    Raises PolicyError where the policy is against them. Its message says of
-    the number of users which terms it bears, and no more.
+    Raises PolicyError where the policy is against them. Its message says of the number of users which terms
+    it bears, or that they are too few, and no more.
     """
-    terms, run = terms_of(items, data), items.plan.run
+    terms, run = terms_of(items, data.users), items.plan.run
     if terms.epsilon > policy.max_epsilon_per_run:
         raise PolicyError(
             f"run {run} would have epsilon {terms.epsilon:g} here, over {policy.max_epsilon_per_run:g}",
             hint=f"decline it, or allow it in policy.toml: [privacy] max_epsilon_per_run = {terms.epsilon:g}",
         )
     least = least_users(terms.epsilon)
-    if int(np.count_nonzero(data.user_counts())) >= least:
+    if data.users >= least:
         return Agreed(terms)
     if policy.override_by is None:
         raise PolicyError(

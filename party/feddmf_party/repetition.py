@@ -8,24 +8,30 @@ takes part. The difference of two runs then shows what has changed in between: a
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import secrets
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from feddmf.errors import PolicyError
+from feddmf.errors import InputError, PolicyError
+from feddmf.files import read_bytes, write_bytes
 from feddmf.interactions import Interactions
 from feddmf.payload import ReleaseKind
 from feddmf.plan import Plan
 from feddmf.runfile import MASKABLE
 
-__all__ = ["check_not_repeated", "conditions_of"]
+__all__ = ["check_not_repeated", "conditions_of", "hidden"]
 
+_KEY_BYTES = 32
+_KEY_HINT = "restore it from a backup, or remove it: then no seed of an earlier run can be used again"
 # What changes nothing of what a party contributes.
 _WITHOUT_EFFECT = {"name", "purpose", "parties", "masks", "waits", "enforcement"}
 
 
 def conditions_of(plan: Plan, data: Interactions) -> str:
-    """Return the SHA-256, in hex, of all that a party's contributions depend on; it stays in the ledger."""
+    """Return the SHA-256, in hex, of all that a party's contributions depend on; it stays here."""
     settings = plan.settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
     digest = hashlib.sha256(json.dumps([plan.roster, plan.catalogue, settings], sort_keys=True).encode())
     for array in (data.indptr, data.indices, data.values):
@@ -33,10 +39,25 @@ def conditions_of(plan: Plan, data: Interactions) -> str:
     return digest.hexdigest()
 
 
+def hidden(conditions: str, key_file: Path) -> str:
+    """Return the HMAC-SHA-256, in hex, of `conditions` under the key in `key_file`, made where none is.
+
+    Ledgers are shown to others, who could try tables against a plain digest until one fits. InputError where
+    the file holds no key.
+    """
+    if not key_file.exists():
+        write_bytes(key_file, secrets.token_bytes(_KEY_BYTES), mode=0o600)
+    key = read_bytes(key_file, what="the ledger's key", hint=_KEY_HINT)
+    if len(key) != _KEY_BYTES:
+        raise InputError(f"{key_file} has {len(key)} bytes, a key has {_KEY_BYTES}", hint=_KEY_HINT)
+    return hmac.new(key, conditions.encode(), hashlib.sha256).hexdigest()
+
+
 def check_not_repeated(plan: Plan, conditions: str, records: Iterable[Mapping[str, Any]]) -> None:
     """Raise PolicyError where `records` hold releases to a run of this protocol and seed, under others.
 
-    Where the `conditions` are the same the contributions are the same too, and show nothing new.
+    conditions: as `hidden` returns them. Where they are the same the contributions are the same too, and show
+    nothing new.
     """
     settings = plan.settings
     if settings.protocol not in MASKABLE:

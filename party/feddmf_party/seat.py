@@ -95,7 +95,7 @@ def find_place(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Pol
     if not plan.settings.privacy.is_private:
         # By exact counts one user would change the rows of others, which costs more than is charged.
         table = _without_rare_items(table, policy.min_item_users)
-    _check_users(table, view.party, policy)
+    _check_users(table, view.party, policy, is_private=plan.settings.privacy.is_private)
     return Place(items, offered, table, _askable(table, items))
 
 
@@ -126,11 +126,16 @@ def _too_few(place: Place) -> Iterator[str]:
         yield f"nothing is told of user attribute {name}: {reason}"
 
 
-def _check_users(table: PartyTable, party: str, policy: Policy) -> None:
+def _check_users(table: PartyTable, party: str, policy: Policy, *, is_private: bool) -> None:
     """Raise InputError for a party of so few users that what leaves would be of them, and not of a party."""
-    users = int(np.count_nonzero(table.interactions.user_counts()))
+    if is_private:
+        # Whether a party declines is seen by all, so it may not follow from what is in a row.
+        users, which = table.interactions.users, "users"
+    else:
+        users = int(np.count_nonzero(table.interactions.user_counts()))
+        which = "users with an item of the catalogue"
     if users < policy.min_users:
         raise InputError(
-            f"{party} has {users} users with an item of the catalogue; its policy wants {policy.min_users}",
+            f"{party} has {users} {which}; its policy wants {policy.min_users}",
             hint="take part with more users, or lower min_users in policy.toml",
         )

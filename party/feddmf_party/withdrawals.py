@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feddmf.errors import ConnectError, FedDMFError, InputError, Refused
-from feddmf_party.egress import clear_withdrawal
+from feddmf_party.egress import PUBLISHING, clear_withdrawal
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.terms import Withdrawal, keep_withdrawals, load_terms
@@ -34,11 +34,19 @@ _KEYS_AT_ONCE = 2_000
 _LONGEST_REASON = 500
 
 
-def check_published(runs: Path, run: str, keys: Iterable[str]) -> None:
-    """Raise InputError for the first of `keys` that the party cannot have published after `run`.
+def check_published(ledger: LedgerFile, runs: Path, run: str, keys: Iterable[str]) -> None:
+    """Raise InputError for a run after which the party published nothing, and for the first of other `keys`.
 
-    Where nothing of the run is kept here, the coordinator alone can tell.
+    Nothing is recorded then: a slip must not stay in the ledger. Where nothing of the run is kept here, only
+    the coordinator can tell of keys.
     """
+    published = {str(each["run"]) for each in ledger.records() if each.get("phase") == PUBLISHING}
+    if run not in published:
+        near = difflib.get_close_matches(run, sorted(published), n=1)
+        raise InputError(
+            f"this party's ledger has no publication after a run {run!r}",
+            hint=f"did you mean {near[0]!r}?" if near else "see which there are: feddmf audit show",
+        )
     folder = RunFolder(runs / run)
     if Path(run).name != run or not folder.finished:
         return

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from feddmf_party.cli import attributes
+from feddmf_party.egress import PUBLISHING
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.terms import Withdrawal, keep_until
 from feddmf_party.withdrawals import take_in
@@ -20,8 +22,10 @@ REASON = ("--reason", "the brand asked for it")
 
 @pytest.fixture
 def home(federation: EnrolledFederation) -> Path:
-    """Return the folder of a party that offers six items."""
-    return federation.parties["acme"]
+    """Return the folder of a party that offers six items, and has published after one run."""
+    home = federation.parties["acme"]
+    LedgerFile(home / "ledger.jsonl").append({"event": "release", "run": "r-1", "phase": PUBLISHING})
+    return home
 
 
 def test_what_is_taken_back_is_said(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,11 +49,12 @@ def test_what_is_taken_back_is_said(cli: Cli, home: Path, monkeypatch: pytest.Mo
         (["--run", "r-1", *REASON], "say what to take back"),
         (["acme-000", "--all", "--run", "r-1", *REASON], "say what to take back"),
         (["acme-000", *REASON], "--run"),
+        (["acme-000", "--run", "r-2", *REASON], "no publication after a run 'r-2'"),
         (["acme-000", "--run", "r-1"], "--reason"),
     ],
 )
 def test_what_makes_no_sense_changes_nothing(cli: Cli, home: Path, arguments: list[str], words: str) -> None:
-    """Nothing named, too much, without a run or a reason."""
+    """Nothing named, too much, without a run or a reason, a run that is none: the ledger has no slip."""
     before = listing(home)
     assert words in cli.fails(4, "attributes", "withdraw", *arguments, "--folder", home)
     assert listing(home) == before
@@ -60,7 +65,7 @@ def test_without_a_coordinator_nothing_is_taken_back(cli: Cli, home: Path) -> No
     words = ("attributes", "withdraw", "acme-000", "--run", "r-1", *REASON, "--folder", home)
     code, _, err = cli.call(*words)
     assert code == 2, err
-    assert not (home / "ledger.jsonl").exists()
+    assert "withdrawal" not in (home / "ledger.jsonl").read_text()
 
 
 def test_a_party_sees_what_was_taken_back_and_until_when_the_rest_holds(cli: Cli, acme: Path) -> None:

@@ -23,11 +23,12 @@ def test_an_epsilon_that_bounds_nothing_cannot_be_written(epsilon: float) -> Non
         PrivacySettings(mode="gram", epsilon=epsilon)
 
 
-@pytest.mark.parametrize("delta", [0.0, 1.0, 1e-4, float("inf")])
-def test_a_delta_that_a_user_could_be_lost_to_cannot_be_written(delta: float) -> None:
-    """It is 1e-5 at most."""
+@pytest.mark.parametrize("delta", [0.0, 1e-12, 9.9e-10, 1e-4, 1.0, float("inf")])
+def test_a_delta_that_would_not_hold_cannot_be_written(delta: float) -> None:
+    """Over 1e-5 a user could be lost to it, and below 1e-9 the sampler is not exact enough."""
     with pytest.raises(ValidationError):
         PrivacySettings(mode="gram", delta=delta)
+    assert PrivacySettings(mode="gram", delta=1e-9).delta == 1e-9
 
 
 def test_bounds_without_a_mechanism_are_a_mistake() -> None:

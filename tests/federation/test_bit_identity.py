@@ -92,7 +92,7 @@ def test_three_processes_give_the_bytes_of_feddmf_simulate(tmp_path: Path) -> No
 
 
 def _toml(settings: RunSettings) -> str:
-    sections = settings.model_dump(mode="json")
+    sections = settings.model_dump(mode="json", exclude_none=True)
     plain = [
         f"{name} = {json.dumps(value)}" for name, value in sections.items() if not isinstance(value, dict)
     ]

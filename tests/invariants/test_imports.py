@@ -30,7 +30,7 @@ PURE_MAY_IMPORT = (
     *("types", "typing", "numpy", "feddmf.errors"),
     # Noise comes from the system's randomness, and its account from a vetted library.
     *("decimal", "secrets", "statistics", "scipy.linalg", "dp_accounting"),
-    *("feddmf.interactions", "feddmf.kernels", "feddmf.leading", "feddmf.transfer"),
+    *("feddmf.interactions", "feddmf.kernels", "feddmf.leading", "feddmf.randomness", "feddmf.transfer"),
     *PURE,
 )
 

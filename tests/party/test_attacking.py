@@ -13,6 +13,7 @@ from feddmf.plan import PartyItems
 from feddmf.privacy.accountant import sigma_for
 from feddmf.privacy.attack_figures import Leak
 from feddmf.privacy.ceilings import auc_ceiling, mu_of
+from feddmf.privacy.terms import terms_for
 from feddmf_party.attacking import Finding, Subject, attack, subject_of
 from feddmf_party.attacking_releases import alone
 from feddmf_party.attacking_verdict import as_dict, verdict_lines
@@ -72,6 +73,23 @@ def test_fewer_targets_are_asked_about_under_the_same_models() -> None:
     found = attack(some, models=6, on_model=lambda done, of: told.append((done, of)))
     assert found.users == 10
     assert told == [(number, 6) for number in range(1, 7)]
+
+
+def test_the_terms_are_those_of_the_release_that_would_leave() -> None:
+    """They go by all rows of the table; who is attacked, by those with an item."""
+    whole = subject(protocol="transfer", privacy={"mode": "gram"})
+    rows = 20_000
+    data = Interactions(
+        np.concatenate([whole.data.indptr, np.full(rows - 60, whole.data.pairs)]),
+        whole.data.indices,
+        whole.data.values,
+        whole.data.items,
+    )
+    table = PartyTable(data, tuple(f"u{n:05}" for n in range(rows)), 720, 720, 0, 0)
+    found = subject_of(Place(whole.items, whole.offered, table, None))
+    assert (found.data.users, len(found.targets)) == (60, 60)
+    assert found.terms == terms_for(rows)
+    assert whole.terms == terms_for(60)
 
 
 def test_the_same_seed_finds_the_same() -> None:

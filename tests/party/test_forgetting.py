@@ -113,13 +113,17 @@ def test_who_dies_on_the_way_runs_it_again(
 
 
 def test_a_user_of_whom_nothing_is_there_is_named(home: PartyFolder) -> None:
-    """It is listed all the same, and a run under way that cannot have it goes on."""
-    erased = forget_users(home, ["nobody"])
-    assert (erased.strange, erased.new, erased.given_up) == (("nobody",), 1, ())
-    assert Checkpoints(home.runs / "r-3", every_s=0).exists
-    # Only the table has zoe, and a run under way may have read it.
+    """It is listed all the same; one that only the table has is not strange."""
+    erased = forget_users(home, ["nobody", "zoe"])
+    assert (erased.strange, erased.new, erased.trained) == (("nobody",), 2, frozenset())
+
+
+def test_a_user_who_has_left_the_source_is_in_no_state_of_a_run(home: PartyFolder) -> None:
+    """A run under way may have learned from it before it left, so it is given up."""
+    (home.path / "sales.csv").write_text(SALES.replace("zoe,i1\n", ""))
     erased = forget_users(home, ["zoe"])
-    assert (erased.strange, erased.given_up, erased.trained) == ((), ("r-3",), frozenset())
+    assert (erased.strange, erased.given_up) == (("zoe",), ("r-3",))
+    assert not (home.runs / "r-3").exists()
 
 
 def test_a_table_that_cannot_be_read_is_said(home: PartyFolder) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from feddmf.errors import PolicyError, RunFailed
+from feddmf.errors import InputError, PolicyError, RunFailed
 from feddmf.interactions import Interactions
 from feddmf.privacy.noise import SystemNoise
 from feddmf.privacy.terms import Terms
@@ -73,6 +73,7 @@ def release(folder: Path, **fields: Any) -> PrivateRelease:
         "run": "small-1",
         "terms": TERMS,
         "keys": KEYS,
+        "users": 3,
         "listed": table,
         "policy": PrivacyPolicy(),
         "folder": folder / "privacy",
@@ -217,6 +218,26 @@ def test_over_budget_nothing_is_charged_and_nothing_drawn(tmp_path: Path) -> Non
     # A run that is charged already goes on.
     release(tmp_path, run="three", policy=policy).check()
     release(tmp_path, run="three", policy=policy)()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"terms": Terms(1.0, 1e-5, 2.0**-7)}, "a noise multiplier of 0.0078125 is outside"),
+        ({"terms": Terms(1.0, 1e-5, 257.0)}, "a noise multiplier of 257.0 is outside"),
+        ({"users": (1 << 26) + 1}, "67108865 users are more than the 67108864"),
+    ],
+    ids=["little noise", "much noise", "many users"],
+)
+def test_what_the_mechanism_would_refuse_is_not_charged(
+    tmp_path: Path, fields: dict[str, Any], message: str
+) -> None:
+    """No budget is spent on a release that there will never be."""
+    asked = release(tmp_path, **fields)
+    for ask in (asked.check, asked):
+        with pytest.raises(InputError, match=message):
+            ask()
+    assert records(tmp_path) == []
 
 
 def test_a_person_who_answers_for_few_users_is_in_the_ledger(tmp_path: Path) -> None:

@@ -15,9 +15,14 @@ from support.runs import small_run
 
 
 def agreed(users: int, policy: PrivacyPolicy, **asked: Any) -> tuple[float, float, str]:
-    """Return epsilon, delta and who answers, for so many users with an item, and as many without."""
+    """Return epsilon, delta and who answers, for so many users, all but the first with an item."""
+    return agreed_with(users, users - 1, policy, **asked)
+
+
+def agreed_with(users: int, some: int, policy: PrivacyPolicy, **asked: Any) -> tuple[float, float, str]:
+    """Return the same for so many users, of whom `some` have an item."""
     run = small_run(2, protocol="transfer", privacy={"mode": "gram", **asked})
-    data = Interactions.from_pairs(np.arange(users), np.zeros(users, dtype=np.int64), shape=(2 * users, 22))
+    data = Interactions.from_pairs(np.arange(some), np.zeros(some, dtype=np.int64), shape=(users, 22))
     found = agree_on(run.items["acme"], data, policy)
     return found.terms.epsilon, found.terms.delta, found.override_by
 
@@ -29,6 +34,16 @@ def test_many_users_bear_more_noise() -> None:
     assert agreed(3_000, policy) == (4.0, 1e-5, "")
     assert agreed(19_999, policy) == (4.0, 1e-5, "")
     assert agreed(60_000, policy)[1] == pytest.approx(65_536**-1.1)
+
+
+@pytest.mark.parametrize("users", [3_000, 20_000, 32_768, 131_072])
+def test_a_user_who_is_emptied_changes_no_terms(users: int) -> None:
+    """Nor whether the party takes part: the number of rows is public, and what is in them is not."""
+    full = agreed_with(users, users, PrivacyPolicy())
+    assert agreed_with(users, users - 1, PrivacyPolicy()) == agreed_with(users, 0, PrivacyPolicy()) == full
+    for some in (2_999, 2_998):
+        with pytest.raises(PolicyError, match="and this party has fewer"):
+            agreed_with(2_999, some, PrivacyPolicy())
 
 
 def test_what_the_run_states_holds() -> None:

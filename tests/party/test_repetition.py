@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from feddmf.errors import PolicyError
+from feddmf.errors import InputError, PolicyError
 from feddmf.interactions import Interactions
 from feddmf.payload import Axis, DType, Payload, PayloadSchema
 from feddmf.plan import Plan
@@ -18,7 +21,7 @@ from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.participation import prepare
 from feddmf_party.policy import Policy
-from feddmf_party.repetition import check_not_repeated, conditions_of
+from feddmf_party.repetition import check_not_repeated, conditions_of, hidden
 from support.federation import founded, quick_run
 from support.runs import small_run
 
@@ -47,15 +50,20 @@ def zeros(schema: PayloadSchema) -> Payload:
 def took_part(ledger: Path, plan: Plan, *, phases: int = 2) -> None:
     """Write a party's part in a run into its ledger: the join, and a release in each of its first phases."""
     gate = EgressGate(plan, POLICY, LedgerFile(ledger))
-    gate.join(conditions_of(plan, TABLE))
+    gate.join(kept_of(plan, TABLE, ledger))
     for phase in protocol_for(plan.settings.protocol).phases(plan)[:phases]:
         schema = phase.contribution
         gate.clear(phase.name, 0, zeros(schema), schema=schema, sizes={Axis.MATCHED_ITEMS: 4}, items=("a",))
 
 
+def kept_of(plan: Plan, data: Interactions, ledger: Path) -> str:
+    """Return a run's conditions as the ledger keeps them."""
+    return hidden(conditions_of(plan, data), PartyFolder(ledger.parent).ledger_key)
+
+
 def check(ledger: Path, plan: Plan, data: Interactions = TABLE) -> None:
     """Hold a plan against the ledger."""
-    check_not_repeated(plan, conditions_of(plan, data), LedgerFile(ledger).records())
+    check_not_repeated(plan, kept_of(plan, data, ledger), LedgerFile(ledger).records())
 
 
 def with_one_more_user() -> Interactions:
@@ -77,8 +85,27 @@ def test_a_join_says_what_contributions_depend_on(tmp_path: Path) -> None:
         "seed": 7,
         "masks": True,
         "parties": ["acme", "bolt", "cargo"],
-        "conditions": conditions_of(plan, TABLE),
+        "conditions": kept_of(plan, TABLE, ledger),
     }
+
+
+def test_conditions_are_kept_under_a_key_of_the_folder(tmp_path: Path) -> None:
+    """Who knows plan and table cannot tell them by a ledger: another folder, or table, has another."""
+    conditions, keys = conditions_of(plan_of(THREE), TABLE), [tmp_path / "a.key", tmp_path / "b.key"]
+    first, second = (hidden(conditions, key) for key in keys)
+    assert len({conditions, first, second, hidden(conditions[::-1], keys[0])}) == 4
+    assert hidden(conditions, keys[0]) == first
+    assert [stat.S_IMODE(key.stat().st_mode) for key in keys] == [0o600, 0o600]
+    assert first == hmac.new(keys[0].read_bytes(), conditions.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_damaged_key_is_said(tmp_path: Path) -> None:
+    """With the file's name, and what to do."""
+    key = tmp_path / "ledger.key"
+    key.write_bytes(b"half")
+    with pytest.raises(InputError, match=r"ledger\.key has 4 bytes, a key has 32") as caught:
+        hidden("c0ffee", key)
+    assert "backup" in caught.value.hint
 
 
 OTHERS = {

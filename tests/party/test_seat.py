@@ -66,6 +66,23 @@ def test_users_without_an_item_of_the_catalogue_do_not_count(tmp_path: Path) -> 
     assert take_seat(small.plan, view, folder, Policy(min_users=6)).table.interactions.users == 15
 
 
+def test_in_a_private_run_all_users_count(tmp_path: Path) -> None:
+    """Or whether a party declines would tell of one user that it has no item."""
+    small = small_run(2, shared=4, own=2, users=6, each=3, protocol="transfer", privacy={"mode": "gram"})
+    equip(tmp_path, small, "acme")
+    (tmp_path / "party.toml").write_text(
+        '[data]\npath = "interactions.csv"\n'
+        '[attributes]\npath = "people.csv"\ncolumns = ["country"]\nunknown_items = "skip"\n'
+    )
+    (tmp_path / "people.csv").write_text("user,country\nv0,France\n")
+    view, folder = small.catalogue.view("acme"), PartyFolder(tmp_path)
+    bounds = {"protocols": ALL, "privacy": PrivacyPolicy(override_by="Ann Example")}
+    taken = take_seat(small.plan, view, folder, Policy(min_users=7, **bounds))
+    assert taken.table.interactions.users == 7
+    with pytest.raises(InputError, match="acme has 7 users; its policy wants 8"):
+        take_seat(small.plan, view, folder, Policy(min_users=8, **bounds))
+
+
 def with_countries(path: Path, **sections: Any) -> tuple[SmallRun, PartyFolder]:
     """Give acme 40 users, 30 of them French and 4 Peruvian; it offers both countries and three products."""
     plain = small_run(2, shared=8, own=5)

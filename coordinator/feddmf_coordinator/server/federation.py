@@ -213,10 +213,11 @@ class FederationService(FederationServicer):
             told = await self._witness.hear(address.ledger, party, context)
             keys, payload = await receive_publication(request_iterator, session, party, context)
             what = received(address.run, "publish", 0, session.publication_schema, payload)
-            word = self._witness.begin(told, {**what, "items": items_digest(keys)})
+            # First the receipt: nobody is handed what no ledger says was received.
+            word = await self._witness.countersign(told, {**what, "items": items_digest(keys)})
             expires_ms = min(address.expires_ms, _LATEST_MS)
             await session.publish(party, keys, payload, expires_ms=expires_ms)
-        return pb.Ack(countersignature=await word)
+        return pb.Ack(countersignature=word)
 
     async def GetPublication(  # type: ignore[override]  # noqa: N802
         self, request: pb.GetPublicationRequest, context: Context

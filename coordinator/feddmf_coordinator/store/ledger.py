@@ -62,6 +62,8 @@ class _Known:
         self.last = Head()
         self.heads: OrderedDict[int, str] = OrderedDict()
         self.answers: OrderedDict[tuple[object, ...], Countersignature] = OrderedDict()
+        # Held while a receipt is written: a certificate and what it signed stand together in the file.
+        self.turn = threading.Lock()
 
     def add(self, head: Head) -> None:
         """Remember a head that was told."""
@@ -120,13 +122,13 @@ class Receipts:
         )
         with self._lock:
             known = self._known.setdefault(party, _Known())
+        # Beside the lock of all: a disk may be slow, and who is checked meanwhile must not wait for it.
+        with known.turn:
             if address in known.answers:
                 return known.answers[address]
             before = [] if known.certificate == named else [_party_record(party, named)]
-        # Beside the lock: a disk may be slow, and who is checked meanwhile must not wait for it.
-        answer, record = self._countersign(party, told, what)
-        self._file.append(record, *before)
-        with self._lock:
+            answer, record = self._countersign(party, told, what)
+            self._file.append(record, *before)
             known.answers[address] = answer
             while len(known.answers) > _MOST_REMEMBERED:
                 known.answers.popitem(last=False)

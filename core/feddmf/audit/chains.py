@@ -16,7 +16,7 @@ from cryptography import x509
 from feddmf.audit.fields import bytes_in, is_hash
 from feddmf.errors import InputError
 from feddmf.identity import PeerName, certificate_fingerprint
-from feddmf.ledger import KEY_EVENT, Head, follow, parse_line
+from feddmf.ledger import KEY_EVENT, MENDED_EVENT, Head, follow, parse_line
 from feddmf.signing import Domain, Signatory, from_text, is_signed, signatory_of
 
 __all__ = ["ChainAudit", "ChainKind", "Key", "audit_chain"]
@@ -60,14 +60,24 @@ class ChainAudit:
     """What was found of a chain as far as it holds.
 
     unsigned: how many records come before the first that is signed; hashes: of every record, in hex;
-    problem: the first record that does not hold, behind which nothing was read.
+    mended: the records that say that a torn line was set aside in front of them; problem: the first record
+    that does not hold, behind which nothing was read.
     """
 
     head: Head = field(default_factory=Head)
     unsigned: int = 0
     keys: list[Key] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
+    mended: list[int] = field(default_factory=list)
     problem: InputError | None = None
+
+    def notices(self, where: str) -> list[str]:
+        """Return what to know of the chain that `where` names, though it holds."""
+        return [
+            f"{where}: record {number} says that a torn line was set aside in front of it, which never "
+            "counted: the machine stopped while it was written"
+            for number in self.mended
+        ]
 
     def holds(self, head: Head) -> bool:
         """Tell whether the chain had this head when it was that long."""
@@ -94,9 +104,12 @@ def audit_chain(lines: Iterable[bytes], kind: ChainKind, visit: Visit) -> ChainA
 def _parsed(line: bytes, number: int) -> dict[str, Any]:
     record = parse_line(line)
     if record is None:
-        raise InputError(
-            f"line {number} is not a ledger record", hint=f"the file was cut or edited; {_RESTORE}"
+        torn = (
+            "it was cut off within: if the machine stopped while it was written, whoever keeps the file sets "
+            f"the line aside with the next record; else {_RESTORE}"
         )
+        cut = f"the file was cut or edited; {_RESTORE}"
+        raise InputError(f"line {number} is not a ledger record", hint=cut if line.endswith(b"\n") else torn)
     return record
 
 
@@ -111,6 +124,8 @@ def _take(record: Mapping[str, Any], kind: ChainKind, found: ChainAudit) -> None
         der = bytes_in(record, "certificate")
         key = Key(number, signatory_of(der, kind.owner, kind.root, what=f"record {number}"))
     _check_signature(record, key, head, kind.domain, number)
+    if record.get("event") == MENDED_EVENT:
+        found.mended.append(number)
     if key is None:
         found.unsigned += 1
     elif not found.keys or key is not found.keys[-1]:

@@ -54,6 +54,7 @@ def audit_coordinator(papers: Papers) -> CoordinatorBook:
     kind = ChainKind(Domain.RECEIPTS, papers.owner, papers.root, papers.where[LEDGER], hides=hides)
     ledger = audit_chain(papers.lines[LEDGER](), kind, reader.take)
     book = CoordinatorBook(papers.owner, papers.about, ledger, reader.found)
+    book.notices += ledger.notices(kind.where)
     if ledger.problem is not None:
         book.problems.append(ledger.problem)
     elif papers.anchor is not None and papers.anchor.length and not ledger.holds(papers.anchor):

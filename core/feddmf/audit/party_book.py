@@ -68,6 +68,7 @@ def audit_party(papers: Papers) -> PartyBook:
     )
     book = PartyBook(papers.owner, ledger, kept, entries, witnessed)
     book.problems += [each.problem for each in (ledger, kept) if each.problem is not None]
+    book.notices += ledger.notices(papers.where[LEDGER]) + kept.notices(papers.where[COUNTERSIGNATURES])
     _check_signed(book, papers)
     if not book.problems:
         _check_against(book, papers)

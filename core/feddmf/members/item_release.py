@@ -35,10 +35,9 @@ def released_codes(items: PartyItems, offered: tuple[str, ...]) -> Codes:
     return np.unique(np.concatenate([items.matched_codes, items.codes(offered)]))
 
 
-def terms_of(items: PartyItems, data: Interactions) -> Terms:
-    """Return the terms of a run for a party with the users of `data`."""
+def terms_of(items: PartyItems, users: int) -> Terms:
+    """Return the terms of a run for a party of so many users: rows of its table, empty ones too."""
     privacy = items.plan.settings.privacy
-    users = int(np.count_nonzero(data.user_counts()))
     return terms_for(users, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
@@ -56,7 +55,7 @@ def draw_once(
     def release() -> GramRelease:
         if not drawn:
             listed = data.columns(released_codes(items, offered))
-            drawn.append(release_gram(listed, noise or SystemNoise(), terms_of(items, data).sigma))
+            drawn.append(release_gram(listed, noise or SystemNoise(), terms_of(items, data.users).sigma))
         return drawn[0]
 
     return release

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from feddmf.errors import ConfigError
 from feddmf.interactions import Interactions
 from feddmf.members.history import HistoryMember
 from feddmf.members.item_release import ItemRelease
@@ -16,6 +18,8 @@ from feddmf.plan import PartyItems
 from feddmf.user_attributes import UserAttributes
 
 __all__ = ["PrivateHistoryMember"]
+
+Floats = npt.NDArray[np.float32]
 
 
 class PrivateHistoryMember(HistoryMember):
@@ -35,6 +39,15 @@ class PrivateHistoryMember(HistoryMember):
     def _begin(self, name: str) -> PrivateStage:
         seen = seen_in(name, self._items, self._is_product)
         return PrivateStage(self._items, self._data_in(seen), seen, name, self._release.among(seen))
+
+    def _tower_map(self) -> dict[str, Floats]:
+        """Return nothing, for towers stay at home; ConfigError where the run would have them told."""
+        if self._settings.alignment.method == "once":
+            raise ConfigError(
+                f"run {self._items.plan.run} is private, and tells no peer of its tower",
+                hint='let the run be submitted with alignment.method = "tie"',
+            )
+        return {}
 
     def _regression(self, name: str) -> ReleaseRegression:
         seen = seen_in(name, self._items, self._is_product)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from feddmf.alignment import mean_cosine
+from feddmf.errors import ConfigError
 from feddmf.history_engines.frozen import FrozenEngine
 from feddmf.history_training import HistoryTrainer, user_states
 from feddmf.interactions import Interactions
@@ -78,6 +79,13 @@ class PrivateStage(Stage):
                 getattr(self.model, name).copy_(torch.from_numpy(self._told[name]))
         self.loss = self._trainer.train(0, self._trainer.total_steps, {})
         return user_states(self.model, self.data)
+
+    def finish_alone(self) -> None:
+        """Raise ConfigError: what is trained alone is trained on users, and would be told to peers."""
+        raise ConfigError(
+            f"a private run cannot train its {self.name} stage alone, to tell what came of it",
+            hint='let the run be submitted with alignment.method = "tie"',
+        )
 
     def rows(self, table: str, codes: Codes) -> Floats:
         """Return a copy of the rows of item codes in `table` as peers may know them, [codes, dim]."""

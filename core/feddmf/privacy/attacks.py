@@ -55,9 +55,9 @@ def halves(users: int, models: int, seed: int) -> Bools:
 def likelihood_ratios(statistics: Floats, inside: Bools) -> Floats:
     """Return the logarithm of p(statistics | user in) / p(statistics | user out), [models, users].
 
-    statistics: [models, users, kinds]; inside: [models, users], in pairs of halves as from `halves`. Each model
-    in turn is the target, and all but its pair are its shadow models: so each user is in as many of them as
-    not, and how well a mean is known says nothing of who is in.
+    statistics: [models, users, kinds]; inside: [models, users], in pairs of halves as from `halves`. Each
+    model in turn is the target, and all but its pair are its shadow models: so each user is in as many of
+    them as not, and how well a mean is known says nothing of who is in.
     """
     pairs = np.arange(len(statistics)) // 2
     ratios = np.empty(inside.shape)

@@ -6,10 +6,13 @@ Over a fixed list of m items, with n_u the number of them that user u has:
     gram   = sum of z_u z_u^T + symmetric N(0, sigma_g^2), z_ui = w_i / length where u has i
 
 with w_i = max(counts_i, floor)^-1/4 from the noisy counts, length such that |z_u| = 1, and sigma_g^2 =
-sigma^2 / .9 on the diagonal and half of it off the diagonal. A user who comes or goes moves the counts by
-|r_u| <= 1, and the Gram by |z_u z_u^T| = |z_u|^2 <= 1 in the Frobenius norm, in which an entry off the
-diagonal counts twice: so .1 / sigma^2 and .9 / sigma^2 add up to the square of 1 / sigma, that is
+sigma^2 / .9 on the diagonal and half of it off the diagonal. A user's history replaced by an empty one moves
+the counts by |r_u| <= 1, and the Gram by |z_u z_u^T| = |z_u|^2 <= 1 in the Frobenius norm, in which an entry
+off the diagonal counts twice: so .1 / sigma^2 and .9 / sigma^2 add up to the square of 1 / sigma, that is
 1 / sigma-GDP (Dong, Roth and Su, "Gaussian differential privacy", 2022).
+
+**Neighbours.** Two tables of the same users, of which one user's row is empty in one of them. The number of
+rows n is the same in both, and public: the terms follow from it, and from nothing that is in a row.
 
 **On a grid.** r_u and z_u are cut towards zero to steps of 2^-36 and 2^-18 before they are added, and their
 lengths are at most 1 as whole numbers; sums and noise are whole numbers, and only the noisy sum becomes a
@@ -32,7 +35,15 @@ from feddmf.interactions import Interactions
 from feddmf.kernels.outer import add_outer
 from feddmf.privacy.noise import Noise
 
-__all__ = ["STEP", "GramRelease", "exact_counts", "exact_gram", "item_weights", "release_gram"]
+__all__ = [
+    "STEP",
+    "GramRelease",
+    "check_release",
+    "exact_counts",
+    "exact_gram",
+    "item_weights",
+    "release_gram",
+]
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -86,16 +97,7 @@ def release_gram(
     floor: 5 standard deviations of the counts' noise unless given. Values do not count. Memory: 8 m^2 bytes
     and blocks. Raises InputError for a `sigma` that is no multiplier (2^-6 to 2^8) and for too many users.
     """
-    if not _LEAST_SIGMA <= sigma <= _MOST_SIGMA:
-        raise InputError(
-            f"a noise multiplier of {sigma!r} is outside {_LEAST_SIGMA} and {_MOST_SIGMA:.0f}",
-            hint="choose another epsilon, so that the multiplier that belongs to it is within",
-        )
-    if data.users > _MOST_USERS:
-        raise InputError(
-            f"{data.users} users are more than the {_MOST_USERS} that one release can add up",
-            hint="release from fewer users",
-        )
+    check_release(data.users, sigma)
     count_sigma = sigma / math.sqrt(_COUNT_SHARE)
     if floor is None:
         floor = _FLOOR * count_sigma
@@ -103,6 +105,20 @@ def release_gram(
     counts = ((exact_counts(data) + drawn) * STEP).astype(np.float64, copy=False)
     gram = exact_gram(data, item_weights(counts, floor))
     return GramRelease(counts, _noisy(gram, noise, sigma / math.sqrt(_GRAM_SHARE) / STEP), sigma, floor)
+
+
+def check_release(users: int, sigma: float) -> None:
+    """Raise InputError where `release_gram` would, for so many users and this noise multiplier."""
+    if not _LEAST_SIGMA <= sigma <= _MOST_SIGMA:
+        raise InputError(
+            f"a noise multiplier of {sigma!r} is outside {_LEAST_SIGMA} and {_MOST_SIGMA:.0f}",
+            hint="choose another epsilon, so that the multiplier that belongs to it is within",
+        )
+    if users > _MOST_USERS:
+        raise InputError(
+            f"{users} users are more than the {_MOST_USERS} that one release can add up",
+            hint="release from fewer users",
+        )
 
 
 def exact_counts(data: Interactions) -> Whole:

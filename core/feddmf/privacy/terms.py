@@ -24,7 +24,8 @@ class Terms:
 def terms_for(users: int, *, epsilon: float | None = None, delta: float | None = None) -> Terms:
     """Return the terms of a party of so many users; what is not given is as they bear.
 
-    The number of users is no secret, and yet only its power of two shows in what is released.
+    users: rows of the party's table, whatever is in them; that number is public, what is in a row is not, so
+    that a user whose history is emptied changes no terms.
     """
     bound = epsilon or default_epsilon(users) or _WEAKEST
     chance = delta or default_delta(1 << max(users - 1, 0).bit_length())

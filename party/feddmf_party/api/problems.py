@@ -40,7 +40,8 @@ _STATUS: tuple[tuple[type[FedDMFError], int], ...] = (
     (LocalResourceError, 503),
     (FedDMFError, 500),
 )
-_OPTION = re.compile(r"--([a-z]+)(?: (?:FILE|N|P))?")
+_COMMAND = "feddmf "
+_OPTION = re.compile(r"--([a-z]+)(?: (?:FILE|N|P)\b)?")
 
 
 class Problem(Exception):  # noqa: N818  (reads as what happened)
@@ -75,8 +76,8 @@ def problem_response(
     """Return the answer that tells of an error."""
     body = ProblemBody(
         error=error.message,
-        # Fields of the API bear the names of the options.
-        hint=_OPTION.sub(r'"\1"', error.hint),
+        # Fields of the API bear the names of the options; a command line stays as it is typed.
+        hint=error.hint if _COMMAND in error.hint else _OPTION.sub(r'"\1"', error.hint),
         kind=type(error).__name__,
         exit_code=error.exit_code,
     )

@@ -155,8 +155,8 @@ def withdraw(
     party_name(where)
     if bool(chosen) == all_:
         raise InputError("say what to take back", hint="give keys, or --all for everything of the run")
-    check_published(where.runs, run, chosen)
     ledger = LedgerFile(where.ledger)
+    check_published(ledger, where.runs, run, chosen)
     call_coordinator(where, lambda client: take_back(client, ledger, run, chosen, reason=reason))
     data = {"run": run, "keys": list(chosen), "all": all_, "reason": reason}
     what = f"{len(chosen)} items" if chosen else "everything"

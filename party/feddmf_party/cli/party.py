@@ -154,7 +154,10 @@ def forget(
 def _forgotten_text(erased: Erased, saved: Mapping[str, int]) -> str:
     lines = [f"{erased.users} users are forgotten, {erased.new} of them since now"]
     lines += [f"run {run}: {count} users erased" for run, count in erased.runs.items()]
-    lines += [f"run {run} was under way and is given up" for run in erased.given_up]
+    lines += [
+        f"run {run} was under way and is given up: who is in its state cannot be told, nor be taken out"
+        for run in erased.given_up
+    ]
     lines += [f"{path}: {count} rows erased" for path, count in saved.items()]
     return "\n".join(lines)
 

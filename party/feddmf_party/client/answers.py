@@ -65,9 +65,9 @@ def _meaning(error: grpc.aio.AioRpcError, folder: Path, address: str) -> FedDMFE
     if code is grpc.StatusCode.FAILED_PRECONDITION:
         return InputError(f"the coordinator says: {message}", hint=hint)
     if code in _REFUSING or code in _PASSING:
-        why = _in_short(message) or code.name.lower()
+        why = message or code.name.lower()
         return _refusal(code, why, folder, address) or Away(
-            why, late=code is grpc.StatusCode.DEADLINE_EXCEEDED
+            _in_short(why), late=code is grpc.StatusCode.DEADLINE_EXCEEDED
         )
     return ConnectError(
         f"the coordinator at {address} answers {code.name.lower()}: {message}",

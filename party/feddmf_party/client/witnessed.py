@@ -47,17 +47,7 @@ class LedgerEnd:
                 "the coordinator does not countersign what this party's ledger says",
                 hint="both ends must run the same version; else ask the operator what answers in its place",
             )
-        if self._pending is None:
-            kept = self._opened[1].keep
-            self._pending = asyncio.create_task(
-                asyncio.to_thread(
-                    kept,
-                    Head(word.length, word.hash.hex()),
-                    at_ms=word.at_ms,
-                    signature=word.signature,
-                    certificate_der=word.certificate_der,
-                )
-            )
+        self._pending = asyncio.create_task(_keep(self._opened[1], word, after=self._pending))
 
     async def settle(self) -> None:
         """Wait until what was begun is on disk; RunFailed where it does not hold."""
@@ -68,3 +58,18 @@ class LedgerEnd:
 
     def _open(self) -> tuple[LedgerFile, Countersignatures]:
         return LedgerFile(self._folder.ledger), Countersignatures(self._folder.path)
+
+
+async def _keep(
+    kept: Countersignatures, word: pb.Countersignature, *, after: asyncio.Task[None] | None
+) -> None:
+    """Check a word and keep it, behind the one before: a call that was torn may have brought two."""
+    if after is not None:
+        await after
+    await asyncio.to_thread(
+        kept.keep,
+        Head(word.length, word.hash.hex()),
+        at_ms=word.at_ms,
+        signature=word.signature,
+        certificate_der=word.certificate_der,
+    )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feddmf.audit.comparing import compare
 from feddmf.audit.coordinator_book import audit_coordinator
 from feddmf.audit.papers import read_export, write_export
 from feddmf.audit.party_book import audit_party
@@ -100,6 +101,41 @@ def test_no_byte_can_change_unseen(sides: BothSides, file: str, data: st.DataObj
             assert problems_of(sides, file)
     finally:
         path.write_bytes(whole)
+
+
+def test_a_torn_line_that_was_set_aside_is_a_notice(tmp_path: Path) -> None:
+    """Until then it is a problem, which says what will come of it; a copy is only looked at."""
+    sides = both_sides(tmp_path, 2)
+    for file in ("ledger", "receipts"):
+        path = path_of(sides, file)
+        torn = path.read_bytes() + b'{"at'
+        path.write_bytes(torn)
+        (problem,) = problems_of(sides, file)
+        assert "is not a ledger record" in problem.message
+        assert "sets the line aside" in problem.hint
+        assert path.read_bytes() == torn
+    sides.release(2)
+    (notice,) = audit_party(party_papers(sides.folder().path)).notices
+    assert "ledger.jsonl: record 3 says that a torn line was set aside" in notice
+    (notice,) = audit_coordinator(coordinator_papers(sides.enrolled.folder.path)).notices
+    assert "says that a torn line was set aside" in notice
+    assert problems_of(sides, "ledger") == problems_of(sides, "receipts") == []
+
+
+def test_a_cut_into_what_was_told_still_shows(tmp_path: Path) -> None:
+    """To who goes on it looks like a torn line; countersignatures and the coordinator know better."""
+    sides = both_sides(tmp_path, 2)
+    path = path_of(sides, "ledger")
+    path.write_bytes(path.read_bytes()[:-20])
+    sides.record(2)
+    assert "record 2 is not the one that the coordinator countersigned" in str(
+        problems_of(sides, "ledger")[0]
+    )
+    path_of(sides, "countersignatures").unlink()
+    theirs = coordinator_papers(sides.enrolled.folder.path)
+    found = compare(party_papers(sides.folder().path), theirs)
+    assert not found.agrees
+    assert found.differences
 
 
 def test_a_file_that_is_gone_is_found(sides: BothSides, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from feddmf.errors import ConfigError, InputError
 from feddmf.history_vectors import history_vectors
 from feddmf.interactions import Interactions
 from feddmf.members.base import Member
-from feddmf.members.item_release import draw_once, released_codes
+from feddmf.members.item_release import ItemRelease, draw_once, released_codes
+from feddmf.members.private_history import PrivateHistoryMember
 from feddmf.members.registry import member_for
 from feddmf.payload import Payload
+from feddmf.plan import PartyItems
 from feddmf.privacy.mechanism import GramRelease
 from feddmf.simulation import simulate
 from feddmf.user_attributes import UserAttributes
@@ -223,6 +225,23 @@ def test_taste_is_learned_from_the_release_alone() -> None:
     even = codes % 2 == 0
     preference = towers[:, even].mean(axis=1) - towers[:, ~even].mean(axis=1)
     assert (preference[fans_of_even] > np.median(preference)).mean() > 0.9
+
+
+def test_towers_are_told_of_in_no_private_run() -> None:
+    """Nor is one trained alone to be told of, where nobody has checked the run file."""
+    run = a_run(HISTORY)
+    settings = run.plan.settings
+    once = settings.alignment.model_copy(update={"method": "once"})
+    plan = run.plan.model_copy(update={"settings": settings.model_copy(update={"alignment": once})})
+    items = PartyItems(plan, run.items["acme"].view)
+    codes = released_codes(items, items.exclusive)
+    release = ItemRelease(codes, source_of(run, "acme")())
+    member = PrivateHistoryMember(items, run.tables["acme"], items.exclusive, release)
+    for phase in ("reveal", "linear"):
+        with pytest.raises(ConfigError, match=r"cannot train its (pilot|align) stage alone"):
+            member.contribute(phase, 0, None)
+    with pytest.raises(ConfigError, match="run small-1 is private, and tells no peer of its tower"):
+        member._tower_map()
 
 
 def test_user_attributes_are_not_offered_in_private_runs() -> None:
