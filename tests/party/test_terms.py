@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from feddmf.errors import InputError
+from feddmf_party.egress import PUBLISHING
 from feddmf_party.expiry import LATEST_MS, publication_end
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.policy import Policy
 from feddmf_party.prediction import Predictor
 from feddmf_party.questions import Questions
@@ -131,9 +133,15 @@ def test_the_policy_says_for_how_long() -> None:
 
 def test_only_own_items_can_be_taken_back(folder: RunFolder) -> None:
     """As far as the folder tells; of a run that it has not kept the coordinator alone can."""
+    ledger = LedgerFile(folder.path.parent / "ledger.jsonl")
+    for run in ("r-1", "r-8"):
+        ledger.append({"event": "release", "run": run, "phase": PUBLISHING})
     kept = RunFolder(folder.path)
     kept.save_model(kept.load_model(), ["ann", "bob"], [])
     with pytest.raises(InputError, match="'pen' is none of this party's items in run r-1"):
-        check_published(folder.path.parent, "r-1", ["pen"])
-    check_published(folder.path.parent, "r-9", ["pen"])
-    check_published(folder.path.parent, "../r-1", ["pen"])
+        check_published(ledger, folder.path.parent, "r-1", ["pen"])
+    # Nothing of it is kept here: the coordinator alone can tell.
+    check_published(ledger, folder.path.parent, "r-8", ["pen"])
+    for none in ("r-9", "../r-1"):
+        with pytest.raises(InputError, match="no publication after a run"):
+            check_published(ledger, folder.path.parent, none, ["pen"])

@@ -48,11 +48,11 @@ def draw_once(
 
     noise: the system's unless given.
     """
-    from feddmf.privacy.mechanism import release_gram
-
     drawn: list[GramRelease] = []
 
     def release() -> GramRelease:
+        from feddmf.privacy.mechanism import release_gram
+
         if not drawn:
             listed = data.columns(released_codes(items, offered))
             drawn.append(release_gram(listed, noise or SystemNoise(), terms_of(items, data.users).sigma))

@@ -76,9 +76,13 @@ def problem_response(
     """Return the answer that tells of an error."""
     body = ProblemBody(
         error=error.message,
-        # Fields of the API bear the names of the options; a command line stays as it is typed.
-        hint=error.hint if _COMMAND in error.hint else _OPTION.sub(r'"\1"', error.hint),
+        hint="; ".join(map(_in_fields, error.hint.split("; "))),
         kind=type(error).__name__,
         exit_code=error.exit_code,
     )
     return JSONResponse(body.model_dump(), status, dict(headers))
+
+
+def _in_fields(advice: str) -> str:
+    """Name fields of the API, which bear the options' names; a command line stays as it is typed."""
+    return advice if _COMMAND in advice else _OPTION.sub(r'"\1"', advice)
