@@ -22,6 +22,7 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_LINE_BYTES",
     "MENDED_EVENT",
+    "PUBLISHING",
     "Head",
     "chain",
     "encode_line",
@@ -37,6 +38,8 @@ GENESIS = "0" * 64
 KEY_EVENT = "key"
 # A record that says how many bytes of a torn last line were set aside in front of it.
 MENDED_EVENT = "mended"
+# The phase, in the ledgers of both sides, of what is published after a run.
+PUBLISHING = "publish"
 MAX_LINE_BYTES = 1 << 20
 # Far beyond any ledger, and within what every format holds.
 MAX_LENGTH = 1 << 40

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feddmf_party.egress import PUBLISHING
+from feddmf.ledger import PUBLISHING
 from feddmf_party.forgetting import Erased
 from feddmf_party.privacy_budget import Charge, charges_in
 from feddmf_party.terms import moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from feddmf.catalogue.view import CatalogueView
@@ -21,7 +21,6 @@ from feddmf_party.policy import ITEM_KINDS, Policy
 from feddmf_party.privacy_budget import charges_in, check_budget, release_of
 
 __all__ = [
-    "PUBLISHING",
     "Cleared",
     "ClearedOffer",
     "ClearedPoints",
@@ -30,11 +29,7 @@ __all__ = [
     "PointsGate",
     "clear_offer",
     "clear_withdrawal",
-    "items_digest",
 ]
-
-PUBLISHING = "publish"
-"""The phase, in the ledger, of what is published after a run."""
 
 
 @dataclass(frozen=True)
@@ -230,9 +225,9 @@ class EgressGate:
         Raises PolicyError where there is none yet, or where the charges of all runs are over the budget.
         """
         if self._release is None:
-            charges = charges_in(self._ledger.records())
-            check_budget(self._plan.run, None, charges, self._policy.privacy)
-            release = release_of(self._ledger.records(), self._plan.run)
+            records = tuple(self._ledger.records())
+            check_budget(self._plan.run, None, charges_in(records), self._policy.privacy)
+            release = release_of(records, self._plan.run)
             if release is None:
                 raise PolicyError(
                     f"run {self._plan.run} is private, of which the ledger has no release: nothing leaves",
@@ -279,7 +274,7 @@ class PointsGate:
     @property
     def answered(self) -> bool:
         """Whether points of the peer were blinded again and left, by which the matching is used up."""
-        return any(step == Step.ANSWER for step, _ in self._left())
+        return _is_used_up(self._left())
 
     def check(self, items: int) -> None:
         """Raise PolicyError where the policy keeps points in, or those of so many items."""
@@ -308,7 +303,8 @@ class PointsGate:
         POINTS.check(payload, {spec.axis: len(points)})
         self.check(len(points))
         digest = payload.sha256()
-        if self.answered and (step, digest.hex()) not in self._left():
+        left = self._left()
+        if _is_used_up(left) and (step, digest.hex()) not in left:
             raise PolicyError(
                 f"a matching with {self.peer} under catalogue version {self.version} has sent other points",
                 hint="use the items of the first time, or match again after the next catalogue version",
@@ -335,6 +331,10 @@ class PointsGate:
             for record in self._ledger.records()
             if all(record.get(name) == value for name, value in address.items())
         }
+
+
+def _is_used_up(left: Collection[tuple[int, str]]) -> bool:
+    return any(step == Step.ANSWER for step, _ in left)
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import CatalogueError, InputError
+from feddmf.ledger import PUBLISHING
 from feddmf.members.base import Exchange, Member, Reply, drive
 from feddmf.payload import Axis, Payload
 from feddmf.plan import PartyItems, Plan
@@ -25,7 +26,7 @@ from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.client.federation import LONGEST_NAME, FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.data.party_table import PartyTable
-from feddmf_party.egress import PUBLISHING, EgressGate
+from feddmf_party.egress import EgressGate
 from feddmf_party.expiry import publication_end
 from feddmf_party.folder import PartyFolder
 from feddmf_party.keeping import Keeping

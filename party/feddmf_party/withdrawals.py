@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feddmf.errors import ConnectError, FedDMFError, InputError, Refused
-from feddmf_party.egress import PUBLISHING, clear_withdrawal
+from feddmf.ledger import PUBLISHING
+from feddmf_party.egress import clear_withdrawal
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.terms import Withdrawal, keep_withdrawals, load_terms

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from feddmf.ledger import PUBLISHING
 from feddmf_party.cli import attributes
-from feddmf_party.egress import PUBLISHING
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.terms import Withdrawal, keep_until

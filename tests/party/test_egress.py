@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from feddmf.errors import FedDMFError, LocalResourceError, PayloadError, PolicyError
+from feddmf.ledger import items_digest
 from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
 from feddmf.protocols.registry import protocol_for
-from feddmf_party.egress import Cleared, EgressGate, items_digest
+from feddmf_party.egress import Cleared, EgressGate
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.policy import Policy
 from support.runs import small_run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from feddmf.errors import InputError
-from feddmf_party.egress import PUBLISHING
+from feddmf.ledger import PUBLISHING
 from feddmf_party.expiry import LATEST_MS, publication_end
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.policy import Policy

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +14,13 @@ from feddmf.cli.auditing import (
     LastOption,
     RunFilter,
     papers_at,
+    recorded_at,
     show_comparison,
     show_export,
+    show_records,
     show_verified,
 )
-from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.output import FormatOption, OutputFormat
 from feddmf.signing import Domain
 from feddmf_coordinator.cli.options import FolderOption
 from feddmf_coordinator.papers import coordinator_papers
@@ -69,16 +69,7 @@ def show_(
         and run in {None, each.get("run")}
         and party in {None, each.get("party")}
     )
-    if output is OutputFormat.JSON:
-        show({"records": list(records)}, output, str)
-        return
-    rows, total = deque[tuple[object, ...]](maxlen=last), 0
-    for record in records:
-        rows.append(_row(record))
-        total += 1
-    show({}, output, lambda: table(_COLUMNS, list(rows)))
-    if total > len(rows):
-        say(f"{total - len(rows)} earlier records; show them with --last {total}")
+    show_records(records, _COLUMNS, _row, last, output)
 
 
 @app.command("verify")
@@ -122,7 +113,7 @@ def _row(record: Mapping[str, Any]) -> tuple[object, ...]:
     kinds = record.get("kinds")
     return (
         record["number"],
-        _when(record.get("at")),
+        recorded_at(record),
         record.get("party"),
         record.get("of") or "told its ledger alone",
         record.get("run"),
@@ -133,10 +124,3 @@ def _row(record: Mapping[str, Any]) -> tuple[object, ...]:
         str(record.get("sha256") or record.get("items") or "")[:_DIGITS] or None,
         record.get("length"),
     )
-
-
-def _when(at: object) -> str | None:
-    try:
-        return f"{datetime.fromisoformat(str(at)):%Y-%m-%d %H:%M:%S}"
-    except ValueError:
-        return None

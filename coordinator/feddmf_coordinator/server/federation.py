@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 
 from feddmf.errors import PartyMissing, RunFailed
-from feddmf.ledger import items_digest
+from feddmf.ledger import PUBLISHING, items_digest
 from feddmf.matching import POINTS, Step
 from feddmf.protocols.registry import protocol_for
 from feddmf.wire import federation_pb2 as pb
@@ -212,7 +212,7 @@ class FederationService(FederationServicer):
             session.check_publishing(party)
             told = await self._witness.hear(address.ledger, party, context)
             keys, payload = await receive_publication(request_iterator, session, party, context)
-            what = received(address.run, "publish", 0, session.publication_schema, payload)
+            what = received(address.run, PUBLISHING, 0, session.publication_schema, payload)
             # First the receipt: nobody is handed what no ledger says was received.
             word = await self._witness.countersign(told, {**what, "items": items_digest(keys)})
             expires_ms = min(address.expires_ms, _LATEST_MS)

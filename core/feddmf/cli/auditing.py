@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +19,8 @@ from feddmf.cli.tables import utc
 from feddmf.errors import FedDMFError, InputError
 from feddmf.identity import certificate_fingerprint, same_fingerprint
 
-__all__ = ["FingerprintOption", "LastOption", "RunFilter", "papers_at", "show_comparison", "show_export",
-           "show_verified"]  # fmt: skip
+__all__ = ["FingerprintOption", "LastOption", "RunFilter", "papers_at", "recorded_at", "show_comparison",
+           "show_export", "show_records", "show_verified"]  # fmt: skip
 
 FingerprintOption = Annotated[
     str | None, typer.Option(help="Fingerprint of the federation's root, as you know it.")
@@ -30,6 +32,34 @@ LastOption = Annotated[int, typer.Option("--last", min=1, help="Rows to show; --
 def papers_at(path: Path, of_folder: Callable[[Path], Papers]) -> Papers:
     """Return what a folder shows, or an export."""
     return of_folder(path) if path.is_dir() else read_export(path)
+
+
+def show_records(
+    records: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    row: Callable[[Mapping[str, Any]], tuple[object, ...]],
+    last: int,
+    output: OutputFormat,
+) -> None:
+    """Show records, newest last: all of them as JSON, the `last` ones as rows."""
+    if output is OutputFormat.JSON:
+        show({"records": list(records)}, output, str)
+        return
+    rows, total = deque[tuple[object, ...]](maxlen=last), 0
+    for record in records:
+        rows.append(row(record))
+        total += 1
+    show({}, output, lambda: table(columns, list(rows)))
+    if total > len(rows):
+        say(f"{total - len(rows)} earlier records; show them with --last {total}")
+
+
+def recorded_at(record: Mapping[str, Any]) -> str | None:
+    """Return when a record says that it was written, for a person; None where it says no time."""
+    try:
+        return f"{datetime.fromisoformat(str(record.get('at'))):%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return None
 
 
 def show_verified(papers: Papers, fingerprint: str | None, output: OutputFormat) -> None:

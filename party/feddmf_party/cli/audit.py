@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +13,13 @@ from feddmf.cli.auditing import (
     LastOption,
     RunFilter,
     papers_at,
+    recorded_at,
     show_comparison,
     show_export,
+    show_records,
     show_verified,
 )
-from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.output import FormatOption, OutputFormat
 from feddmf_party.cli.options import FolderOption
 from feddmf_party.cli.written import check_place
 from feddmf_party.folder import PartyFolder
@@ -47,16 +47,7 @@ def show_(
     where = PartyFolder(folder)
     where.require()
     everything = (each for each in LedgerFile(where.ledger).records() if run in {None, each.get("run")})
-    if output is OutputFormat.JSON:
-        show({"records": list(everything)}, output, str)
-        return
-    rows, total = deque[tuple[object, ...]](maxlen=last), 0
-    for record in everything:
-        rows.append(_row(record))
-        total += 1
-    show({}, output, lambda: table(_COLUMNS, list(rows)))
-    if total > len(rows):
-        say(f"{total - len(rows)} earlier records; show them with --last {total}")
+    show_records(everything, _COLUMNS, _row, last, output)
 
 
 @app.command("verify")
@@ -104,7 +95,7 @@ def _row(record: Mapping[str, Any]) -> tuple[object, ...]:
     rows = [each["shape"][0] for each in arrays if isinstance(each.get("shape"), list) and each["shape"]]
     return (
         record["number"],
-        _when(record.get("at")),
+        recorded_at(record),
         _what(record),
         _text(record, "run") or _text(record, "peer"),
         _text(record, "phase"),
@@ -135,10 +126,3 @@ def _privacy(record: Mapping[str, Any]) -> str | None:
 
 def _text(record: Mapping[str, Any], name: str) -> str | None:
     return None if record.get(name) is None else str(record[name])
-
-
-def _when(at: object) -> str | None:
-    try:
-        return f"{datetime.fromisoformat(str(at)):%Y-%m-%d %H:%M:%S}"
-    except ValueError:
-        return None
