@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from feddmf.errors import InputError
-from feddmf.files import explain_os_error, write_bytes
+from feddmf.files import explain_os_error, growing
 from feddmf.ledger import (
     KEY_EVENT,
     MAX_LINE_BYTES,
@@ -112,14 +112,13 @@ class ChainFile:
         """
         at = datetime.now(UTC).isoformat(timespec="seconds")
         stamped = [{"at": at, **each} for each in (*before, content)]
-        with self._lock, explain_os_error(self._path):
-            if not self._path.exists() and not self._size:
-                write_bytes(self._path, b"", mode=0o600)
-            with self._path.open("rb+", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                self._catch_up(file)
-                self._mend(file)
-                return self._write(file, self._signer(), at, stamped)
+        # A file that never had a record is created; one that had and is gone is an error.
+        create = not self._size
+        with self._lock, explain_os_error(self._path), growing(self._path, create=create) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._catch_up(file)
+            self._mend(file)
+            return self._write(file, self._signer(), at, stamped)
 
     def refresh(self) -> None:
         """Take in what another process has appended since."""

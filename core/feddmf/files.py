@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from feddmf.errors import InputError, LocalResourceError
 
 __all__ = [
     "all_or_nothing",
     "explain_os_error",
+    "growing",
     "read_bytes",
     "read_text",
     "replacing",
@@ -109,6 +111,21 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 def write_text(path: Path, content: str, *, mode: int = 0o644) -> None:
     """Write `content` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, content.encode(), mode=mode)
+
+
+@contextmanager
+def growing(path: Path, *, create: bool, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Yield the file, unbuffered, to read and to append to; where it is created, its name is on disk too.
+
+    Whoever comes at the same time gets the same file: unlike `write_bytes`, this replaces none.
+    """
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), mode)
+    with os.fdopen(descriptor, "rb+", buffering=0) as file:
+        if create:
+            _fsync(path.parent)
+        yield file
 
 
 def read_bytes(path: Path, *, what: str, hint: str) -> bytes:

@@ -61,6 +61,13 @@ class _Service:
         async with self.calls.admitted(context, "Renew"):
             raise Refused("a reason for the operator")
 
+    async def lose(self, _: bytes, context: Context) -> bytes:
+        """Find, on the way to a refusal, that the call has been ended meanwhile."""
+        async with self.calls.admitted(context, "Beat"):
+            with contextlib.suppress(grpc.aio.AbortError):
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, "gone")
+            raise Refused("a reason for the operator")
+
 
 @contextlib.asynccontextmanager
 async def _served(federation: EnrolledFederation) -> AsyncIterator[tuple[_Service, Calls, dict[str, Any]]]:
@@ -71,6 +78,7 @@ async def _served(federation: EnrolledFederation) -> AsyncIterator[tuple[_Servic
             "Wait": grpc.unary_unary_rpc_method_handler(service.wait),
             "Pour": grpc.unary_stream_rpc_method_handler(service.pour),
             "Refuse": grpc.unary_unary_rpc_method_handler(service.refuse),
+            "Lose": grpc.unary_unary_rpc_method_handler(service.lose),
         }
         server = grpc.aio.server(handlers=[grpc.method_handlers_generic_handler("support.Calls", handlers)])
         port = server.add_secure_port("127.0.0.1:0", federation_credentials(federation.folder))
@@ -166,6 +174,22 @@ def test_a_refusal_within_a_call_is_one_word(
     caplog.set_level(logging.INFO)
     asyncio.run(main())
     assert "refused a call of acme: a reason for the operator" in caplog.text
+
+
+def test_a_caller_who_is_gone_is_no_error_of_the_coordinator(
+    federation: EnrolledFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where gRPC cannot answer any more the log says that the call ended, with no traceback."""
+
+    async def main() -> None:
+        async with _served(federation) as (_, _, channels):
+            said = await _status(channels["acme"].unary_unary("/support.Calls/Lose")(b"", timeout=5))
+            assert said == ("UNAUTHENTICATED", "gone")
+
+    caplog.set_level(logging.INFO)
+    asyncio.run(main())
+    assert "ended before its answer" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 class _Away(Doorkeeper):

@@ -151,6 +151,24 @@ def test_processes_and_threads_append_to_one_chain(sides: BothSides) -> None:
     assert {file.signed_head() for file in files} == {sides.head()}
 
 
+def test_first_records_that_come_at_once_all_stay(tmp_path: Path) -> None:
+    """Whoever finds no file yet creates it for everybody, and never in the place of one that is there."""
+    for number in range(40):
+        files = [LedgerFile(tmp_path / str(number) / "ledger.jsonl") for _ in range(3)]
+        together = threading.Barrier(len(files))
+
+        def work(file: LedgerFile, together: threading.Barrier = together) -> None:
+            together.wait()
+            file.append({"event": "note"})
+
+        threads = [threading.Thread(target=work, args=(file,)) for file in files]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(LedgerFile(files[0].path)) == 3
+
+
 def test_a_ledger_that_shrinks_under_a_process_is_seen(sides: BothSides) -> None:
     """Who cuts the file under a node that runs stops its next release."""
     file = LedgerFile(sides.folder().ledger)

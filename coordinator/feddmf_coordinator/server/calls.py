@@ -7,11 +7,10 @@ meanwhile is ended too, wherever it waits.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,7 +18,7 @@ import grpc
 
 from feddmf.errors import FedDMFError, LocalResourceError, Refused, RunFailed, TimedOut
 from feddmf_coordinator.server.identity import REFUSED, Doorkeeper, shown_certificate
-from feddmf_coordinator.server.rules import RULES
+from feddmf_coordinator.server.rules import RULES, Rule
 
 __all__ = ["MOST_CALLS", "MOST_TRANSFERS", "Calls", "Context", "legible"]
 
@@ -60,7 +59,12 @@ class Calls:
 
         method: the name that has a rule; runs are asked for in the states that it names.
         """
-        rule = RULES[method]
+        with _for_as_long_as_the_caller_stays(context):
+            async with self._admitted(context, RULES[method]) as party:
+                yield party
+
+    @asynccontextmanager
+    async def _admitted(self, context: Context, rule: Rule) -> AsyncIterator[str]:
         party = await self._doorkeeper.admit(context)
         place = (party, rule.transfer)
         if self._counts[place] >= (MOST_TRANSFERS if rule.transfer else MOST_CALLS):
@@ -73,12 +77,8 @@ class Calls:
             yield party
         except FedDMFError as error:
             await _abort(context, party, error)
-        except grpc.aio.AbortError:
+        except grpc.aio.BaseError:
             raise
-        except grpc.aio.UsageError:
-            # The caller is gone, and its call with it: there is nobody left to be answered.
-            log.info("a call of %s ended before its answer", party)
-            raise grpc.aio.AbortError from None
         except Exception:
             log.exception("a call of %s broke", party)
             await context.abort(
@@ -95,7 +95,7 @@ class Calls:
     async def watch(self, stop: asyncio.Event, *, every_s: float = _LOOK_S) -> None:
         """End calls under way whose callers are admitted no more, until `stop` is set."""
         while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
+            with suppress(TimeoutError):
                 async with asyncio.timeout(every_s):
                     await stop.wait()
             shown = {call.certificate for call in self._under_way}
@@ -131,6 +131,19 @@ def _told(telling: asyncio.Future[NoReturn]) -> None:
     """Take note of how telling a caller ended: it always raises, also where the call was over."""
     if not telling.cancelled() and not isinstance(telling.exception(), grpc.aio.AbortError):
         log.info("a call that was to be ended was over: %r", telling.exception())
+
+
+@contextmanager
+def _for_as_long_as_the_caller_stays(context: Context) -> Iterator[None]:
+    """End the call quietly where gRPC cannot answer it any more: there is nobody left to be answered."""
+    try:
+        yield
+    except grpc.aio.AbortError:
+        raise
+    except grpc.aio.BaseError as error:
+        log.info("a call from %s ended before its answer: %s", context.peer(), error)
+        # gRPC takes no other abort than the one that it made, and a cancelled call without a word.
+        raise asyncio.CancelledError from None
 
 
 def legible(text: str, limit: int) -> str:
