@@ -1,10 +1,10 @@
 """The fit loop of a history tower by several processes, each with users of its own.
 
-Each rank takes steps on its own users, and every so many steps all take the average of their parameters. At
-the end of a span they average the moments of Adam too, so that all are the same then. Source: Stich, "Local
-SGD converges fast and communicates little" (2019), with Adam; its rate grows with the root of the number of
-ranks, as for batches that are as many times larger (Malladi et al., "On the SDEs and scaling rules for
-adaptive gradient algorithms", 2022).
+Each rank takes steps on its own users, and every so many steps all take the average of their parameters; each
+keeps the moments of Adam that its own steps have made. Source: Stich, "Local SGD converges fast and
+communicates little" (2019), with Adam; its rate grows with the root of the number of ranks, as for batches
+that are as many times larger (Malladi et al., "On the SDEs and scaling rules for adaptive gradient
+algorithms", 2022).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from feddmf.errors import ConfigError
 from feddmf.history import HistoryModel
 from feddmf.history_training import HistoryTrainer
 from feddmf.interactions import Interactions
-from feddmf.rank_spans import SharedPulls, take_span
+from feddmf.rank_spans import SharedPulls, SharedState, take_span
 from feddmf.ranks import Ranks, Stopped
 from feddmf.runfile import TrainingSettings
 
@@ -61,11 +61,9 @@ class RankedTrainer(HistoryTrainer):
         faster = settings.model_copy(update={"learning_rate": rate})
         super().__init__(model, data, seen, faster, dropout=dropout, rounds=rounds, address=own)
         # Arrays on the model's own memory, which engines read anew.
-        self._parameters = [tensor.detach().numpy() for tensor in model.parameters()]
-        self._names = {name for name, _ in model.named_parameters()}
+        parameters = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
+        self._shared = SharedState(ranks, parameters, read=super().snapshot, write=super().restore)
         self._ranks, self._name = ranks, address[2]
-        # Whether the moments of all ranks are those of the first.
-        self._is_alike = True
         self.steps_per_epoch = math.ceil(users // ranks.size / settings.batch_size)
         most = math.ceil(settings.max_steps / ranks.size)
         self.total_steps = max(min(settings.epochs * self.steps_per_epoch, most), rounds)
@@ -75,55 +73,48 @@ class RankedTrainer(HistoryTrainer):
         shared = SharedPulls(pulls)
 
         def lead(stopped: Stopped) -> tuple[float, int]:
-            moments, self._is_alike = not self._is_alike, False
-            span = {"first": first, "last": last, "every": self._ranks.every, "moments": moments}
-            self._ranks.tell({"do": "train", "training": self._name, **span, "pulls": shared.describe()})
-            self._share(shared, moments=moments)
-            return self._take((first, last, self._ranks.every), pulls, stopped)
+            span = {"first": first, "last": last, "every": self._ranks.every}
+            told = {"do": "train", "training": self._name, **span, "state": self._shared.begin()}
+            self._ranks.tell({**told, "pulls": shared.describe()})
+            return self._take_part(told, shared, stopped)
 
         total, users = self._ranks.together(lead)
-        self._is_alike = True
+        self._shared.end()
         return self._mean(total, users, last)
 
     def follow(self, told: Mapping[str, Any]) -> None:
-        """Take the steps that rank 0 has told of. Raises Abandoned where it does not go on with them."""
+        """Do what rank 0 has told of. Raises Abandoned where it does not go on with its steps."""
+        if told["do"] == "gather":
+            self._shared.gathered()
+            return
         shared = SharedPulls.told(told["pulls"], width=self.model.vectors.shape[1])
-        self._share(shared, moments=told["moments"])
-        self._take((told["first"], told["last"], told["every"]), shared.pulls, lambda: False)
+        self._take_part(told, shared, lambda: False)
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Return, at rank 0, model and optimiser state by name, the other ranks' moments with it."""
+
+        def lead(_: Stopped) -> Mapping[str, npt.NDArray[Any]]:
+            self._ranks.tell({"do": "gather", "training": self._name})
+            return self._shared.gathered()
+
+        return self._shared.snapshot(lambda: self._ranks.together(lead))
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from `snapshot`, bit for bit; the other ranks do once they are told of the next steps."""
-        super().restore(snapshot)
-        self._is_alike = False
+        self._shared.restore(snapshot)
 
-    def _share(self, pulls: SharedPulls, *, moments: bool) -> None:
-        """Take over rank 0's parameters and pulls, and its moments where they are others."""
-        if moments:
-            state = self.snapshot()
-            self._ranks.share([state[name] for name in sorted(state)])
-            super().restore(state)
-        else:
-            self._ranks.share(self._parameters)
+    def _take_part(self, told: Mapping[str, Any], pulls: SharedPulls, stopped: Stopped) -> tuple[float, int]:
+        """Take steps from where rank 0 is; return the sum of all ranks' losses, and of how many users."""
+        self._shared.take_over(told["state"])
         pulls.share(self._ranks)
 
-    def _take(
-        self, span: tuple[int, int, int], pulls: Mapping[str, Pull], stopped: Stopped
-    ) -> tuple[float, int]:
-        """Take steps and averages; return the sum of all ranks' losses, and of how many users."""
-
         def take(start: int, end: int) -> tuple[float, int]:
-            return self._engine.run(map(self._step, range(start, end)), pulls), self._users(start, end)
+            return self._engine.run(map(self._step, range(start, end)), pulls.pulls), self._users(start, end)
 
-        found = take_span(self._ranks, span, take, self._parameters, stopped)
-        self._average_moments()
+        span = told["first"], told["last"], told["every"]
+        found = take_span(self._ranks, span, take, self._shared.parameters, stopped)
         self._ranks.total([found])
         return float(found[0]), int(found[1])
-
-    def _average_moments(self) -> None:
-        state = self.snapshot()
-        moments = sorted(name for name in state.keys() - self._names if state[name].dtype == np.float32)
-        self._ranks.mean([state[name] for name in moments])
-        super().restore(state)
 
     def _bounds(self, within: int) -> tuple[int, int]:
         """Return the places of a step's users in the epoch's order; all steps have about as many."""

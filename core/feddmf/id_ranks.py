@@ -1,8 +1,8 @@
 """The fit loop of a DeepMF with a vector a user by several processes, each with users of its own.
 
 Each rank has the vectors of its own users, and they stay there until rank 0 asks for them. The item vectors
-and the layers are averaged every so many steps, and at the end of a span the moments of Adam that belong to
-them. The rate grows with the root of the number of ranks, as in `feddmf.history_ranks`.
+and the layers are averaged every so many steps; the moments of Adam that belong to them stay with each rank
+too. The rate grows with the root of the number of ranks, as in `feddmf.history_ranks`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from feddmf.engines.steps import Steps
 from feddmf.errors import ConfigError
 from feddmf.interactions import Interactions
 from feddmf.model import DeepMF, IdTower
-from feddmf.rank_spans import SharedPulls, take_span
+from feddmf.rank_spans import SharedPulls, SharedState, take_span
 from feddmf.ranks import Ranks, Stopped
 from feddmf.runfile import TrainingSettings
 from feddmf.sampling import Samples, samples_of
@@ -63,38 +63,46 @@ class RankedTrainer(Trainer):
         )
         super().__init__(model, samples, faster, seed=seed, party=party, steps=steps)
         # Arrays on the model's own memory, which engines read anew.
-        self._shared = [p.detach().numpy() for name, p in model.named_parameters() if _is_shared(name)]
+        parameters = {
+            name: tensor.detach().numpy() for name, tensor in model.named_parameters() if _is_shared(name)
+        }
+        self._shared = SharedState(
+            ranks,
+            parameters,
+            read=lambda: self._engine.snapshot(_is_shared),
+            write=lambda state: self._engine.restore(state, _is_shared),
+        )
         self._ranks, self._users, self._whole = ranks, users, whole
         # What rank 0 has of all users and no rank is taking steps with yet, by name; at first vectors alone.
         self._unsent: Mapping[str, Floats] = {} if whole is None else {_VECTORS: whole}
-        # Whether the moments of all ranks are those of the first.
-        self._is_alike = True
 
     def train(self, first: int, last: int, pull: Pull | None) -> float:
         """Take the steps first..last-1 with all others; return the mean MSE over their samples."""
         shared = SharedPulls({} if pull is None else {"items": pull})
 
         def lead(stopped: Stopped) -> tuple[float, int]:
-            rows, moments = self._unsent, not self._is_alike
-            self._unsent, self._is_alike = {}, False
+            rows, self._unsent = self._unsent, {}
             steps = {
                 "first": first,
                 "last": last,
                 "every": self._ranks.every,
                 "per_epoch": self._steps.per_epoch,
             }
-            told = {"do": "train", **steps, "rows": list(rows), "moments": moments}
+            told = {"do": "train", **steps, "rows": list(rows), "state": self._shared.begin()}
             self._ranks.tell({**told, "pulls": shared.describe()})
             return self._take_part(told, shared, stopped, rows)
 
         total, samples = self._ranks.together(lead)
-        self._is_alike = True
+        self._shared.end()
         return self._mean(total, samples, last)
 
     def follow(self, told: Mapping[str, Any]) -> None:
         """Do what rank 0 has told of. Raises Abandoned where it does not go on with its steps."""
         if told["do"] == "gather":
             self._gather(told["rows"])
+            return
+        if told["do"] == "gather moments":
+            self._shared.gathered()
             return
         shared = SharedPulls.told(told["pulls"], width=self.model.items.shape[1])
         self._take_part(told, shared, lambda: False, {})
@@ -105,19 +113,21 @@ class RankedTrainer(Trainer):
             self._whole[:] = self._everybodys(_ROWS[:1])[_VECTORS]
 
     def snapshot(self) -> Snapshot:
-        """Return model and optimiser state of all users by name, as one process would have it."""
+        """Return model and optimiser state of all users by name, as one process would have it.
+
+        Behind it are the moments of the other ranks, which one process leaves alone.
+        """
         rows = self._unsent or self._everybodys(_ROWS)
         shape = self._users, self.model.items.shape[1]
         every = {
             name: np.array(rows[name]) if name in rows else np.zeros(shape, np.float32) for name in _ROWS
         }
-        return {**self._engine.snapshot(_is_shared), **every}
+        return {**self._shared.snapshot(self._moments), **every}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Continue from `snapshot`, bit for bit; the other ranks do once they are told of the next steps."""
-        self._engine.restore(snapshot, _is_shared)
+        self._shared.restore(snapshot)
         self._unsent = {name: np.array(snapshot[name]) for name in _ROWS}
-        self._is_alike = False
         if self._whole is not None:
             self._whole[:] = self._unsent[_VECTORS]
 
@@ -126,24 +136,25 @@ class RankedTrainer(Trainer):
     ) -> tuple[float, int]:
         """Take steps from where rank 0 is; return the sum of all ranks' losses, and of how many samples."""
         self._spread(told["rows"], rows)
-        if told["moments"]:
-            state = self._engine.snapshot(_is_shared)
-            self._ranks.share([state[name] for name in sorted(state)])
-            self._engine.restore(state, _is_shared)
-        else:
-            self._ranks.share(self._shared)
+        self._shared.take_over(told["state"])
         pulls.share(self._ranks)
 
         def take(first: int, last: int) -> tuple[float, int]:
             return self._take(first, last, pulls.pulls.get("items"))
 
         span = told["first"], told["last"], told["every"]
-        found = take_span(self._ranks, span, take, self._shared, stopped)
-        state = self._engine.snapshot(_is_shared)
-        self._ranks.mean([state[name] for name in sorted(state) if state[name].dtype == np.float32])
-        self._engine.restore(state, _is_shared)
+        found = take_span(self._ranks, span, take, self._shared.parameters, stopped)
         self._ranks.total([found])
         return float(found[0]), int(found[1])
+
+    def _moments(self) -> Snapshot:
+        """Return the moments of the other ranks."""
+
+        def lead(_: Stopped) -> Snapshot:
+            self._ranks.tell({"do": "gather moments"})
+            return self._shared.gathered()
+
+        return self._ranks.together(lead)
 
     def _spread(self, names: Sequence[str], rows: Mapping[str, Floats]) -> None:
         """Take over this rank's part of what rank 0 has of all users, `rows` [users, dim] by name."""

@@ -148,7 +148,7 @@ def same(left: State, right: State) -> bool:
 
 
 def test_a_snapshot_is_that_of_one_process() -> None:
-    """It has the names, shapes and types, so that a party may go on with fewer processes or more."""
+    """With the other rank's moments behind it: one process, or another number of them, may go on from it."""
 
     def work(ranks: Ranks) -> State:
         trained = trainer(ranks, table(), settings(), model())
@@ -164,8 +164,15 @@ def test_a_snapshot_is_that_of_one_process() -> None:
     alone = Trainer(
         model(), Sampler(table(), negatives=1, seed=3, party="acme"), wanted, seed=3, party="acme"
     )
+    found = on_ranks(2, work)[0]
     expected = {name: (array.shape, array.dtype) for name, array in alone.snapshot().items()}
-    assert {name: (array.shape, array.dtype) for name, array in on_ranks(2, work)[0].items()} == expected
+    others = {name for name in found if name.startswith("rank 1.")}
+    assert {name: (found[name].shape, found[name].dtype) for name in found.keys() - others} == expected
+    assert others == {f"rank 1.{name}" for name in expected if name.startswith("adam.")} - {
+        f"rank 1.{name}" for name in ("adam.taken", *id_ranks._ROWS)
+    }
+    alone.restore(found)
+    assert same(alone.snapshot(), {name: found[name] for name in expected})
 
 
 @pytest.mark.parametrize("users", [2, 3])
