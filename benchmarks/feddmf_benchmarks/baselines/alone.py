@@ -1,7 +1,8 @@
 """A party that trains without a federation: the same steps, on replies that lie ready.
 
 `record` writes what each party is told in a run of one process. A process of this module then takes one
-party through it: it prints "ready", waits for a line, computes, and prints its seconds as JSON.
+party through it: it prints "ready", waits for a line, computes, and prints as JSON its seconds, in all and
+from exchange to exchange.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from feddmf.catalogue.table import Catalogue, parse_catalogue
@@ -68,8 +70,10 @@ def _alone(home: Path, party: str, given: Path) -> None:
     kept = Checkpoints(given / party, every_s=_NEVER_S)
     schedule = [(phase.name, number) for phase in phases for number in range(phase.rounds)]
     replies = {at: kept.reply(place) for place, at in enumerate(schedule[:-1])}
+    reached: list[float] = []
 
     async def told(phase: str, number: int, payload: Payload) -> Reply:  # noqa: ARG001  (nobody takes it)
+        reached.append(time.perf_counter())
         return replies.get((phase, number)) or Reply(Payload(), done=True)
 
     print("ready", flush=True)
@@ -77,7 +81,8 @@ def _alone(home: Path, party: str, given: Path) -> None:
     began = time.perf_counter()
     asyncio.run(drive(seat.member, phases, told))
     seconds = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib()}), flush=True)
+    spans = [end - start for start, end in pairwise([began, *reached])]
+    print(json.dumps({"seconds": seconds, "spans": spans, "peak_mib": peak_mib()}), flush=True)
 
 
 if __name__ == "__main__":

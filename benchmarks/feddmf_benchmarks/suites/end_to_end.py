@@ -68,12 +68,16 @@ _CASES = {
 
 @dataclass(frozen=True)
 class _Turn:
-    """peak_mib: of the party that held most; coordinator_mib: of the coordinator, 0 where there is none."""
+    """peak_mib: of the party that held most; coordinator_mib: of the coordinator, 0 where there is none.
+
+    waiting: seconds that processes alone would take longer if they waited for one another at each exchange.
+    """
 
     seconds: float
     rounds: int
     peak_mib: float
     coordinator_mib: float = 0.0
+    waiting: float = 0.0
 
 
 def rows(scale: Scale) -> list[Row]:
@@ -100,13 +104,16 @@ def _measured(case: _Case) -> list[Row]:
                 alone.append(_alone(demo, folder / "alone"))
     seconds = statistics.median(each.seconds for each in together)
     baseline = statistics.median(each.seconds for each in alone)
-    beyond = (seconds - baseline) / together[0].rounds * 1e3
+    rounds = together[0].rounds
+    beyond = (seconds - baseline) / rounds * 1e3
+    waiting = statistics.median(each.waiting for each in alone) / rounds * 1e3
     peaks = [max(each.peak_mib for each in turns) for turns in (together, alone)]
     coordinator = max(each.coordinator_mib for each in together)
     name, versus = f"{case.name}: federated", f"{case.name}: the same processes alone"
     return [
         Row(name, versus, baseline / seconds, seconds, "s", None, peaks[0]),
         Row(f"{case.name}: a round beyond training", "", None, beyond, "ms", None, peaks[0]),
+        Row(f"{case.name}: of which any barrier costs", "", None, waiting, "ms", None, peaks[1]),
         Row(f"{case.name}: the coordinator's memory", "", None, coordinator, "MiB", None, coordinator),
         Row(versus, "", None, baseline, "s", None, peaks[1]),
     ]
@@ -164,4 +171,6 @@ def _alone(demo: Demo, given: Path) -> _Turn:
     finally:
         for process in processes:
             process.kill()
-    return _Turn(max(each["seconds"] for each in said), 0, max(each["peak_mib"] for each in said))
+    seconds, peak = (max(each[figure] for each in said) for figure in ("seconds", "peak_mib"))
+    slowest = (max(spans) for spans in zip(*(each["spans"] for each in said), strict=True))
+    return _Turn(seconds, 0, peak, waiting=sum(slowest) - max(sum(each["spans"]) for each in said))
