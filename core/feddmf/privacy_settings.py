@@ -12,8 +12,9 @@ __all__ = ["PrivacySettings"]
 
 # A party of fewer users than 1 / delta could lose one of them whole and still keep its word.
 _MOST_DELTA = 1e-5
-# Below, what the sampler is off by (2^-35, see `feddmf.privacy.mechanism`) would count.
 _LEAST_DELTA = 1e-9
+# That of `feddmf.privacy.accountant`, which most who read run files need not load.
+_MOST_EPSILON = 15.0
 
 
 class PrivacySettings(Settings):
@@ -27,7 +28,7 @@ class PrivacySettings(Settings):
     epsilon: float | None = Field(
         default=None,
         ge=0.05,
-        le=100,
+        le=_MOST_EPSILON,
         examples=[1.0],
         description="Bound on what a run may reveal of a user; without it each party takes what its number "
         "of users bears: 1 from 20000, 4 from 3000.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from feddmf.ledger import Head
 from feddmf.signing import LATEST_MS, Countersigned, Domain, Signatory, is_signed, signatory_of, to_text
 from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.signing import signer_of
 
 __all__ = ["Countersignatures"]
@@ -33,9 +36,32 @@ class Countersignatures:
         self._root = decode_certificate(root, what=str(files.root))
         self._coordinator: tuple[bytes, Signatory] | None = None
         # The certificate that the last record about the coordinator names, and what it signed last.
-        self._named, self._last = "", (0, 0)
+        self._named, self._last, self._head = "", (0, 0), Head()
         path = PartyFolder(folder).countersignatures
         self._file = ChainFile(path, Domain.COUNTERSIGNATURES, signer_of(folder), self._remember)
+
+    @property
+    def last_at(self) -> datetime | None:
+        """When the coordinator last countersigned, by its clock; None where it never has."""
+        return datetime.fromtimestamp(self._last[1] / 1_000, UTC) if self._last[1] else None
+
+    def check(self, ledger: LedgerFile) -> None:
+        """Raise InputError unless `ledger` holds the last head that the coordinator countersigned.
+
+        The coordinator knows that head, and not what stands behind it: records that were cut off and followed
+        by others would show at its side only when both files are held against each other.
+        """
+        last = self._head
+        if last in {Head(), ledger.end}:
+            return
+        record = next(islice(ledger.records(), last.length - 1, None), None)
+        if record is None or record["hash"] != last.hash:
+            found = "is not there" if record is None else "is another one"
+            what = f"record {last.length - 1}, the last that the coordinator countersigned, {found}"
+            raise InputError(
+                f"{ledger.path}: {what}",
+                hint="the file was cut or written anew; restore it from a backup; see `feddmf audit verify`",
+            )
 
     def keep(self, head: Head, *, at_ms: int, signature: bytes, certificate_der: bytes) -> None:
         """Check the coordinator's word for `head`, and keep it; it is on disk when this returns.
@@ -81,3 +107,5 @@ class Countersignatures:
             self._named = str(record.get("certificate"))
         elif record.get("event") == "countersignature":
             self._last = (record["length"], record["at_ms"])
+            if record["length"] >= self._head.length:
+                self._head = Head(record["length"], record["head"])

@@ -32,7 +32,8 @@ class Erased:
     new: how many were not forgotten before; runs: how many users were taken out of each run's model;
     given_up: runs under way, which cannot be gone on with; tables: how many kept tables were removed;
     trained: runs that learned from any of the users; still_in: by source table, how many of them it still
-    has, None where it could not be read; strange: users of whom nothing was found, now or before.
+    has, None where it could not be read; strange: users of whom nothing was found, and who were not forgotten
+    before.
     """
 
     users: int
@@ -78,7 +79,9 @@ def _forget(home: PartyFolder, users: tuple[str, ...]) -> Erased:
     strange = tuple(
         user
         for user in users
-        if not trained[user] and not any(known is None or user in known for known in sources.values())
+        if not trained[user]
+        and not before.knows(user)
+        and not any(known is None or user in known for known in sources.values())
     )
     # Whoever has left the source already may be in the state of a run that began before.
     unfinished = [folder for folder in folders if _give_up(folder)]

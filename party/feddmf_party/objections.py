@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from feddmf.errors import PolicyError
+from feddmf.errors import FedDMFError, PolicyError
 from feddmf.payload import ArraySpec, ReleaseKind
 from feddmf.plan import PartyItems, Plan
 from feddmf.privacy_settings import PrivacySettings
@@ -16,15 +16,24 @@ from feddmf_party.patterns import outside
 from feddmf_party.policy import LEAST_SUPPORT, Policy
 from feddmf_party.privacy_policy import PrivacyPolicy
 
-__all__ = ["Asked", "Objection", "asked_of", "asked_support", "check_plan", "objections_to"]
+__all__ = ["Asked", "Objection", "asked_of", "asked_support", "check_plan", "decline", "objections_to"]
 
 
 @dataclass(frozen=True)
 class Objection:
-    """Why a policy is against a run, and the line of policy.toml that would allow it, where one can."""
+    """Why a party is against a run, and the line of policy.toml that would allow it, where one can.
+
+    to_do: what else would, where no line can.
+    """
 
     reason: str
     line: str = ""
+    to_do: str = ""
+
+    @classmethod
+    def of(cls, error: FedDMFError, run: str) -> Objection:
+        """Return what `error`, which would decline `run`, holds against it."""
+        return cls(error.message.removeprefix(f"run {run} "), to_do=error.hint)
 
 
 @dataclass(frozen=True)
@@ -46,15 +55,21 @@ def check_plan(plan: Plan, items: PartyItems, policy: Policy, *, offered: Sequen
 
     offered: keys that the party would publish.
     """
-    objections = objections_to(plan, items, policy, offered=offered)
+    decline(plan.run, objections_to(plan, items, policy, offered=offered))
+
+
+def decline(run: str, objections: Sequence[Objection]) -> None:
+    """Raise PolicyError with all `objections` to `run`, and what would settle them; nothing where none is."""
     if not objections:
         return
     lines = [objection.line for objection in objections if objection.line]
+    others = [objection.to_do for objection in objections if objection.to_do]
     allow = "in policy.toml: " + "; ".join(lines)
     hint = f"decline it, or allow it {allow}"
     if len(lines) < len(objections):
-        hint = "decline it: the run file must change" + (f"; allow the rest {allow}" if lines else "")
-    raise PolicyError(f"run {plan.run} " + ", ".join(objection.reason for objection in objections), hint=hint)
+        hint = "; ".join(dict.fromkeys(others)) or "decline it: the run file must change"
+        hint += f"; allow the rest {allow}" if lines else ""
+    raise PolicyError(f"run {run} " + ", ".join(objection.reason for objection in objections), hint=hint)
 
 
 def objections_to(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feddmf.errors import PolicyError
+from feddmf.ledger import RESTORED_EVENT
 from feddmf.privacy.accountant import epsilon_of
 from feddmf.privacy.terms import Terms
+from feddmf_party.objections import Objection, decline
 from feddmf_party.privacy_policy import PrivacyPolicy
+
+_NEVER = "decline it: no line of policy.toml can allow it; a run of smaller epsilon may do"
 
 __all__ = [
     "CHARGE_EVENT",
     "RELEASE_EVENT",
     "Charge",
     "Spent",
+    "against_budget",
     "charges_in",
     "check_budget",
+    "is_restored_since",
     "release_of",
     "spent_by",
 ]
@@ -76,16 +82,31 @@ def spent_by(terms: Sequence[Terms]) -> Spent:
 
 def check_budget(run: str, terms: Terms | None, charges: Sequence[Charge], policy: PrivacyPolicy) -> None:
     """Raise PolicyError where the charges, and `terms` beside them, are more than the policy has for life."""
+    decline(run, against_budget(terms, charges, policy))
+
+
+def against_budget(
+    terms: Terms | None, charges: Sequence[Charge], policy: PrivacyPolicy
+) -> tuple[Objection, ...]:
+    """Return what the policy's budget for life holds against a run; see `check_budget`."""
     before = [each.terms for each in charges]
     spent, after = spent_by(before), spent_by([*before, *([] if terms is None else [terms])])
     if after.epsilon <= policy.lifetime_epsilon:
-        return
-    raise PolicyError(
-        f"run {run} would bring the epsilon spent from {spent.epsilon:.2f} to {after.epsilon:.2f}, over the "
+        return ()
+    if math.isinf(after.epsilon):
+        return (Objection("would bring the epsilon spent beyond what any bound holds for", to_do=_NEVER),)
+    objection = Objection(
+        f"would bring the epsilon spent from {spent.epsilon:.2f} to {after.epsilon:.2f}, over the "
         f"{policy.lifetime_epsilon:g} that this party has for life",
-        hint="decline it, or allow it in policy.toml: [privacy] lifetime_epsilon = "
-        f"{round(after.epsilon + 0.005, 2):g}",
+        f"[privacy] lifetime_epsilon = {round(after.epsilon + 0.005, 2):g}",
     )
+    return (objection,)
+
+
+def is_restored_since(records: Iterable[Mapping[str, Any]], charge: Charge) -> bool:
+    """Tell whether the ledger goes on from a backup since `charge`: what followed it then is not known."""
+    restored = (int(each["number"]) for each in records if each.get("event") == RESTORED_EVENT)
+    return any(number > charge.number for number in restored)
 
 
 def release_of(records: Iterable[Mapping[str, Any]], run: str) -> Mapping[str, Any] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from feddmf.errors import RunFailed
-from feddmf.files import read_bytes, write_bytes
+from feddmf.files import read_bytes, remove_unfinished, write_bytes
 from feddmf.interactions import Interactions
 from feddmf.ledger import items_digest
 from feddmf.members.item_release import released_codes
@@ -25,19 +25,21 @@ from feddmf.privacy.terms import Terms
 from feddmf_party.arrays_file import packed, unpacked
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.objections import Objection, decline
 from feddmf_party.privacy_budget import (
     CHARGE_EVENT,
     RELEASE_EVENT,
     Charge,
+    against_budget,
     charges_in,
-    check_budget,
+    is_restored_since,
     release_of,
 )
 from feddmf_party.privacy_policy import PrivacyPolicy
 from feddmf_party.private_terms import Agreed
 from feddmf_party.seat import Place
 
-__all__ = ["PrivateRelease", "kept_release"]
+__all__ = ["PrivateRelease", "kept_release", "planned_release"]
 
 _PRIVATE = 0o600
 _AGAIN = "what is spent stays spent; ask the operator to submit the run again, under a new id"
@@ -78,6 +80,12 @@ class PrivateRelease:
         recorded = release_of(self.ledger.records(), self.run)
         if recorded is not None:
             return self._kept(str(recorded["sha256"]))
+        if is_restored_since(self.ledger.records(), charge):
+            raise RunFailed(
+                f"run {self.run} was charged before this party was restored from a backup: what it released "
+                "then is lost, and it must not release again",
+                hint=_AGAIN,
+            )
         drawn = release_gram(self.listed(), self.noise, charge.terms.sigma)
         content = packed(
             {
@@ -88,6 +96,8 @@ class PrivateRelease:
             }
         )
         digest = hashlib.sha256(content).hexdigest()
+        # A draw that was cut short while it was written has left nobody.
+        remove_unfinished(self.folder)
         write_bytes(self.path, content, mode=_PRIVATE)
         self.ledger.append(
             {
@@ -106,9 +116,14 @@ class PrivateRelease:
 
         So InputError, where the mechanism would refuse so many users or this noise, costs nothing.
         """
-        if self._charge() is None:
-            check_release(self.users, self.terms.sigma)
-            check_budget(self.run, self.terms, charges_in(self.ledger.records()), self.policy)
+        decline(self.run, self.objections())
+
+    def objections(self) -> tuple[Objection, ...]:
+        """Return what the budget holds against the run; raises as `check` does for all else."""
+        if self._charge() is not None:
+            return ()
+        check_release(self.users, len(self.keys), self.terms.sigma)
+        return against_budget(self.terms, charges_in(self.ledger.records()), self.policy)
 
     def _charged(self) -> Charge:
         """Return the run's charge, made now unless it is in the ledger."""
@@ -159,13 +174,21 @@ def kept_release(
     folder: PartyFolder, policy: PrivacyPolicy, ledger: LedgerFile, place: Place, agreed: Agreed
 ) -> PrivateRelease:
     """Return what gives the release of the run of `place`; raises as `PrivateRelease.check` does."""
+    release = planned_release(folder, policy, ledger, place, agreed)
+    release.check()
+    return release
+
+
+def planned_release(
+    folder: PartyFolder, policy: PrivacyPolicy, ledger: LedgerFile, place: Place, agreed: Agreed
+) -> PrivateRelease:
+    """Return the same, unchecked."""
     codes = released_codes(place.items, place.offered)
-    keys = [place.items.view.keys[code] for code in codes.tolist()]
     table = place.table.interactions
-    release = PrivateRelease(
+    return PrivateRelease(
         run=place.items.plan.run,
         terms=agreed.terms,
-        keys=keys,
+        keys=[place.items.view.keys[code] for code in codes.tolist()],
         users=table.users,
         listed=lambda: table.columns(codes),
         policy=policy,
@@ -173,5 +196,3 @@ def kept_release(
         ledger=ledger,
         override_by=agreed.override_by,
     )
-    release.check()
-    return release

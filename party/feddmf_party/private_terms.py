@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feddmf.errors import PolicyError
 from feddmf.interactions import Interactions
 from feddmf.members.item_release import terms_of
 from feddmf.plan import PartyItems
 from feddmf.privacy.accountant import least_users
 from feddmf.privacy.terms import Terms
+from feddmf_party.objections import Objection, decline
 from feddmf_party.privacy_policy import PrivacyPolicy
 
-__all__ = ["Agreed", "agree_on"]
+__all__ = ["Agreed", "against_terms", "agree_on", "agreed_on"]
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,34 @@ def agree_on(items: PartyItems, data: Interactions, policy: PrivacyPolicy) -> Ag
     Raises PolicyError where the policy is against them. Its message says of the number of users which terms
     it bears, or that they are too few, and no more.
     """
-    terms, run = terms_of(items, data.users), items.plan.run
-    if terms.epsilon > policy.max_epsilon_per_run:
-        raise PolicyError(
-            f"run {run} would have epsilon {terms.epsilon:g} here, over {policy.max_epsilon_per_run:g}",
-            hint=f"decline it, or allow it in policy.toml: [privacy] max_epsilon_per_run = {terms.epsilon:g}",
+    decline(items.plan.run, against_terms(items, data, policy))
+    return agreed_on(items, data, policy)
+
+
+def agreed_on(items: PartyItems, data: Interactions, policy: PrivacyPolicy) -> Agreed:
+    """Return the same, whatever the policy has against it."""
+    terms = terms_of(items, data.users)
+    is_few = data.users < least_users(terms.epsilon)
+    return Agreed(terms, policy.override_by or "" if is_few else "")
+
+
+def against_terms(items: PartyItems, data: Interactions, policy: PrivacyPolicy) -> tuple[Objection, ...]:
+    """Return all that `policy` holds against the terms of a private run; see `agree_on`."""
+    epsilon, found = terms_of(items, data.users).epsilon, []
+    if epsilon > policy.max_epsilon_per_run:
+        found.append(
+            Objection(
+                f"would have epsilon {epsilon:g} here, over {policy.max_epsilon_per_run:g}",
+                f"[privacy] max_epsilon_per_run = {epsilon:g}",
+            )
         )
-    least = least_users(terms.epsilon)
-    if data.users >= least:
-        return Agreed(terms)
-    if policy.override_by is None:
-        raise PolicyError(
-            f"run {run} is private with epsilon {terms.epsilon:g}, under whose noise fewer than {least} "
-            "users teach little, and this party has fewer",
-            hint="decline it, or let a person answer for it in policy.toml: [privacy] override_by = "
-            '"NAME, ROLE"; the ledger keeps the name',
+    least = least_users(epsilon)
+    if data.users < least and policy.override_by is None:
+        found.append(
+            Objection(
+                f"is private with epsilon {epsilon:g}, under whose noise fewer than {least} users teach "
+                "little, and this party has fewer",
+                '[privacy] override_by = "NAME, ROLE"',
+            )
         )
-    return Agreed(terms, policy.override_by)
+    return tuple(found)

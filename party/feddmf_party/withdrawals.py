@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from feddmf.errors import ConnectError, FedDMFError, InputError, Refused
 from feddmf.ledger import PUBLISHING
 from feddmf_party.egress import clear_withdrawal
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.near import nearest
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.terms import Withdrawal, keep_withdrawals, load_terms
 
@@ -43,10 +43,10 @@ def check_published(ledger: LedgerFile, runs: Path, run: str, keys: Iterable[str
     """
     published = {str(each["run"]) for each in ledger.records() if each.get("phase") == PUBLISHING}
     if run not in published:
-        near = difflib.get_close_matches(run, sorted(published), n=1)
+        near = nearest(run, sorted(published))
         raise InputError(
             f"this party's ledger has no publication after a run {run!r}",
-            hint=f"did you mean {near[0]!r}?" if near else "see which there are: feddmf audit show",
+            hint=f"did you mean {near!r}?" if near else "see which there are: feddmf audit show",
         )
     folder = RunFolder(runs / run)
     if Path(run).name != run or not folder.finished:
@@ -54,12 +54,10 @@ def check_published(ledger: LedgerFile, runs: Path, run: str, keys: Iterable[str
     own = folder.load_items().keys
     for key in keys:
         if key not in own:
-            near = difflib.get_close_matches(key, own, n=1)
+            near = nearest(key, own)
             raise InputError(
                 f"{key!r} is none of this party's items in run {run}",
-                hint=f"did you mean {near[0]!r}?"
-                if near
-                else "its offer of that time names what it published",
+                hint=f"did you mean {near!r}?" if near else "its offer of that time names what it published",
             )
 
 

@@ -15,8 +15,8 @@ from cryptography import x509
 
 from feddmf.audit.fields import bytes_in, is_hash
 from feddmf.errors import InputError
-from feddmf.identity import PeerName, certificate_fingerprint
-from feddmf.ledger import KEY_EVENT, MENDED_EVENT, Head, follow, parse_line
+from feddmf.identity import PeerName, certificate_fingerprint, key_fingerprint
+from feddmf.ledger import KEY_EVENT, MENDED_EVENT, RESTORED_EVENT, Head, follow, parse_line
 from feddmf.signing import Domain, Signatory, from_text, is_signed, signatory_of
 
 __all__ = ["ChainAudit", "ChainKind", "Key", "audit_chain"]
@@ -50,6 +50,7 @@ class Key:
         """Return it for programs."""
         return {
             "from_record": self.number,
+            "key_fingerprint": key_fingerprint(self.signatory.key),
             "certificate_fingerprint": certificate_fingerprint(self.signatory.certificate),
             "valid_until": self.signatory.certificate.not_valid_after_utc.isoformat(),
         }
@@ -60,8 +61,9 @@ class ChainAudit:
     """What was found of a chain as far as it holds.
 
     unsigned: how many records come before the first that is signed; hashes: of every record, in hex;
-    mended: the records that say that a torn line was set aside in front of them; problem: the first record
-    that does not hold, behind which nothing was read.
+    mended: the records that say that a torn line was set aside in front of them; restored: those that say
+    from a backup of when the chain goes on; problem: the first record that does not hold, behind which
+    nothing was read.
     """
 
     head: Head = field(default_factory=Head)
@@ -69,15 +71,22 @@ class ChainAudit:
     keys: list[Key] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
     mended: list[int] = field(default_factory=list)
+    restored: list[tuple[int, str]] = field(default_factory=list)
     problem: InputError | None = None
 
     def notices(self, where: str) -> list[str]:
         """Return what to know of the chain that `where` names, though it holds."""
-        return [
+        mended = [
             f"{where}: record {number} says that a torn line was set aside in front of it, which never "
             "counted: the machine stopped while it was written"
             for number in self.mended
         ]
+        restored = [
+            f"{where}: record {number} says that it goes on from a backup of {made_at}: what was recorded "
+            "after that, if anything was, is lost"
+            for number, made_at in self.restored
+        ]
+        return mended + restored
 
     def holds(self, head: Head) -> bool:
         """Tell whether the chain had this head when it was that long."""
@@ -126,6 +135,8 @@ def _take(record: Mapping[str, Any], kind: ChainKind, found: ChainAudit) -> None
     _check_signature(record, key, head, kind.domain, number)
     if record.get("event") == MENDED_EVENT:
         found.mended.append(number)
+    if record.get("event") == RESTORED_EVENT:
+        found.restored.append((number, str(record.get("backup_made_at"))))
     if key is None:
         found.unsigned += 1
     elif not found.keys or key is not found.keys[-1]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography import x509
 
-from feddmf.audit.coordinator_book import CoordinatorBook, Receipt, audit_coordinator
+from feddmf.audit.coordinator_book import CoordinatorBook, Receipt, Reset, audit_coordinator
 from feddmf.audit.entries import Entry
 from feddmf.audit.papers import Papers
 from feddmf.audit.party_book import PartyBook, audit_party
@@ -61,7 +61,10 @@ def compare(ours: Papers, theirs: Papers) -> Comparison:
     problems = (*book.problems, *account.problems)
     if any(each.problem is not None for each in (book.ledger, book.kept, account.ledger)):
         return Comparison(party, problems, (), 0, 0)
-    found = (*_sent(book, receipts), *_heads(book, account, receipts))
+    resets = [each for each in account.resets if each.party == party]
+    lost = _lost(book, receipts, resets)
+    known = [each for each in receipts if each not in lost]
+    found = (*_let_go_on(resets, lost), *_sent(book, known), *_heads(book, account, known, receipts))
     return Comparison(party, problems, found, len(book.entries), len(receipts))
 
 
@@ -86,6 +89,24 @@ def _check_sides(of_party: Papers, of_coordinator: Papers) -> str:
     return party
 
 
+def _lost(book: PartyBook, receipts: list[Receipt], resets: list[Reset]) -> list[Receipt]:
+    """Return what was told of a ledger that the party lost, by the word of the operator."""
+    until = max((each.number for each in resets), default=0)
+    return [each for each in receipts if each.number < until and not book.ledger.holds(each.head)]
+
+
+def _let_go_on(resets: list[Reset], lost: list[Receipt]) -> Iterator[Difference]:
+    """Yield one difference for each time that a party was let go on without records that it had told."""
+    first = 0
+    for reset in resets:
+        gone = [each for each in lost if first <= each.number < reset.number]
+        first = reset.number
+        if gone:
+            text = f"the coordinator's {reset}; {len(gone)} heads that it was told before are not in the "
+            text += f"party's ledger, nor is what came with them, from its record {gone[0].number} on"
+            yield Difference("reset", text, None, reset.number)
+
+
 def _sent(book: PartyBook, receipts: list[Receipt]) -> Iterator[Difference]:
     """Yield releases on one side only, and those of which the two say different things."""
     there: dict[tuple[str, str, str, int], list[tuple[Receipt, Entry]]] = defaultdict(list)
@@ -100,7 +121,7 @@ def _sent(book: PartyBook, receipts: list[Receipt]) -> Iterator[Difference]:
     for place, entries in here.items():
         yield from _missing_there(entries, there.get(place, []))
     for place, received in there.items():
-        yield from _missing_here(received, here.get(place, []))
+        yield from _missing_here(book, received, here.get(place, []))
 
 
 def _missing_there(entries: list[Entry], received: list[tuple[Receipt, Entry]]) -> Iterator[Difference]:
@@ -129,7 +150,9 @@ def _missing_there(entries: list[Entry], received: list[tuple[Receipt, Entry]]) 
                 yield Difference("party only", text, entry.number)
 
 
-def _missing_here(received: list[tuple[Receipt, Entry]], entries: list[Entry]) -> Iterator[Difference]:
+def _missing_here(
+    book: PartyBook, received: list[tuple[Receipt, Entry]], entries: list[Entry]
+) -> Iterator[Difference]:
     known = {entry.digest for entry in entries}
     told = set[str]()
     for receipt, other in received:
@@ -138,12 +161,19 @@ def _missing_here(received: list[tuple[Receipt, Entry]], entries: list[Entry]) -
         if named or other.digest in known | told:
             continue
         told.add(other.digest)
-        text = f"{other}: the coordinator's record {receipt.number} is not in the party's ledger: it left "
-        text += "around the gate, or somebody else has the party's key"
+        text = f"{other}: the coordinator's record {receipt.number} is not in the party's ledger: "
+        if book.ledger.holds(receipt.head):
+            text += "it left around the gate, or somebody else has the party's key"
+        else:
+            text += (
+                f"the party's ledger was cut or written anew at record {receipt.head.length - 1} or before"
+            )
         yield Difference("coordinator only", text, None, receipt.number)
 
 
-def _heads(book: PartyBook, account: CoordinatorBook, receipts: list[Receipt]) -> Iterator[Difference]:
+def _heads(
+    book: PartyBook, account: CoordinatorBook, receipts: list[Receipt], all_receipts: list[Receipt]
+) -> Iterator[Difference]:
     """Yield heads that do not fit the party's chain, and countersignatures that the coordinator lacks."""
     for receipt in receipts:
         head = receipt.head
@@ -157,7 +187,7 @@ def _heads(book: PartyBook, account: CoordinatorBook, receipts: list[Receipt]) -
             text = f"the party's record {head.length - 1} is not the one whose head the coordinator's record "
             text += f"{receipt.number} has: the party's ledger was written anew"
             yield Difference("head", text, head.length - 1, receipt.number)
-    kept = {receipt.said for receipt in receipts}
+    kept = {receipt.said for receipt in all_receipts}
     for each in book.witnessed:
         if each.said not in kept:
             text = f"the coordinator countersigned {each.said.head.length} records on "

@@ -12,10 +12,10 @@ from feddmf.audit.fields import bytes_in, countersigned_in
 from feddmf.audit.papers import LEDGER, Papers
 from feddmf.errors import InputError
 from feddmf.identity import PeerName
-from feddmf.ledger import Head
+from feddmf.ledger import RESET_EVENT, Head
 from feddmf.signing import Countersigned, Domain, Signatory, is_signed, signatory_of
 
-__all__ = ["CoordinatorBook", "Receipt", "audit_coordinator"]
+__all__ = ["CoordinatorBook", "Receipt", "Reset", "audit_coordinator"]
 
 _RESTORE = "restore the file from a backup, and hold it against the parties': feddmf audit compare"
 
@@ -35,6 +35,23 @@ class Receipt:
         return self.said.head
 
 
+@dataclass(frozen=True)
+class Reset:
+    """From record `number` on, `party` may tell another ledger than the one of `length` records before."""
+
+    number: int
+    party: str
+    length: int
+    operator: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"record {self.number} lets {self.party} go on from another ledger than the one of {self.length} "
+            f"records that it had told, by the word of {self.operator}: {self.reason}"
+        )
+
+
 @dataclass
 class CoordinatorBook:
     """What was found in a coordinator's papers; about: the party that they are cut down to."""
@@ -43,6 +60,7 @@ class CoordinatorBook:
     about: str | None
     ledger: ChainAudit
     receipts: list[Receipt] = field(default_factory=list)
+    resets: list[Reset] = field(default_factory=list)
     problems: list[InputError] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -54,7 +72,9 @@ def audit_coordinator(papers: Papers) -> CoordinatorBook:
     kind = ChainKind(Domain.RECEIPTS, papers.owner, papers.root, papers.where[LEDGER], hides=hides)
     ledger = audit_chain(papers.lines[LEDGER](), kind, reader.take)
     book = CoordinatorBook(papers.owner, papers.about, ledger, reader.found)
+    book.resets += reader.resets
     book.notices += ledger.notices(kind.where)
+    book.notices += [f"{kind.where}: {each}" for each in reader.resets]
     if ledger.problem is not None:
         book.problems.append(ledger.problem)
     elif papers.anchor is not None and papers.anchor.length and not ledger.holds(papers.anchor):
@@ -67,6 +87,7 @@ class _Receipts:
 
     def __init__(self, papers: Papers) -> None:
         self.found: list[Receipt] = []
+        self.resets: list[Reset] = []
         self._papers = papers
         self._parties: dict[str, Signatory] = {}
         self._told: dict[tuple[str, int], tuple[str, int]] = {}
@@ -83,8 +104,18 @@ class _Receipts:
                 receipt = self._receipt(record, found, what)
                 self._check_fork(receipt, what)
                 self.found.append(receipt)
+            case event if event == RESET_EVENT:
+                self._reset(record)
             case _:
                 pass
+
+    def _reset(self, record: Mapping[str, Any]) -> None:
+        party, length = str(record.get("party")), record.get("length")
+        told = (str(record.get(name)) for name in ("operator", "reason"))
+        number = length if isinstance(length, int) else 0
+        self.resets.append(Reset(int(record["number"]), party, number, *told))
+        # What it told before is the story of a ledger that is lost.
+        self._told = {place: before for place, before in self._told.items() if place[0] != party}
 
     def _name(self, record: Mapping[str, Any], what: str) -> None:
         party = str(record.get("party"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,11 @@ class PartyBook:
     def party(self) -> str:
         """Whose they are."""
         return str(self.owner.party)
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """How many records of each kind say that something left."""
+        return Counter(each.event for each in self.entries)
 
     @property
     def countersigned(self) -> int:

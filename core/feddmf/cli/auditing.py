@@ -10,14 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
+from feddmf.audit.chains import ChainAudit
 from feddmf.audit.comparing import Comparison, compare
 from feddmf.audit.coordinator_book import CoordinatorBook, audit_coordinator
 from feddmf.audit.papers import Papers, read_export, write_export
 from feddmf.audit.party_book import PartyBook, audit_party
+from feddmf.cli.counted import counted
 from feddmf.cli.output import OutputFormat, describe, say, show, table
 from feddmf.cli.tables import utc
 from feddmf.errors import FedDMFError, InputError
-from feddmf.identity import certificate_fingerprint, same_fingerprint
+from feddmf.identity import certificate_fingerprint, key_fingerprint, same_fingerprint
 
 __all__ = ["FingerprintOption", "LastOption", "RunFilter", "papers_at", "recorded_at", "show_comparison",
            "show_export", "show_records", "show_verified"]  # fmt: skip
@@ -84,7 +86,7 @@ def show_verified(papers: Papers, fingerprint: str | None, output: OutputFormat)
         "problems": [problem.as_dict() for problem in problems],
         "notices": list(notices),
     }
-    rows.append(("root", root))
+    rows.append(("root fingerprint", root))
     rows.append(("verdict", "it does not hold" if problems else "it holds"))
     show(data, output, lambda: table(("", ""), rows))
     _tell(problems, notices)
@@ -104,7 +106,7 @@ def show_comparison(ours: Papers, theirs: Papers, output: OutputFormat) -> None:
     data = {
         "party": found.party,
         "agrees": found.agrees,
-        "releases": found.entries,
+        "sent": found.entries,
         "heads": found.heads,
         "problems": [problem.as_dict() for problem in found.problems],
         "differences": [difference.as_dict() for difference in found.differences],
@@ -118,12 +120,12 @@ def show_comparison(ours: Papers, theirs: Papers, output: OutputFormat) -> None:
 def _comparison_text(found: Comparison) -> str:
     if found.agrees:
         return (
-            f"both sides agree: {found.entries} releases of {found.party}, and {found.heads} heads of its "
-            "ledger that the coordinator was told"
+            f"both sides agree: {counted(found.entries, 'thing')} that {found.party} sent, and "
+            f"{counted(found.heads, 'head')} of its ledger that the coordinator was told"
         )
     if found.differences:
         return "\n".join(
-            [f"the two sides differ in {len(found.differences)} places:"]
+            [f"the two sides differ in {counted(len(found.differences), 'place')}:"]
             + [f"- {difference.kind}: {difference.text}" for difference in found.differences]
         )
     return "the two sides were not compared to the end: one of them does not hold by itself"
@@ -148,7 +150,8 @@ def _party_data(book: PartyBook) -> dict[str, Any]:
         "head": book.ledger.head.hash,
         "unsigned_records": book.ledger.unsigned,
         "keys": [key.as_dict() for key in book.ledger.keys],
-        "releases": len(book.entries),
+        "releases": book.sent.get("release", 0),
+        "sent": dict(book.sent),
         "countersignatures": len(book.witnessed),
         "countersigned_records": book.countersigned,
     }
@@ -161,13 +164,16 @@ def _party_rows(book: PartyBook) -> list[tuple[object, ...]]:
         ("ledger of", f"{book.party} in {book.owner.federation}"),
         ("records", ledger.head.length),
         ("of these without a signature", ledger.unsigned),
-        ("signed by", f"{len(ledger.keys)} keys, one after another" if len(ledger.keys) > 1 else
-         None if not ledger.keys else certificate_fingerprint(ledger.keys[0].signatory.certificate)),
-        ("releases", len(book.entries)),
+        (_signed_by(ledger), key_fingerprint(ledger.keys[-1].signatory.key) if ledger.keys else None),
+        ("what left", ", ".join(counted(count, event) for event, count in book.sent.items()) or None),
         ("countersigned records", book.countersigned),
         ("last countersigned", utc(last)),
         ("head", ledger.head.hash),
     ]  # fmt: skip
+
+
+def _signed_by(ledger: ChainAudit) -> str:
+    return "signed by key" if len(ledger.keys) < 2 else f"signed by {len(ledger.keys)} keys, the last"  # noqa: PLR2004
 
 
 def _coordinator_data(book: CoordinatorBook) -> dict[str, Any]:
@@ -190,6 +196,10 @@ def _coordinator_rows(book: CoordinatorBook) -> list[tuple[object, ...]]:
         ("ledger of", f"the coordinator of {book.owner.federation}"),
         ("about", book.about or "all parties"),
         ("records", book.ledger.head.length),
+        (
+            _signed_by(book.ledger),
+            key_fingerprint(book.ledger.keys[-1].signatory.key) if book.ledger.keys else None,
+        ),
         ("receipts", len(book.receipts)),
         ("of", ", ".join(parties) or None),
         ("head", book.ledger.head.hash),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from feddmf.privacy.terms import Terms, terms_for
 if TYPE_CHECKING:
     # Its kernels take a moment to load, and most runs draw nothing.
     from feddmf.privacy.mechanism import GramRelease
+    from feddmf.privacy.spectral import CleanedGram
 
 __all__ = ["ItemRelease", "ReleaseSource", "draw_once", "released_codes", "terms_of"]
 
@@ -63,10 +65,14 @@ def draw_once(
 
 @dataclass(frozen=True, eq=False)
 class ItemRelease:
-    """codes: int64 [m], rising, the items behind the lines of `gram`; InputError where they do not fit."""
+    """codes: int64 [m], rising, the items behind the lines of `gram`; InputError where they do not fit.
+
+    directions: most that anybody asks of `cleaned`.
+    """
 
     codes: Codes
     gram: GramRelease
+    directions: int
 
     def __post_init__(self) -> None:
         if len(self.codes) != len(self.gram.counts):
@@ -78,8 +84,17 @@ class ItemRelease:
     def among(self, seen: npt.NDArray[np.bool_]) -> ItemRelease:
         """Return the same release of those of its items alone that are `seen`, bool [items]."""
         kept = np.flatnonzero(seen[self.codes])
+        if len(kept) == len(self.codes):
+            return self
         counts, gram = self.gram.counts[kept], self.gram.gram[np.ix_(kept, kept)]
-        return ItemRelease(self.codes[kept], replace(self.gram, counts=counts, gram=gram))
+        return ItemRelease(self.codes[kept], replace(self.gram, counts=counts, gram=gram), self.directions)
+
+    @cached_property
+    def cleaned(self) -> CleanedGram:
+        """The cleaned Gram, decomposed once for vectors and maps."""
+        from feddmf.privacy.spectral import CleanedGram
+
+        return CleanedGram(self.gram, self.directions)
 
     def places(self, codes: Codes) -> Codes:
         """Return the lines of item `codes`, all of which the release has."""

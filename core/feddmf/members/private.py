@@ -13,7 +13,7 @@ from feddmf.payload import Payload
 from feddmf.plan import PartyItems
 from feddmf.user_attributes import UserAttributes
 
-__all__ = ["PrivateMember", "private_member"]
+__all__ = ["PrivateMember", "check_private_offer", "private_member"]
 
 
 class PrivateMember:
@@ -60,7 +60,7 @@ def private_member(
 ) -> PrivateMember:
     """Return the party's half of a private run. Raises InputError where it offers a user attribute."""
     codes = released_codes(items, tuple(offered))
-    _check_offer(items, offered, attributes)
+    check_private_offer(items, offered, attributes)
 
     def make(release: ItemRelease) -> Member:
         settings = items.plan.settings
@@ -74,10 +74,21 @@ def private_member(
 
         return PrivateHistoryMember(items, data, offered, release, attributes)
 
-    return PrivateMember(lambda: ItemRelease(codes, source()), make)
+    return PrivateMember(lambda: ItemRelease(codes, source(), _directions(items)), make)
 
 
-def _check_offer(items: PartyItems, offered: Sequence[str], attributes: UserAttributes | None) -> None:
+def _directions(items: PartyItems) -> int:
+    """Return how many directions of the cleaned Gram vectors and maps of the run are made from."""
+    from feddmf.privacy.spectral import directions_of
+
+    settings = items.plan.settings
+    if settings.protocol == "transfer":
+        return directions_of(settings.transfer.rank)
+    return max(settings.model.embedding_dim, directions_of(settings.linear_columns))
+
+
+def check_private_offer(items: PartyItems, offered: Sequence[str], attributes: UserAttributes | None) -> None:
+    """Raise InputError where a user attribute is offered in a private run."""
     of_users = set() if attributes is None else set(attributes.codes.tolist())
     named = next((key for key in offered if int(items.codes((key,))[0]) in of_users), None)
     if named is not None:

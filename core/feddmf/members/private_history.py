@@ -15,6 +15,7 @@ from feddmf.members.private_stage import PrivateStage
 from feddmf.members.regressions import ReleaseRegression
 from feddmf.members.trainings import seen_in
 from feddmf.plan import PartyItems
+from feddmf.protocols.feddmf import ALIGN, PILOT
 from feddmf.user_attributes import UserAttributes
 
 __all__ = ["PrivateHistoryMember"]
@@ -34,11 +35,21 @@ class PrivateHistoryMember(HistoryMember):
         attributes: UserAttributes | None = None,
     ) -> None:
         self._release = release
+        # By training, what of it is seen there: vectors and maps share its decomposition.
+        self._seen: dict[str, ItemRelease] = {}
         super().__init__(items, data, offered, attributes)
 
     def _begin(self, name: str) -> PrivateStage:
         seen = seen_in(name, self._items, self._is_product)
-        return PrivateStage(self._items, self._data_in(seen), seen, name, self._release.among(seen))
+        if name == ALIGN:
+            # The pilot is over, and its matrix is as large.
+            self._seen.pop(PILOT, None)
+        return PrivateStage(self._items, self._data_in(seen), seen, name, self._released(name))
+
+    def _released(self, name: str) -> ItemRelease:
+        if name not in self._seen:
+            self._seen[name] = self._release.among(seen_in(name, self._items, self._is_product))
+        return self._seen[name]
 
     def _tower_map(self) -> dict[str, Floats]:
         """Return nothing, for towers stay at home; ConfigError where the run would have them told."""
@@ -50,6 +61,5 @@ class PrivateHistoryMember(HistoryMember):
         return {}
 
     def _regression(self, name: str) -> ReleaseRegression:
-        seen = seen_in(name, self._items, self._is_product)
-        items = int(np.size(seen))
-        return ReleaseRegression(self._release.among(seen), self._settings.transfer, items=items)
+        items = int(np.size(self._is_product))
+        return ReleaseRegression(self._released(name), self._settings.transfer, items=items)

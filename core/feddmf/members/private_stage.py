@@ -107,7 +107,7 @@ class PrivateStage(Stage):
         Parties whose vectors agree but for a rotation start alike.
         """
         release, dim = self._release, self._settings.model.embedding_dim
-        vectors = spectral_vectors(release.gram, dim).astype(np.float64)
+        vectors = spectral_vectors(release.cleaned, dim).astype(np.float64)
         tables = {"contexts": tower_contexts(vectors, release.gram.weights), "vectors": vectors}
         # An item that is a user attribute here is in no release.
         here = np.isin(self.codes, release.codes)

@@ -18,8 +18,8 @@ rows n is the same in both, and public: the terms follow from it, and from nothi
 lengths are at most 1 as whole numbers; sums and noise are whole numbers, and only the noisy sum becomes a
 floating-point number. So no rounding adds to the sensitivity, the order of users is no matter, and what is
 released is a multiple of 2^-36 whatever the data are (Mironov, 2012). Noise is the discrete Gaussian of 2^29
-steps or more, which for 10,000 items, all entries together, is within 2^-35 in statistical distance of the
-continuous one rounded to the grid, of which all is post-processing.
+steps or more, so close to the continuous one rounded to the grid, of which all is post-processing, that the
+difference is added to delta (`feddmf.privacy.distance`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import numpy.typing as npt
 from feddmf.errors import InputError
 from feddmf.interactions import Interactions
 from feddmf.kernels.outer import add_outer
+from feddmf.privacy.distance import BITS, COUNT_SHARE, GRAM_SHARE, MOST_ITEMS, STEP
 from feddmf.privacy.noise import Noise
 
 __all__ = [
@@ -48,11 +49,6 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-_BITS = 18
-STEP = 2.0 ** (-2 * _BITS)
-"""What one step of counts and Gram is worth."""
-
-_COUNT_SHARE, _GRAM_SHARE = 0.1, 0.9
 # Below, noise is nothing beside a user; above, it is beyond what the sampler draws.
 _LEAST_SIGMA, _MOST_SIGMA = 2.0**-6, 2.0**8
 # Sums of more users do not fit whole numbers of 64 bits.
@@ -86,7 +82,7 @@ class GramRelease:
     @property
     def gram_sigma(self) -> float:
         """Standard deviation of the noise on the diagonal of the Gram; off it, sqrt(2) times less."""
-        return self.sigma / math.sqrt(_GRAM_SHARE)
+        return self.sigma / math.sqrt(GRAM_SHARE)
 
 
 def release_gram(
@@ -95,20 +91,21 @@ def release_gram(
     """Return noisy counts and Gram of `data`, whose rows are users and whose columns are the fixed item list.
 
     floor: 5 standard deviations of the counts' noise unless given. Values do not count. Memory: 8 m^2 bytes
-    and blocks. Raises InputError for a `sigma` that is no multiplier (2^-6 to 2^8) and for too many users.
+    and blocks. Raises InputError for a `sigma` that is no multiplier (2^-6 to 2^8), and for too many users or
+    items.
     """
-    check_release(data.users, sigma)
-    count_sigma = sigma / math.sqrt(_COUNT_SHARE)
+    check_release(data.users, data.items, sigma)
+    count_sigma = sigma / math.sqrt(COUNT_SHARE)
     if floor is None:
         floor = _FLOOR * count_sigma
     drawn = _whole(noise.gaussian((data.items,), count_sigma / STEP))
     counts = ((exact_counts(data) + drawn) * STEP).astype(np.float64, copy=False)
     gram = exact_gram(data, item_weights(counts, floor))
-    return GramRelease(counts, _noisy(gram, noise, sigma / math.sqrt(_GRAM_SHARE) / STEP), sigma, floor)
+    return GramRelease(counts, _noisy(gram, noise, sigma / math.sqrt(GRAM_SHARE) / STEP), sigma, floor)
 
 
-def check_release(users: int, sigma: float) -> None:
-    """Raise InputError where `release_gram` would, for so many users and this noise multiplier."""
+def check_release(users: int, items: int, sigma: float) -> None:
+    """Raise InputError where `release_gram` would, for so many users and items and this noise multiplier."""
     if not _LEAST_SIGMA <= sigma <= _MOST_SIGMA:
         raise InputError(
             f"a noise multiplier of {sigma!r} is outside {_LEAST_SIGMA} and {_MOST_SIGMA:.0f}",
@@ -119,6 +116,11 @@ def check_release(users: int, sigma: float) -> None:
             f"{users} users are more than the {_MOST_USERS} that one release can add up",
             hint="release from fewer users",
         )
+    if items > MOST_ITEMS:
+        raise InputError(
+            f"{items} items are more than the {MOST_ITEMS} for which a release's noise is exact enough",
+            hint="share and offer fewer items in private runs",
+        )
 
 
 def exact_counts(data: Interactions) -> Whole:
@@ -126,7 +128,7 @@ def exact_counts(data: Interactions) -> Whole:
     lengths, kinds = np.unique(data.user_counts(), return_inverse=True)
     # The largest whole number of which the square, n_u times, is at most that of a length of 1.
     shares = np.array(
-        [math.isqrt(2 ** (4 * _BITS) // max(int(length), 1)) for length in lengths], dtype=np.int64
+        [math.isqrt(2 ** (4 * BITS) // max(int(length), 1)) for length in lengths], dtype=np.int64
     )
     counts = np.zeros(data.items, dtype=np.int64)
     for first, last in data.blocks():
@@ -150,7 +152,7 @@ def exact_gram(data: Interactions, weights: Floats) -> Whole:
         places = data.indices[starts[0] : starts[-1]]
         rows = np.repeat(np.arange(last - first), np.diff(starts))
         squares = np.bincount(rows, weights=np.square(weights)[places], minlength=last - first)
-        cut = weights[places] / np.sqrt(squares[rows]) * (_ROOM * 2.0**_BITS)
+        cut = weights[places] / np.sqrt(squares[rows]) * (_ROOM * 2.0**BITS)
         add_outer(starts - starts[0], places, cut.astype(np.int64), gram)
     return gram
 

@@ -11,6 +11,7 @@ weight r on it has the shares f = h / (h + r), so that with w the weights of the
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from feddmf.leading import signed
 from feddmf.privacy.mechanism import GramRelease
 from feddmf.transfer import LinearMap, sum_contexts
 
-__all__ = ["ridge_maps", "spectral_vectors", "tower_contexts", "user_vectors"]
+__all__ = ["CleanedGram", "directions_of", "ridge_maps", "spectral_vectors", "tower_contexts", "user_vectors"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -32,13 +33,50 @@ _RIDGE_SHARE = 0.003
 _DIRECTIONS = 4
 
 
-def spectral_vectors(release: GramRelease, dim: int) -> npt.NDArray[np.float32]:
+def directions_of(rank: int) -> int:
+    """Return how many directions of a cleaned Gram a map of rank `rank` is made from."""
+    return _DIRECTIONS * rank
+
+
+class CleanedGram:
+    """The cleaned Gram C of a release, decomposed when it is first asked for, and once.
+
+    most: eigenvalues that are looked for; all who share it must ask for no more.
+    """
+
+    def __init__(self, release: GramRelease, most: int) -> None:
+        self.release = release
+        self._most = most
+
+    def leading(self, count: int) -> tuple[Floats, Floats]:
+        """Return up to `count` shrunk eigenvalues h [k], falling, and their eigenvectors V [m, k]."""
+        if count > self._most:
+            raise ValueError(f"{count} directions of {self._most} that were looked for")
+        values, directions = self._decomposed
+        return values[:count], directions[:, :count]
+
+    @cached_property
+    def _decomposed(self) -> tuple[Floats, Floats]:
+        release = self.release
+        size = len(release.counts)
+        edge = release.gram_sigma * math.sqrt(2 * size)
+        if not min(self._most, size):
+            return np.zeros(0), np.zeros((size, 0))
+        span = [max(size - self._most, 0), size - 1]
+        values, vectors = scipy.linalg.eigh(release.gram, subset_by_index=span, check_finite=False)
+        kept = values > edge
+        shrunk = np.sqrt(np.square(values[kept]) - edge**2)
+        return shrunk[::-1], signed(vectors[:, kept][:, ::-1])
+
+
+def spectral_vectors(cleaned: CleanedGram, dim: int) -> npt.NDArray[np.float32]:
     """Return item vectors, float32 [m, dim], most telling column first.
 
     Columns of directions that noise alone could make are zero: all of them, where the users are too few for
     the noise.
     """
-    values, directions = _cleaned(release, dim)
+    release = cleaned.release
+    values, directions = cleaned.leading(dim)
     vectors = np.zeros((len(release.counts), dim), dtype=np.float32)
     shares = values / (values + _ridge(release, values))
     vectors[:, : len(values)] = directions * np.sqrt(shares) / release.weights[:, None]
@@ -67,14 +105,15 @@ def user_vectors(
     return (sums / np.sqrt(np.where(squares > 0, squares, 1.0))).astype(np.float32)
 
 
-def ridge_maps(release: GramRelease, inputs: Codes, outputs: Codes, *, rank: int) -> LinearMap:
+def ridge_maps(cleaned: CleanedGram, inputs: Codes, outputs: Codes, *, rank: int) -> LinearMap:
     """Return the map from item codes `inputs` to `outputs` that follows from the release, of rank `rank`.
 
     Used as `fit_linear_map`'s: a user's scores are the sum of contexts over its inputs, times targets^T; an
     output that is an input too does not tell itself. loss: mean squared error that the cleaned Gram expects,
     in its own units (rows of unit length); ridge: the weight, in the same. Zero where nothing stands out.
     """
-    values, directions = _cleaned(release, _DIRECTIONS * rank)
+    release = cleaned.release
+    values, directions = cleaned.leading(directions_of(rank))
     ridge = _ridge(release, values)
     scaled = directions * np.sqrt(values)  # C = scaled scaled^T
     left, right = scaled[inputs], scaled[outputs]
@@ -97,19 +136,6 @@ def ridge_maps(release: GramRelease, inputs: Codes, outputs: Codes, *, rank: int
     effective = basis.shape[1]
     spare = ((0, 0), (0, rank - effective))
     return LinearMap(np.pad(contexts, spare), np.pad(basis, spare), effective, max(loss, 0.0), ridge)
-
-
-def _cleaned(release: GramRelease, most: int) -> tuple[Floats, Floats]:
-    """Return up to `most` shrunk eigenvalues h [k], falling, and their eigenvectors V [m, k]."""
-    size = len(release.counts)
-    edge = release.gram_sigma * math.sqrt(2 * size)
-    if not min(most, size):
-        return np.zeros(0), np.zeros((size, 0))
-    span = [max(size - most, 0), size - 1]
-    values, vectors = scipy.linalg.eigh(release.gram, subset_by_index=span, check_finite=False)
-    kept = values > edge
-    shrunk = np.sqrt(np.square(values[kept]) - edge**2)
-    return shrunk[::-1], signed(vectors[:, kept][:, ::-1])
 
 
 def _ridge(release: GramRelease, values: Floats) -> float:

@@ -6,7 +6,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Health", "LedgerPage", "Privacy", "QueryPage", "RunList", "Status"]
+__all__ = ["Health", "LedgerPage", "Privacy", "QueryPage", "Route", "RouteList", "RunList", "Status"]
+
+
+class Route(BaseModel):
+    """Something that can be asked for."""
+
+    method: str
+    path: str
+    about: str
+
+
+class RouteList(BaseModel):
+    """What a role may ask for."""
+
+    role: str
+    described_in: str
+    routes: list[Route]
 
 
 class Run(BaseModel):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from feddmf_party.answers import answered, ranked
 from feddmf_party.api import bodies, models
 from feddmf_party.api.desk import Desk, Note, SharedDesk
 from feddmf_party.api.roles import Caller
+from feddmf_party.offered import Attribute, Unavailable
 from feddmf_party.prediction import Block
 from feddmf_party.prediction_table import encoded_predictions, score_column
 from feddmf_party.questions import Questions
@@ -36,7 +38,7 @@ RunQuery = Annotated[str | None, Query(max_length=200, description="Run to ask; 
 @router.get("/attributes")
 async def attributes(
     desk: SharedDesk,
-    _caller: Caller,
+    caller: Caller,
     *,
     run: RunQuery = None,
     owner: Annotated[str | None, Query(max_length=200, description="Only what this peer offers.")] = None,
@@ -45,20 +47,31 @@ async def attributes(
     limit: Annotated[int, Query(ge=1, le=_MOST_JSON, description="How many to list.")] = 1_000,
 ) -> models.AttributeList:
     """List what can be asked for, with how far to trust it."""
+    part = search.casefold()
+
+    def fits(each: Attribute | Unavailable, owners: Collection[str]) -> bool:
+        return (owner is None or owner in owners) and (
+            part in each.key.casefold() or part in each.label.casefold()
+        )
 
     def listed() -> models.AttributeList:
-        questions = desk.loaded(run).questions
-        part = search.casefold()
-        found = [
-            each
-            for each in questions.predictor.attributes()
-            if (owner is None or owner in each.owners)
-            and (part in each.key.casefold() or part in each.label.casefold())
-        ]
-        shown = [questions.back(each).as_dict() for each in found[offset : offset + limit]]
-        return models.AttributeList.model_validate(
-            {"run": questions.run, "total": len(found), "attributes": shown}
-        )
+        with desk.noting(caller, "attributes") as note:
+            questions = _open(desk, note, run)
+            predictor = questions.predictor
+            found = [each for each in predictor.attributes() if fits(each, each.owners)]
+            gone = [each for each in predictor.offered.unavailable() if fits(each, {each.owner})]
+            shown = [
+                {**questions.back(each).as_dict(), "until": predictor.terms.first_end(each.owners)}
+                for each in found[offset : offset + limit]
+            ]
+            note.rows = len(shown)
+            told = {
+                "run": questions.run,
+                "total": len(found),
+                "attributes": shown,
+                "unavailable": [asdict(each) for each in gone[:_MOST_JSON]],
+            }
+            return models.AttributeList.model_validate(told)
 
     return await desk.work(listed)
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from importlib.metadata import version
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from feddmf.errors import FedDMFError, InputError
 from feddmf_party.api import analysts, overseers
+from feddmf_party.api.accounts import Route, RouteList
 from feddmf_party.api.desk import Desk
 from feddmf_party.api.gate import Gate
 from feddmf_party.api.problems import DEFECT, Problem, ProblemBody, problem_response, problem_status
-from feddmf_party.api.roles import Caller
+from feddmf_party.api.roles import ROUTES, Caller, question_of
 
 __all__ = ["LOOPBACK_NAMES", "make_api", "make_app"]
 
@@ -53,6 +56,22 @@ def make_app(desk: Desk) -> FastAPI:
     async def openapi(_caller: Caller) -> JSONResponse:
         return JSONResponse(app.openapi())
 
+    @app.get("/v1", name="routes", tags=["all"])
+    async def routes(caller: Caller) -> RouteList:
+        """List what the caller's role may ask for; /openapi.json describes it."""
+        every = (*app.routes, *overseers.router.routes, *analysts.router.routes)
+        open_ = (route for route in every if isinstance(route, APIRoute))
+        return RouteList(
+            role=caller.role.value,
+            described_in="/openapi.json",
+            routes=[
+                Route(method=method, path=route.path, about=(route.description or "").partition("\n")[0])
+                for route in open_
+                if caller.role in ROUTES.get(route.name, ()) and route.include_in_schema
+                for method in sorted(route.methods or ())
+            ],
+        )
+
     app.add_exception_handler(Problem, _told)
     app.add_exception_handler(FedDMFError, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -76,18 +95,28 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(problem_status(found), found)
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     # What was sent is not sent back: it may hold user ids.
     first = cast("RequestValidationError", error).errors()[0]
     where = ".".join(map(str, first["loc"]))
     message = str(first["msg"]).removeprefix("Value error, ")
-    return problem_response(422, InputError(f"{where}: {message}", hint="see what it takes: /openapi.json"))
+    told = InputError(f"{where}: {message}", hint="see what it takes: /openapi.json")
+    await _note(request, told)
+    return problem_response(422, told)
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     found = cast("HTTPException", error)
-    told = InputError(str(found.detail), hint="see what there is: /openapi.json")
+    told = InputError(str(found.detail), hint="see what there is: /v1")
+    await _note(request, told)
     return problem_response(found.status_code, told, found.headers or {})
+
+
+async def _note(request: Request, told: InputError) -> None:
+    """Write down what was refused before it came to a question; nothing that the caller wrote."""
+    route, desk = request.scope.get("route"), request.app.state.desk
+    question = question_of(route.name) if route else "nothing known"
+    await asyncio.to_thread(desk.note_refused, request.scope["state"]["holder"], question, told)
 
 
 async def _broken(_request: Request, _error: Exception) -> JSONResponse:

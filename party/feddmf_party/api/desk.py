@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 
 from feddmf.errors import FedDMFError, InputError, LocalResourceError, TimedOut
+from feddmf_party.api.limits import RateLimit
 from feddmf_party.api.problems import Problem
 from feddmf_party.folder import PartyFolder
 from feddmf_party.policy import Policy
@@ -33,6 +34,8 @@ _RUNS_HELD = 2
 _THREADS = 4
 _MOST_WAITING = 32
 _ANSWER_S = 60.0
+# By one token: whoever is refused all the time fills no disk.
+_REFUSALS_PER_MINUTE = 60
 
 
 class LoadedRun:
@@ -77,6 +80,7 @@ class Desk:
         self._answer_s = answer_s
         self._runs: OrderedDict[tuple[str, int], LoadedRun] = OrderedDict()
         self._loading = threading.Lock()
+        self._refusals, self._refusing = RateLimit(), threading.Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
         self._places = threading.Semaphore(_THREADS + _MOST_WAITING)
 
@@ -115,6 +119,13 @@ class Desk:
             self._log.append(holder, note.asked(refused=type(told).__name__))
             raise
         self._log.append(holder, note.asked())
+
+    def note_refused(self, holder: Holder, question: str, error: FedDMFError) -> None:
+        """Write down what `holder` was refused before anything was asked; of many a minute the first."""
+        with self._refusing:
+            is_flood = self._refusals.wait_s(holder.name, _REFUSALS_PER_MINUTE) > 0
+        if not is_flood:
+            self._log.append(holder, Note(question).asked(refused=type(error).__name__))
 
     async def work(self, compute: Callable[[], Found], *, begun: bool = False) -> Found:
         """Compute in a thread; a problem with status 503 where too many wait, 504 where it takes too long.

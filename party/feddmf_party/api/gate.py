@@ -79,9 +79,16 @@ class Gate:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         self._check_host(headers)
-        holder = self._admit(scope, headers)
+        holder = self._known(scope, headers)
         scope["state"]["holder"] = holder
-        body = await self._body(headers, receive)
+        try:
+            self._let_in(holder)
+            body = await self._body(headers, receive)
+        except (FedDMFError, Problem) as error:
+            told = error.error if isinstance(error, Problem) else error
+            # The disk may be slow, and others are served meanwhile.
+            await asyncio.to_thread(self._desk.note_refused, holder, "not read", told)
+            raise
         given = False
 
         async def replay() -> Message:
@@ -102,7 +109,7 @@ class Gate:
             error = Refused("this server does not answer to that host name", hint="name it: --host NAME")
             raise Problem(421, error)
 
-    def _admit(self, scope: Scope, headers: Headers) -> Holder:
+    def _known(self, scope: Scope, headers: Headers) -> Holder:
         """Return whose token the request shows; nobody is told why another was not let in."""
         shown = headers.getlist("authorization")
         scheme, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
@@ -112,10 +119,12 @@ class Gate:
             self._pace(self._failures, address, _FAILURES_PER_MINUTE)
             error = Refused("no valid token", hint="send one: Authorization: Bearer TOKEN")
             raise Problem(401, error, {"WWW-Authenticate": "Bearer"})
+        return holder
+
+    def _let_in(self, holder: Holder) -> None:
         policy = self._desk.policy().queries
         policy.check_holder(holder)
         self._pace(self._requests, holder.name, policy.per_minute)
-        return holder
 
     def _holder(self, token: str) -> Holder | None:
         try:

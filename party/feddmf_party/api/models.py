@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -52,12 +53,30 @@ class Attribute(BaseModel):
     evidence: list[Evidence]
 
 
+class ListedAttribute(Attribute):
+    """An attribute that can be asked for, and until when."""
+
+    until: datetime | None = Field(description="When the first of its owners stops sharing it.")
+
+
+class UnavailableAttribute(BaseModel):
+    """What a peer had published, and nobody may ask for any more."""
+
+    key: str
+    label: str
+    owner: str
+    why: str = Field(description="Who took it back, or when it ended.")
+
+
 class AttributeList(BaseModel):
     """Attributes that can be asked for, by first owner and key."""
 
     run: str
     total: int = Field(description="How many there are that fit, shown here or not.")
-    attributes: list[Attribute]
+    attributes: list[ListedAttribute]
+    unavailable: list[UnavailableAttribute] = Field(
+        description="What fits and was taken back or has ended; not paged, and the first 10,000 alone."
+    )
 
 
 class _Answer(BaseModel):

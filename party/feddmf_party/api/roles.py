@@ -10,9 +10,10 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from feddmf.errors import PolicyError
+from feddmf_party.api.desk import SharedDesk
 from feddmf_party.tokens import Holder, Role
 
-__all__ = ["ROUTES", "Caller", "admit"]
+__all__ = ["ROUTES", "Caller", "admit", "question_of"]
 
 _ALL = frozenset(Role)
 _ANALYST, _AUDITOR, _ENGINEER = (frozenset({role}) for role in (Role.ANALYST, Role.AUDITOR, Role.ENGINEER))
@@ -20,6 +21,7 @@ _ANALYST, _AUDITOR, _ENGINEER = (frozenset({role}) for role in (Role.ANALYST, Ro
 ROUTES: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
         "openapi": _ALL,
+        "routes": _ALL,
         "runs": _ALL,
         "health": _ENGINEER,
         "status": _ENGINEER,
@@ -40,15 +42,23 @@ ROUTES: Mapping[str, frozenset[Role]] = MappingProxyType(
 _BEARER = HTTPBearer(auto_error=False, description="A token of `feddmf token add`.")
 
 
-def admit(request: Request, _bearer: Annotated[object, Depends(_BEARER)]) -> Holder:
-    """Return who calls; PolicyError where the role may not."""
+def admit(request: Request, desk: SharedDesk, _bearer: Annotated[object, Depends(_BEARER)]) -> Holder:
+    """Return who calls; PolicyError, which the query log has, where the role may not."""
     holder: Holder = request.scope["state"]["holder"]
-    if holder.role not in ROUTES.get(request.scope["route"].name, ()):
-        raise PolicyError(
+    route = request.scope["route"].name
+    if holder.role not in ROUTES.get(route, ()):
+        error = PolicyError(
             f"{holder.name} is {holder.role.value}, who may not ask for this",
             hint="ask with a token of another role: feddmf token add NAME --role ROLE",
         )
+        desk.note_refused(holder, question_of(route), error)
+        raise error
     return holder
+
+
+def question_of(route: str) -> str:
+    """Return a route's name as the query log has it."""
+    return route.replace("_", " ")
 
 
 Caller = Annotated[Holder, Depends(admit)]

@@ -51,7 +51,7 @@ def serve(
             f"this installation lacks {error.name}, which the query API needs",
             hint="pip install 'feddmf[api]'",
         ) from error
-    log_to_stderr(verbose=verbose)
+    log_to_stderr(PartyFolder(folder).settings().logging, verbose=verbose)
     where = Listening(listen, port, tuple(host or ()), tls_cert, tls_key)
     asyncio.run(serve_api(PartyFolder(folder), where, ready=lambda: say(f"answers at {where.url}")))
     say("stopped")

@@ -17,7 +17,7 @@ from feddmf.runfile import load_run
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.cli.options import FolderOption, call_coordinator, party_name
 from feddmf_party.folder import PartyFolder
-from feddmf_party.objections import Asked, asked_of, check_plan, objections_to
+from feddmf_party.objections import Asked, asked_of
 from feddmf_party.offer import offered_in
 from feddmf_party.plans import read_plan
 
@@ -38,15 +38,18 @@ def check(
     folder: FolderOption = Path(),
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Hold a run against this party's policy: what it asks for, and every line that would have to change.
+    """Hold a run against this party's policy, tables and budget: what it asks for, all that would decline it.
 
-    Ends with an error where the node would decline the run. Nothing is sent of a run file.
+    Ends with an error where the node would decline the run. Nothing is sent of a run file, nothing charged.
     """
+    # What a run needs loads arrays, and what trains on them.
+    from feddmf_party.foreseen import objections_here
+
     where = PartyFolder(folder)
     plan, items = _plan(where, run)
     limits, offered = where.policy(), offered_in(items, where.offer_file)
     asked = asked_of(plan, items, offered=offered)
-    objections = objections_to(plan, items, limits, offered=offered)
+    objections = objections_here(where, limits, items, offered=offered)
     settings = plan.settings
     data = {
         "run": plan.run,
@@ -58,8 +61,15 @@ def check(
         "objections": [asdict(objection) for objection in objections],
     }
     show(data, output, lambda: _table(plan, asked))
-    check_plan(plan, items, limits, offered=offered)
-    say("the policy allows it")
+    for objection in objections:
+        allowed_by = f"in policy.toml: {objection.line}" if objection.line else objection.to_do
+        say(
+            f"against it: {objection.reason}\n  to do: {allowed_by or 'decline it: the run file must change'}"
+        )
+    if objections:
+        say(f"the node would decline run {plan.run}")
+        raise typer.Exit(PolicyError.exit_code)
+    say("nothing is against it: the node would join")
 
 
 def _plan(where: PartyFolder, run: str) -> tuple[Plan, PartyItems]:

@@ -15,6 +15,7 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
+_NONE = "this party has taken part in no private run"
 _COLUMNS = ("record", "when", "run", "epsilon", "delta", "sigma", "together", "released", "override by")
 
 
@@ -78,6 +79,6 @@ def report(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         )
         for run in found.runs
     ]
-    show(found.as_dict(), output, lambda: table(_COLUMNS, rows))
+    show(found.as_dict(), output, lambda: table(_COLUMNS, rows) if rows else _NONE)
     of = f" at delta {found.delta:.2g}" if found.runs else ""
     say(f"spent: epsilon {found.epsilon:.3f}{of}, of {found.lifetime:g} for life")

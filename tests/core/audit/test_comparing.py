@@ -72,7 +72,19 @@ def test_a_release_on_one_side_only_is_named(tmp_path: Path) -> None:
     (found,) = compared(sides).differences
     assert (found.kind, found.party_record) == ("coordinator only", None)
     assert "align 7" in found.text
+    assert "it left around the gate" in found.text
     assert found.coordinator_record is not None
+
+
+def test_a_cut_is_not_taken_for_another_way_out(tmp_path: Path) -> None:
+    """What the coordinator has of records that the party's ledger lost is said to be cut off."""
+    sides = both_sides(tmp_path)
+    path = sides.folder().ledger
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    texts = [each.text for each in compared(sides).differences if each.kind == "coordinator only"]
+    assert len(texts) == 1
+    assert "was cut or written anew at record 4 or before" in texts[0]
+    assert "gate" not in texts[0]
 
 
 def test_other_bytes_are_named(tmp_path: Path) -> None:

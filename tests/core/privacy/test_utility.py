@@ -8,7 +8,7 @@ from feddmf.interactions import Interactions
 from feddmf.privacy.accountant import sigma_for
 from feddmf.privacy.mechanism import release_gram
 from feddmf.privacy.noise import Noise, SystemNoise
-from feddmf.privacy.spectral import spectral_vectors, user_vectors
+from feddmf.privacy.spectral import CleanedGram, spectral_vectors, user_vectors
 from feddmf.randomness import generator
 from feddmf_party.datasets import generated
 
@@ -37,7 +37,7 @@ def halves(data: Interactions) -> tuple[Interactions, Interactions]:
 def user_area(kept: Interactions, held: Interactions, noise: Noise, sigma: float) -> float:
     """Return the mean ROC-AUC of users over the items that they were not seen to have."""
     release = release_gram(kept, noise, sigma)
-    vectors = spectral_vectors(release, 32)
+    vectors = spectral_vectors(CleanedGram(release, 32), 32)
     judged = np.arange(JUDGED)
     scores = user_vectors(kept.of_users(judged), vectors, release.weights) @ vectors.T
     areas = []

@@ -13,6 +13,7 @@ import pytest
 from feddmf.cli.main import run
 from feddmf_party import prediction
 from feddmf_party.data.arrow import parquet
+from feddmf_party.terms import Withdrawal, keep_until, keep_withdrawals
 from feddmf_party.tokens import Role
 from support.cli import Cli
 
@@ -133,14 +134,36 @@ def test_attributes_are_listed_with_what_stands_behind_them(api: Api, cli: Cli) 
     told = cli.data("query", "predict", *named(KEYS), "--anyway", "--folder", api.home.path)["attributes"]
     found = api.get("/v1/attributes")
     assert [each["key"] for each in found["attributes"]] == [each["key"] for each in listed]
+    assert {each.pop("until") for each in found["attributes"]} == {None}
     assert sorted(found["attributes"], key=str) == sorted(told, key=str)
+    assert found["unavailable"] == []
     assert [each["key"] for each in api.get("/v1/attributes", search="INK")["attributes"]] == ["ink/blue"]
     page = api.get("/v1/attributes", offset=1, limit=2)
-    assert (page["total"], page["attributes"]) == (4, found["attributes"][1:3])
+    assert (page["total"], [each["key"] for each in page["attributes"]]) == (
+        4,
+        [each["key"] for each in found["attributes"][1:3]],
+    )
     assert {each["key"] for each in api.get("/v1/attributes", owner="cargo")["attributes"]} == {
         "pen",
         "ink/blue",
     }
+
+
+def test_what_ends_or_was_taken_back_is_listed_as_such(api: Api, cli: Cli) -> None:
+    """As `attributes list` has it: until when, and what nobody may ask for any more."""
+    run = api.home.runs / "r-1"
+    keep_until(run, {"bolt": 4_000_000_000_000, "cargo": 0})
+    keep_withdrawals(run, [Withdrawal(1_700_000_000_000, "r-1", "cargo", ("ink/blue",), "a mistake")])
+    found = api.get("/v1/attributes")
+    assert {each["key"]: (each["until"] or "")[:10] for each in found["attributes"]} == {
+        "cup": "2096-10-02",
+        "gold=yes": "2096-10-02",
+        "pen": "2096-10-02",
+    }
+    told = cli.data("attributes", "list", "--folder", api.home.path)["unavailable"]
+    assert found["unavailable"] == told
+    assert [each["key"] for each in told] == ["ink/blue"]
+    assert api.get("/v1/attributes", owner="bolt")["unavailable"] == []
 
 
 def test_quality_is_that_of_the_report(api: Api, cli: Cli) -> None:
@@ -256,6 +279,29 @@ def test_every_question_is_written_down_before_it_is_answered(api: Api) -> None:
     assert api.home.query_log.stat().st_mode & 0o777 == 0o600
     page = api.get("/v1/queries", Role.AUDITOR, after=3)
     assert (page["intact"], page["total"], [each["number"] for each in page["records"]]) == (True, 6, [4, 5])
+
+
+def test_what_is_refused_before_it_is_a_question_is_written_down_too(api: Api) -> None:
+    """Lists, bodies that do not fit, what is not there, a closed API; of very many only the first."""
+    api.get("/v1/attributes", search="in", limit=1)
+    api.fails(422, "POST", PREDICTIONS, json={"attributes": [], "users": ["zoe"]})
+    api.fails(404, "GET", "/v1/zoe")
+    api.fails(413, "POST", PREDICTIONS, content=b" " * ((4 << 20) + 1))
+    api.home.policy_file.write_text("[queries]\nper_minute = 1\n")
+    api.get("/v1/runs")
+    api.fails(429, "GET", "/v1/runs")
+    told = [(each["question"], each["rows"], each["refused"]) for each in api.queries()]
+    assert told == [
+        ("attributes", 1, None),
+        ("predictions", 0, "InputError"),
+        ("nothing known", 0, "InputError"),
+        ("not read", 0, "InputError"),
+        ("not read", 0, "TimedOut"),
+    ]
+    assert "zoe" not in api.home.query_log.read_text()
+    for _ in range(80):
+        api.fails(429, "GET", "/v1/runs")
+    assert 60 <= len(api.queries()) <= 63
 
 
 def test_no_answer_leaves_that_cannot_be_written_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

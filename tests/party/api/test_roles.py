@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "openapi": ("GET", "/openapi.json", {}),
+    "routes": ("GET", "/v1", {}),
     "runs": ("GET", "/v1/runs", {}),
     "health": ("GET", "/v1/health", {}),
     "status": ("GET", "/v1/status", {}),
@@ -42,14 +43,27 @@ def test_every_route_is_in_the_table(api: Api) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_role_opens_its_routes_alone(api: Api, role: Role) -> None:
-    """Refused ones say why, and leave no trace in the query log."""
+    """Refused ones say why; the query log has them, and what analysts were told."""
     for name, (method, path, options) in CALLS.items():
         response = api.send(method, path, token=api.tokens[role], **options)
         assert response.status_code == (200 if role in ROUTES[name] else 403), (name, response.text)
         if role not in ROUTES[name]:
             assert response.json()["kind"] == "PolicyError"
-    asked = {"predictions", "audience", "top_attributes"}
-    assert len(api.queries()) == (len(asked) if role is Role.ANALYST else 0)
+    asked = {"predictions", "audience", "top_attributes", "attributes"} if role is Role.ANALYST else set()
+    closed = {name for name in CALLS if role not in ROUTES[name]}
+    noted = {each["question"].replace(" ", "_"): each["refused"] for each in api.queries()}
+    assert noted == dict.fromkeys(asked) | dict.fromkeys(closed, "PolicyError")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_is_told_its_routes(api: Api, role: Role) -> None:
+    """All that open to it, each with a line; and where the rest is described."""
+    found = api.get("/v1", role)
+    assert (found["role"], found["described_in"]) == (role.value, "/openapi.json")
+    listed = {(each["method"], each["path"]) for each in found["routes"]}
+    expected = {call[:2] for name, call in CALLS.items() if role in ROUTES[name] and name != "openapi"}
+    assert listed == expected
+    assert all(each["about"] for each in found["routes"])
 
 
 def test_a_route_that_the_table_lacks_is_closed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
