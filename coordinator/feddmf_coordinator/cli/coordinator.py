@@ -13,8 +13,9 @@ from feddmf.config import parse_settings
 from feddmf_coordinator import enrolling
 from feddmf_coordinator.cli.operators import app as operators
 from feddmf_coordinator.cli.operators import log
-from feddmf_coordinator.cli.options import FolderOption, PassphraseOption
+from feddmf_coordinator.cli.options import DatabaseOption, FolderOption, PassphraseOption
 from feddmf_coordinator.cli.renewals import renewals
+from feddmf_coordinator.cli.safekeeping import backup, ledger, restore, upgrade
 from feddmf_coordinator.cli.serving import start, status
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 
@@ -39,13 +40,15 @@ def init(
     listen: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Federation port.")] = 8470,
     enrolment_port: Annotated[int, typer.Option(help="Enrolment port.")] = 8471,
+    database: DatabaseOption = None,
     passphrase_file: PassphraseOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make a coordinator's folder: root, server certificate, database, coordinator.toml."""
     given = {"federation": federation, "listen": listen, "port": port, "enrolment_port": enrolment_port}
-    hosts = {"hosts": tuple(host)} if host else {}
-    settings = parse_settings(given | hosts, CoordinatorSettings, where="feddmf coordinator init")
+    named = {"hosts": tuple(host or ()), "database": database}
+    chosen = {name: value for name, value in named.items() if value}
+    settings = parse_settings(given | chosen, CoordinatorSettings, where="feddmf coordinator init")
     made = enrolling.init(CoordinatorFolder(folder), settings, passphrase_file=passphrase_file)
     if made.passphrase_file is not None:
         say(
@@ -156,4 +159,8 @@ app.command("start")(start)
 app.command("status")(status)
 app.command("renewals")(renewals)
 app.command("log")(log)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("upgrade")(upgrade)
 app.add_typer(operators, name="operators", help="Who may change the federation: add, list, remove.")
+app.add_typer(ledger, name="ledger", help="A party that lost its ledger: let it go on.")

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from feddmf.errors import ConfigError
 from feddmf_coordinator.settings import CoordinatorFolder
-from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.database import Database, has_password
 
-__all__ = ["FolderOption", "PassphraseOption", "open_database"]
+__all__ = ["DatabaseOption", "FolderOption", "PassphraseOption", "open_database"]
 
 FolderOption = Annotated[
     Path, typer.Option("--folder", help="The coordinator's folder.", show_default="here")
@@ -20,6 +21,27 @@ PassphraseOption = Annotated[
     typer.Option(
         "--passphrase-file",
         help="File with the passphrase of the root's key; else FEDDMF_CA_PASSPHRASE, else ca/passphrase.",
+    ),
+]
+
+
+def _without_password(url: str | None) -> str | None:
+    if url is not None and has_password(url):
+        # Whoever is on this machine sees the arguments of a command, and its shell keeps them.
+        raise ConfigError(
+            "--database holds a password",
+            hint="leave it out, and put it into PGPASSWORD or ~/.pgpass for this command and the server",
+        )
+    return url
+
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        help="URL of an empty database, such as postgresql+psycopg://user@host/name. No password.",
+        show_default="a SQLite file in the folder",
+        callback=_without_password,
     ),
 ]
 

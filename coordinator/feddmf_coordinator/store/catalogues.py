@@ -21,7 +21,14 @@ from feddmf.catalogue.table import Catalogue, parse_catalogue
 from feddmf.errors import CatalogueError
 from feddmf_coordinator.store.database import metadata, to_seconds
 
-__all__ = ["accept", "accepted_digests", "add_catalogue", "find_catalogue", "latest_version"]
+__all__ = [
+    "accept",
+    "accepted_digests",
+    "add_catalogue",
+    "find_catalogue",
+    "latest_version",
+    "published_digest",
+]
 
 catalogues = Table(
     "catalogues",
@@ -72,10 +79,14 @@ def find_catalogue(connection: Connection, version: int = 0) -> Catalogue:
     return parse_catalogue(bytes(text).decode(), version=wanted, where=f"catalogue version {wanted}")
 
 
+def published_digest(connection: Connection, version: int) -> str:
+    """Return the digest of a published version, as it was computed then; "" where there is none."""
+    return connection.scalar(select(catalogues.c.digest).where(catalogues.c.version == version)) or ""
+
+
 def accept(connection: Connection, version: int, party: str, digest: str, *, now: datetime) -> None:
     """Note that `party` accepts `version`; CatalogueError where its digest is another."""
-    published = connection.scalar(select(catalogues.c.digest).where(catalogues.c.version == version))
-    if published != digest:
+    if not digest or published_digest(connection, version) != digest:
         raise CatalogueError(
             f"{party} accepts digest {digest[:16]} for version {version}, which is not what was published",
             hint="fetch the catalogue again and compare its digest with the operator",

@@ -1,31 +1,36 @@
-"""The coordinator's database: SQLite (WAL, full fsync) or another by URL; short transactions only.
+"""The coordinator's database: SQLite (WAL, full fsync) or PostgreSQL by URL; short transactions only.
 
 Each noun's module (`store/enrolment.py` and its neighbours) declares its tables on `metadata` and
-takes a `Connection` in its functions. `Database.open` creates whatever tables have been declared by
-then, so a process makes the tables of the modules it imports and no list of them is kept anywhere.
+takes a `Connection` in its functions. How a database gets to have these tables is in `migrations/`: one is
+made by `Database.create`, with a federation or from a backup, and a lost one never comes back empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import URL, Column, Connection, Engine, Integer, MetaData, Table, create_engine, event, select
+from sqlalchemy import URL, Column, Connection, Engine, Integer, MetaData, Table
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
-from feddmf.errors import ConfigError, LocalResourceError
+from feddmf.errors import ConfigError, InputError, LocalResourceError
 from feddmf.files import explain_os_error
+from feddmf_coordinator.store.backends import READS, SoleServer, backend_of, made_engine
+from feddmf_coordinator.store.migrations import HEAD, REVISIONS, migrate, revision_of
 
-__all__ = ["SCHEMA_VERSION", "Database", "from_seconds", "metadata", "to_seconds"]
+__all__ = ["Database", "from_seconds", "has_password", "metadata", "to_seconds"]
 
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT_MS = 10_000
+_RESTORE = (
+    "restore the last backup into a new folder: feddmf coordinator restore FILE --folder NEW; without one, "
+    "begin a new federation in another folder: feddmf coordinator init"
+)
 
 metadata = MetaData(
     naming_convention={
@@ -37,18 +42,8 @@ metadata = MetaData(
     }
 )
 
-_schema = Table("feddmf_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
-
-# What SQLite says, and what a person can do about it; the first that matches wins.
-_SQLITE_HINTS = (
-    ("full", "free space on that disk and run the command again; nothing was half-written"),
-    ("locked", "another process holds the database; end it or wait, then run the command again"),
-    ("readonly", "check the permissions of the database file and of its folder"),
-    ("unable to open", "check that the folder exists and that you may write to it"),
-    ("malformed", "restore the database from a backup"),
-    ("not a database", "restore the database from a backup, or name another in coordinator.toml"),
-    ("disk i/o", "check the disk; then run the command again"),
-)
+# What releases from before there were revisions look at, which have to refuse.
+Table("feddmf_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 
 @dataclass(frozen=True)
@@ -59,21 +54,46 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open the database at `url`, creating it and its missing tables.
+        """Open the database at `url`, which is there and has the schema of this version.
 
-        Raises ConfigError for a URL that cannot be used, LocalResourceError where the database cannot.
+        Raises ConfigError for a URL that cannot be used, LocalResourceError where the database cannot, is
+        gone, or has the schema of another version.
+        """
+        database = cls.found(url)
+        try:
+            with database.read() as connection:
+                _check_current(database.name, database.revision(connection))
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def found(cls, url: str) -> Self:
+        """Return the database at `url`, whatever its schema; LocalResourceError where it is gone."""
+        parsed = _parse(url)
+        file = _file_of(parsed)
+        if file is not None and not (file.exists() and file.stat().st_size):
+            raise _gone(str(file))
+        return cls(made_engine(backend_of(parsed), parsed))
+
+    @classmethod
+    def create(
+        cls, url: str, fill: Callable[[Connection], None] = lambda _: None, *, revision: str = HEAD
+    ) -> Self:
+        """Make the tables of a new database at `url` and fill them, in one transaction; return it open.
+
+        Raises InputError where it has tables already: nothing is overwritten.
         """
         parsed = _parse(url)
-        _make_private(parsed)
-        engine = _engine(parsed)
-        if parsed.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-        database = cls(engine)
+        backend = backend_of(parsed)
+        _make_private(_file_of(parsed))
+        database = cls(made_engine(backend, parsed))
         try:
             with database.begin() as connection:
-                metadata.create_all(connection)
-                _check_version(connection, database.name)
+                _refuse_to_overwrite(database.name, revision_of(connection))
+                migrate(connection, to=revision)
+                fill(connection)
         except BaseException:
             database.close()
             raise
@@ -84,6 +104,21 @@ class Database:
         """The database as messages may show it: a file's path, or the URL without its password."""
         url = self.engine.url
         return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string()
+
+    def revision(self, connection: Connection) -> str:
+        """Return the revision of its schema, "" before there were any.
+
+        Raises LocalResourceError where it holds no tables of ours, or those of a newer version.
+        """
+        revision = revision_of(connection)
+        if revision is None:
+            raise _gone(self.name)
+        if revision not in ("", *REVISIONS):
+            raise LocalResourceError(
+                f"the database {self.name} has schema {revision}, of a newer feddmf; this version has {HEAD}",
+                hint="use the version of feddmf that upgraded it, or restore the backup from before that",
+            )
+        return revision
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -98,9 +133,15 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Yield a connection in a transaction that only reads, so never waits for a writer."""
         with self._explained(), self.engine.connect() as plain:
-            connection = plain.execution_options(feddmf_reads=True)
+            connection = plain.execution_options(**{READS: True})
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def sole_server(self) -> Iterator[SoleServer]:
+        """Hold the right to serve the database; LocalResourceError where another process has it."""
+        with self._explained(), backend_of(self.engine.url).sole_server(self.engine, self.name) as server:
+            yield server
 
     def close(self) -> None:
         """Close every connection."""
@@ -124,17 +165,12 @@ class Database:
         except IntegrityError:
             # A broken constraint is the caller's to explain: it knows which noun was there already.
             raise
-        except DBAPIError as error:
-            reason = str(error.orig)
+        except (DBAPIError, NoConnection) as error:
+            reason = " ".join(str(getattr(error, "orig", error)).split())
             raise LocalResourceError(
-                f"cannot use the database {self.name}: {reason}", hint=self._hint(reason)
+                f"cannot use the database {self.name}: {reason}",
+                hint=backend_of(self.engine.url).hint(reason),
             ) from error
-
-    def _hint(self, reason: str) -> str:
-        if self.engine.url.get_backend_name() == "sqlite":
-            matching = (hint for sign, hint in _SQLITE_HINTS if sign in reason.lower())
-            return next(matching, "check the database file and its disk")
-        return "check that the database server runs and that `database` in coordinator.toml is right"
 
 
 def to_seconds(time: datetime) -> int:
@@ -145,6 +181,12 @@ def to_seconds(time: datetime) -> int:
 def from_seconds(seconds: int) -> datetime:
     """Return the time that a table keeps as `seconds`."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def has_password(url: str) -> bool:
+    """Tell whether a database's URL holds a password; ConfigError where it is no URL."""
+    parsed = _parse(url)
+    return parsed.password is not None or "password" in parsed.query
 
 
 def _parse(url: str) -> URL:
@@ -158,50 +200,36 @@ def _parse(url: str) -> URL:
         ) from error
 
 
-def _engine(url: URL) -> Engine:
-    try:
-        return create_engine(url)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigError(
-            f"this installation has no driver for {url.drivername} databases",
-            hint="install the driver, for PostgreSQL `pip install psycopg`, and write postgresql+psycopg://",
-        ) from error
-
-
-def _make_private(url: URL) -> None:
-    """Create a SQLite file readable by its owner alone; its -wal and -shm files inherit that."""
+def _file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for one in memory, and for others."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return
-    path = Path(url.database)
-    with explain_os_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
+        return None
+    return Path(url.database)
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver must not begin transactions by itself; `_begin_sqlite` does, and says which kind.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
+def _make_private(path: Path | None) -> None:
+    """Create a SQLite file readable by its owner alone; its -wal and -shm files inherit that."""
+    if path is not None:
+        with explain_os_error(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=True)
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: one that reads first and then writes could fail without waiting.
-    reads = connection.get_execution_options().get("feddmf_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _gone(name: str) -> LocalResourceError:
+    return LocalResourceError(f"the database {name} is gone: nothing of it is left there", hint=_RESTORE)
 
 
-def _check_version(connection: Connection, name: str) -> None:
-    version = connection.scalar(select(_schema.c.version))
-    if version is None:
-        connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
-    elif version != SCHEMA_VERSION:
+def _check_current(name: str, revision: str) -> None:
+    if revision != HEAD:
         raise LocalResourceError(
-            f"the database {name} has schema {version}; this version of feddmf has {SCHEMA_VERSION}",
-            hint="use the version of feddmf that made the database, or begin with a new one",
+            f"the database {name} has schema {revision or '0000'}; this version of feddmf has {HEAD}",
+            hint="run `feddmf coordinator upgrade`, which makes a backup first",
+        )
+
+
+def _refuse_to_overwrite(name: str, revision: str | None) -> None:
+    if revision is not None:
+        raise InputError(
+            f"the database {name} holds a federation already",
+            hint="name an empty one: each federation has a database, or a schema of one, of its own",
         )

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from feddmf.errors import InputError
 from feddmf.files import read_bytes
 from feddmf.identity import decode_certificate, decode_key
 from feddmf.key_files import KeyFiles
-from feddmf.ledger import Head
+from feddmf.ledger import RESET_EVENT, RESTORED_EVENT, Head
 from feddmf.signing import Countersigned, Domain, sign, to_text
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.certificates import certificates
@@ -73,6 +74,12 @@ class _Known:
         while len(self.heads) > _MOST_REMEMBERED:
             self.heads.popitem(last=False)
 
+    def forget(self) -> None:
+        """Forget every head: whatever is told next is the beginning."""
+        self.last = Head()
+        self.heads.clear()
+        self.answers.clear()
+
 
 class Receipts:
     """Appends to the coordinator's ledger; `check` and `receive` may be called from several threads."""
@@ -89,24 +96,30 @@ class Receipts:
     def __len__(self) -> int:
         return len(self._file)
 
+    def told(self) -> dict[str, int]:
+        """Return the length of the longest ledger that each party has told."""
+        with self._lock:
+            return {party: known.last.length for party, known in self._known.items() if known.last.length}
+
     def check(self, party: str, head: Head) -> None:
         """Take in that `party` says its ledger ends in `head`; InputError where it was longer, or another.
 
         A head that was told before may be told again.
         """
-        with self._lock:
-            known = self._known.setdefault(party, _Known())
-            if known.heads.get(head.length) == head.hash:
-                return
-            if head.length <= known.last.length:
-                before = "another one" if head.length == known.last.length else "longer"
-                raise InputError(
-                    f"{party} tells a ledger of {head.length} records, and told one of {known.last.length} "
-                    f"before: it was {before}",
-                    hint="its ledger was cut, written anew, or restored from a backup; hold both sides "
-                    "against each other: feddmf audit compare",
-                )
-            known.add(head)
+        if self._take(party, head) is None:
+            return
+        # Another process may have let the party begin anew meanwhile.
+        self._file.refresh()
+        last = self._take(party, head)
+        if last is not None:
+            before = "another one" if head.length == last.length else "longer"
+            raise InputError(
+                f"{party} tells a ledger of {head.length} records, and told one of {last.length} before: it "
+                f"was {before}",
+                hint="its ledger was cut, written anew, or restored from a backup; hold both sides against "
+                "each other: feddmf audit compare; where it is lost, the operator lets the party go on: "
+                f"feddmf coordinator ledger reset {party} --reason WHY",
+            )
 
     def receive(
         self, party: str, certificate: x509.Certificate, told: SignedHead, what: Mapping[str, Any]
@@ -134,6 +147,28 @@ class Receipts:
                 known.answers.popitem(last=False)
             return answer
 
+    def reset(self, party: str, *, reason: str, operator: str) -> Head:
+        """Let `party` go on from whatever ledger it tells next; return the longest that it told before.
+
+        Raises InputError where it has told none.
+        """
+        with self._lock:
+            last = self._known.setdefault(party, _Known()).last
+        if not last.length:
+            raise InputError(
+                f"{party} has told no ledger yet, or none since it was let go on",
+                hint="nothing keeps it from telling one",
+            )
+        told = {"length": last.length, "head": last.hash}
+        self._file.append(
+            {"event": RESET_EVENT, "party": party, "operator": operator, "reason": reason, **told}
+        )
+        return last
+
+    def note_restored(self, made_at: datetime) -> None:
+        """Record that the coordinator goes on from a backup of that time."""
+        self._file.append({"event": RESTORED_EVENT, "backup_made_at": made_at.isoformat()})
+
     def anchor(self, database: Database) -> None:
         """Keep in the database how long the ledger is, where it has grown."""
         head = self._file.end
@@ -143,6 +178,17 @@ class Receipts:
             connection.execute(anchors.delete())
             connection.execute(anchors.insert().values(number=0, length=head.length, hash=head.hash))
         self._anchored = head.length
+
+    def _take(self, party: str, head: Head) -> Head | None:
+        """Take in a head that goes on where the party's ledger ended; return that end where it does not."""
+        with self._lock:
+            known = self._known.setdefault(party, _Known())
+            if known.heads.get(head.length) == head.hash:
+                return None
+            if head.length <= known.last.length:
+                return known.last
+            known.add(head)
+            return None
 
     def _countersign(
         self, party: str, told: SignedHead, what: Mapping[str, Any]
@@ -170,6 +216,8 @@ class Receipts:
             known = self._known.setdefault(str(record.get("party")), _Known())
             if record.get("event") == "party":
                 known.certificate = str(record.get("certificate"))
+            elif record.get("event") == RESET_EVENT:
+                known.forget()
             elif record.get("event") == "receipt":
                 known.add(Head(int(record["length"]), str(record["head"])))
 

@@ -42,8 +42,10 @@ __all__ = [
     "add_run",
     "answer_run",
     "ask_to_stop",
+    "count_runs",
     "find_run",
     "is_asked_to_stop",
+    "list_answers",
     "list_ids",
     "list_rounds",
     "list_runs",
@@ -158,6 +160,12 @@ def list_ids(connection: Connection, *states: RunState) -> tuple[str, ...]:
     return tuple(connection.scalars(query))
 
 
+def count_runs(connection: Connection) -> dict[str, int]:
+    """Return how many runs there are in each state that some are in."""
+    query = select(runs.c.state, func.count()).group_by(runs.c.state)
+    return {state: count for state, count in connection.execute(query)}  # noqa: C416  (rows are no pairs)
+
+
 def list_runs(connection: Connection, *states: RunState) -> tuple[Run, ...]:
     """Return the runs in `states` (all of them without any), oldest first."""
     query = select(runs).order_by(runs.c.number)
@@ -199,6 +207,12 @@ def answer_run(connection: Connection, run: str, party: str, *, accepted: bool, 
     """Note a party's answer to a run; a second answer replaces the first."""
     connection.execute(answers.delete().where(answers.c.run == run, answers.c.party == party))
     connection.execute(answers.insert().values(run=run, party=party, accepted=accepted, reason=reason))
+
+
+def list_answers(connection: Connection, run: str) -> dict[str, tuple[bool, str]]:
+    """Return by party whether it has accepted a run, and what it gave as its reason."""
+    query = select(answers).where(answers.c.run == run).order_by(answers.c.party)
+    return {row.party: (row.accepted, row.reason) for row in connection.execute(query)}
 
 
 def add_round(connection: Connection, run: str, position: int, record: RoundRecord, seconds: float) -> None:
