@@ -17,7 +17,8 @@ from feddmf.payload import EMPTY, NOTHING
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import encode
 from feddmf.wire.framing import PUBLISH
-from feddmf_party.client import federation
+from feddmf_party.client import connection, offers, outage, publications
+from feddmf_party.client.answers import Stranger
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.client.line import Line
 from feddmf_party.expiry import LATEST_MS
@@ -47,9 +48,9 @@ class _Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     """The client's clock and its pauses."""
     made = _Clock()
-    monkeypatch.setattr(federation.time, "monotonic", made.monotonic)
-    monkeypatch.setattr(federation.asyncio, "sleep", made.sleep)
-    monkeypatch.setattr(federation.random, "uniform", lambda _, high: high)
+    monkeypatch.setattr(outage.time, "monotonic", made.monotonic)
+    monkeypatch.setattr(connection.asyncio, "sleep", made.sleep)
+    monkeypatch.setattr(outage.random, "uniform", lambda _, high: high)
     return made
 
 
@@ -135,7 +136,7 @@ def test_a_network_that_swallows_everything_is_given_up(client: FederationClient
         (grpc.StatusCode.FAILED_PRECONDITION, "no such\nlook", InputError, "the coordinator says: no such"),
         (grpc.StatusCode.UNAUTHENTICATED, "refused", Refused, "whose own files are in order"),
         (grpc.StatusCode.PERMISSION_DENIED, "", Refused, "whose own files are in order"),
-        (UNAVAILABLE, "Ssl: CERTIFICATE_VERIFY_FAILED", Refused, "has no certificate from the root"),
+        (UNAVAILABLE, "Ssl: CERTIFICATE_VERIFY_FAILED", Stranger, "has no certificate from the root"),
         (grpc.StatusCode.UNKNOWN, "an internal error", ConnectError, "answers unknown: an internal error"),
         (grpc.StatusCode.UNIMPLEMENTED, "", ConnectError, "answers unimplemented"),
     ],
@@ -191,6 +192,9 @@ class _AnsweringLine:
         """Make a call."""
         return await call()
 
+    def heard(self) -> None:
+        """Note an answer."""
+
 
 def _fetched(client: FederationClient, stream: _Stream) -> tuple[tuple[tuple[str, str], ...], int]:
     client._line = cast("Line", _AnsweringLine(stream))
@@ -233,7 +237,7 @@ def test_a_publication_is_bounded_as_it_comes(
     message: str,
 ) -> None:
     """What cannot be is refused with the part that brings it, not when all is there."""
-    monkeypatch.setattr(federation, "_LONGEST_OFFER", 2)
+    monkeypatch.setattr(publications, "LONGEST_OFFER", 2)
     stream = _Stream(*parts)
     with pytest.raises(PayloadError, match=message) as caught:
         _publication(client, stream)
@@ -260,7 +264,7 @@ def test_withdrawals_are_bounded_as_they_come(
     client: FederationClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How many, how long their keys; an overlong reason is cut, a time without a date is the last one."""
-    monkeypatch.setattr(federation, "_LONGEST_OFFER", 4)
+    monkeypatch.setattr(offers, "LONGEST_OFFER", 4)
     part = pb.Withdrawal(run="r-1", party="bolt", keys=["a"], reason="x" * 501, at_ms=2**64 - 1)
     expected = Withdrawal(LATEST_MS, "r-1", "bolt", ("a",), "x" * 500)
     assert _withdrawals(client, part, part) == (expected, expected)

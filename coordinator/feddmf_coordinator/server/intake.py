@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc
 
 from feddmf.errors import Misconduct, PayloadError
+from feddmf.ledger import PUBLISHING, items_digest
 from feddmf.matching import MOST_ITEMS
-from feddmf.payload import Axis, Payload
-from feddmf.protocols.base import Phase
+from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.wire import federation_pb2 as pb
 from feddmf.wire.codec import PayloadDecoder
 from feddmf.wire.framing import EXCHANGE, MATCH, PUBLISH, Envelope
+from feddmf.wire.pace import Pace
 from feddmf.wire.payload_pb2 import PayloadHeader
 from feddmf.wire.points import fed_points
 from feddmf_coordinator.server.calls import Context, legible
+from feddmf_coordinator.server.partials import Arriving, Gone, Partials, Place
 from feddmf_coordinator.server.session import Session
+from feddmf_coordinator.server.witness import received
 
 __all__ = [
+    "Taken",
     "first_address",
     "first_digest",
     "receive_contribution",
@@ -57,47 +62,94 @@ async def first_digest(parts: AsyncIterator[bytes], context: Context) -> str:
     return await _cut_short(context)
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A payload that was taken in, and what the ledger says of it.
+
+    Of one that was taken in before, in an earlier stream, only the digest is here.
+    """
+
+    arriving: Arriving
+    payload: Payload
+    what: Mapping[str, Any]
+
+
 async def receive_contribution(
-    parts: AsyncIterator[bytes], session: Session, party: str, phase: Phase, context: Context
-) -> Payload:
-    """Return the payload of a contribution to `phase`; Misconduct for what was not declared."""
-    decoder = PayloadDecoder(phase.contribution, session.sizes(party))
-    async with _in_time(session.plan.settings.waits.round_s, context):
+    parts: AsyncIterator[bytes], session: Session, place: Place, context: Context, partials: Partials
+) -> Taken:
+    """Return the payload of a contribution to a round; Misconduct for what was not declared."""
+    party, schema = place.party, session.phase(place.phase).contribution
+
+    def decoder() -> PayloadDecoder:
+        return PayloadDecoder(schema, session.sizes(party))
+
+    async with _in_time(session.plan.settings.waits.round_s, context) as pace:
         with session.blaming(), _misconduct_of(party):
-            async for raw in parts:
-                session.touch(party)
-                _feed(decoder, EXCHANGE.open(raw))
-            if decoder.complete:
-                # Hashing and checking a large payload takes a while; others are served meanwhile.
-                return await asyncio.to_thread(decoder.payload)
+            heard = _heard(parts, session, party, pace)
+            async for raw in heard:
+                with partials.arriving(place, _header(EXCHANGE.open(raw)), decoder) as (one, feed):
+                    async for more in heard:
+                        feed(_data(EXCHANGE.open(more)))
+                        session.arriving(party, one.arrived)
+                    taken = await _taken(one, schema)
+                    if taken is not None:
+                        # The round table comes next, with nothing in between.
+                        partials.took(one, taken.what)
+                        return taken
+                break
     return await _cut_short(context)
 
 
 async def receive_publication(
-    parts: AsyncIterator[bytes], session: Session, party: str, context: Context
-) -> tuple[tuple[str, ...], Payload]:
+    parts: AsyncIterator[bytes], session: Session, party: str, context: Context, partials: Partials
+) -> tuple[tuple[str, ...], Taken]:
     """Return the keys that a party publishes and their vectors; Misconduct for what is not its to publish."""
+    place, schema = Place(party, session.plan.run, PUBLISHING, 0), session.publication_schema
     keys: dict[str, None] = {}
-    decoder: PayloadDecoder | None = None
-    async with _in_time(session.plan.settings.waits.publish_s, context):
+
+    def decoder() -> PayloadDecoder:
+        return PayloadDecoder(schema, {Axis.OFFERED_ITEMS: len(keys)})
+
+    async with _in_time(session.plan.settings.waits.publish_s, context) as pace:
         with session.blaming(), _misconduct_of(party):
-            async for raw in parts:
-                session.touch(party)
+            heard = _heard(parts, session, party, pace)
+            async for raw in heard:
                 part = PUBLISH.open(raw)
-                if (
-                    isinstance(part, pb.PublishPart)
-                    and part.WhichOneof("part") == "items"
-                    and decoder is None
-                ):
+                if isinstance(part, pb.PublishPart) and part.WhichOneof("part") == "items":
                     _add_keys(keys, [item.key for item in part.items.items], session, party)
                     continue
-                decoder = decoder or PayloadDecoder(
-                    session.publication_schema, {Axis.OFFERED_ITEMS: len(keys)}
-                )
-                _feed(decoder, part)
-            if decoder is not None and decoder.complete:
-                return tuple(keys), await asyncio.to_thread(decoder.payload)
+                with partials.arriving(place, _header(part), decoder, tuple(keys)) as (one, feed):
+                    named = one.keys
+                    async for more in heard:
+                        feed(_data(PUBLISH.open(more)))
+                        session.arriving(party, one.arrived)
+                    taken = await _taken(one, schema, items=items_digest(named))
+                    if taken is not None:
+                        return named, taken
+                break
     return await _cut_short(context)
+
+
+async def _heard(
+    parts: AsyncIterator[bytes], session: Session, party: str, pace: Pace
+) -> AsyncIterator[bytes]:
+    """Yield parts as they come; each is a sign of life."""
+    async for raw in parts:
+        session.touch(party)
+        pace.took(len(raw))
+        yield raw
+
+
+async def _taken(one: Arriving, schema: PayloadSchema, **more: str) -> Taken | None:
+    """Return what has arrived, once all of it has."""
+    if one.whole is not None:
+        return Taken(one, Payload(sha256=one.sha256), one.whole)
+    if one.decoder is None or not one.decoder.complete:
+        return None
+    # Hashing and checking a large payload takes a while; others are served meanwhile.
+    payload = await asyncio.to_thread(one.decoder.payload)
+    place = one.place
+    return Taken(one, payload, {**received(place.run, place.phase, place.round, schema, payload), **more})
 
 
 async def receive_offer(
@@ -105,8 +157,9 @@ async def receive_offer(
 ) -> tuple[int, tuple[str, ...], pb.LedgerHead]:
     """Return the catalogue version and the keys that a party offers, and the head that it tells."""
     version, keys, ledger = 0, dict[str, None](), pb.LedgerHead()
-    async with _in_time(_FIRST_PART_S, context):
+    async with _in_time(_FIRST_PART_S, context) as pace:
         async for part in parts:
+            pace.took(part.ByteSize())
             version = version or part.catalogue_version
             ledger = part.ledger if part.HasField("ledger") else ledger
             keys.update((item.key, None) for item in part.items)
@@ -122,9 +175,10 @@ async def receive_offer(
 async def receive_points(parts: AsyncIterator[bytes], party: str, context: Context) -> Payload:
     """Return the points that a party sends to a matching; Misconduct for anything else."""
     decoder: PayloadDecoder | None = None
-    async with _in_time(_POINTS_S, context):
+    async with _in_time(_POINTS_S, context) as pace:
         with _misconduct_of(party):
             async for raw in parts:
+                pace.took(len(raw))
                 part = MATCH.open(raw)
                 if not isinstance(part, PayloadHeader | memoryview):
                     raise PayloadError("a part that is no part of a payload", hint=_HINT)
@@ -134,11 +188,17 @@ async def receive_points(parts: AsyncIterator[bytes], party: str, context: Conte
     return await _cut_short(context)
 
 
-def _feed(decoder: PayloadDecoder, part: Any) -> None:
+def _header(part: Any) -> PayloadHeader:
+    if not isinstance(part, PayloadHeader):
+        raise PayloadError("a part that is no part of a payload, or none that it begins with", hint=_HINT)
+    return part
+
+
+def _data(part: Any) -> memoryview:
     # A part without content is none of ours: a stream of these would never end.
-    if not (isinstance(part, PayloadHeader) or (isinstance(part, memoryview) and len(part))):
+    if not isinstance(part, memoryview) or not len(part):
         raise PayloadError("a part that is no part of a payload", hint=_HINT)
-    decoder.feed(part)
+    return part
 
 
 def _add_keys(keys: dict[str, None], more: list[str], session: Session, party: str) -> None:
@@ -170,11 +230,11 @@ def _misconduct_of(party: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _in_time(limit_s: float, context: Context) -> AsyncIterator[None]:
+async def _in_time(limit_s: float, context: Context) -> AsyncIterator[Pace]:
     try:
-        async with asyncio.timeout(limit_s):
-            yield
-    except TimeoutError:
+        async with Pace(limit_s) as pace:
+            yield pace
+    except (TimeoutError, Gone):
         await _cut_short(context)
 
 

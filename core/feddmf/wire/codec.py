@@ -14,9 +14,19 @@ from feddmf.payload import ArraySpec, Axis, DType, Encoding, Payload, PayloadSch
 from feddmf.wire import payload_pb2 as pb
 from feddmf.wire.framing import Envelope
 
-__all__ = ["CHUNK_BYTES", "MAX_MESSAGE_BYTES", "PayloadDecoder", "document_parts", "encode", "join_document"]
+__all__ = [
+    "CHUNK_BYTES",
+    "MAX_MESSAGE_BYTES",
+    "RESUMED_CHUNK_BYTES",
+    "PayloadDecoder",
+    "document_parts",
+    "encode",
+    "join_document",
+]
 
 CHUNK_BYTES = 1 << 20
+RESUMED_CHUNK_BYTES = 1 << 17
+"""Bytes a part on a line that was cut: of a part that is cut nothing arrives."""
 # A part is one chunk and a few bytes of framing; anything larger is refused by gRPC itself.
 MAX_MESSAGE_BYTES = CHUNK_BYTES + (1 << 16)
 
@@ -33,19 +43,28 @@ _HINT = "both ends must run the same version, run file and catalogue"
 
 
 def encode(
-    payload: Payload, schema: PayloadSchema, envelope: Envelope, *, sha256: bytes | None = None
+    payload: Payload,
+    schema: PayloadSchema,
+    envelope: Envelope,
+    *,
+    sha256: bytes | None = None,
+    start: int = 0,
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> Iterator[bytes]:
-    """Yield the header, then the arrays' bytes in parts of at most 1 MiB, each as a message of `envelope`.
+    """Yield the header, then the arrays' bytes in parts of at most `chunk_bytes`, as messages of `envelope`.
 
-    sha256: the digest of the payload, where somebody has computed it already.
+    sha256: the digest of the payload, where somebody has computed it already; start: how many of the first
+    bytes the other end holds.
     """
     arrays = [_header(spec, payload[spec.name].shape) for spec in schema.arrays]
-    yield envelope.header(pb.PayloadHeader(arrays=arrays, sha256=sha256 or payload.sha256()))
+    header = pb.PayloadHeader(arrays=arrays, sha256=sha256 or payload.sha256(), start=start)
+    yield envelope.header(header)
     for spec in schema.arrays:
         for block in encoded(payload[spec.name], spec.encoding):
             buffer = block.data.cast("B") if block.size else memoryview(b"")
-            for start in range(0, len(buffer), CHUNK_BYTES):
-                yield envelope.chunk(buffer[start : start + CHUNK_BYTES])
+            for at in range(min(start, len(buffer)), len(buffer), chunk_bytes):
+                yield envelope.chunk(buffer[at : at + chunk_bytes])
+            start = max(0, start - len(buffer))
 
 
 def _header(spec: ArraySpec, shape: tuple[int, ...]) -> pb.ArrayHeader:
@@ -63,27 +82,36 @@ class PayloadDecoder:
     """Takes parts in order; holds the bytes that the schema declares, from the header on.
 
     PayloadError where the header differs from the schema, data overflows it, a part has none, the digest
-    does not match, or an array is outside its bounds.
+    does not match, or an array is outside its bounds. What arrived before a stream was cut is kept: another
+    one may go on behind it, or begin anew.
     """
 
     def __init__(self, schema: PayloadSchema, sizes: Mapping[Axis, int]) -> None:
         self._schema = schema
         self._sizes = sizes
         self._expected = schema.nbytes(sizes)
+        self._whole = all(spec.encoding is Encoding.FLOAT32 for spec in schema.arrays)
+        self._open = False
+        self._begin()
+
+    def _begin(self) -> None:
         self._arrived = 0
         self._sha256: bytes | None = None
         # Hashed as they arrive, in the order of the digest, while the transport fetches what comes next.
         self._digest = hashlib.sha256()
-        self._whole = all(spec.encoding is Encoding.FLOAT32 for spec in schema.arrays)
         self._parts: list[list[npt.NDArray[Any]]] = []
         self._room: list[memoryview] = []
+
+    def cut(self) -> None:
+        """Expect another stream, with a header of its own."""
+        self._open = False
 
     def feed(self, part: pb.PayloadHeader | memoryview) -> None:
         """Take in one part: the header, then data."""
         if isinstance(part, pb.PayloadHeader):
             self._take_header(part)
             return
-        if self._sha256 is None or self._arrived + len(part) > self._expected:
+        if not self._open or self._arrived + len(part) > self._expected:
             raise PayloadError("data that no header has declared", hint=_HINT)
         if not len(part):
             # A stream of these would never end.
@@ -100,6 +128,11 @@ class PayloadDecoder:
                 self._room.pop(0)
             else:
                 self._room[0] = room[taken:]
+
+    @property
+    def arrived(self) -> int:
+        """How many bytes have arrived, behind all headers."""
+        return self._arrived
 
     @property
     def complete(self) -> bool:
@@ -127,12 +160,21 @@ class PayloadDecoder:
 
     def _take_header(self, header: pb.PayloadHeader) -> None:
         declared = [_header(spec, spec.shape(self._sizes)) for spec in self._schema.arrays]
-        if self._sha256 is not None or len(header.sha256) != self._digest.digest_size:
+        if self._open or len(header.sha256) != self._digest.digest_size:
             raise PayloadError("a second header, or one without a digest", hint=_HINT)
         if list(header.arrays) != declared:
             raise PayloadError(
                 f"a header of {_describe(header.arrays)} where {_describe(declared)} is declared", hint=_HINT
             )
+        self._open = True
+        if header.start:
+            if (header.start, header.sha256) != (self._arrived, self._sha256):
+                raise PayloadError(
+                    f"bytes behind byte {header.start}, where {self._arrived} of it have arrived",
+                    hint=_HINT,
+                )
+            return
+        self._begin()
         self._sha256 = header.sha256
         # What is declared is what the schema allows; pages are taken only as bytes come.
         self._parts = [

@@ -135,21 +135,28 @@ Global___Ack: _TypeAlias = Ack  # noqa: Y015
 
 @_typing.final
 class HelloRequest(_message.Message):
+    """Which versions the party speaks: all from one to another."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
+    NEWEST_VERSION_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
+    """The oldest."""
     software: _builtins.str
+    newest_version: _builtins.int
+    """Since version 3. The newest; 0 where that is the oldest too."""
     def __init__(
         self,
         *,
         protocol_version: _builtins.int = ...,
         software: _builtins.str = ...,
+        newest_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["protocol_version", b"protocol_version", "software", b"software"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["newest_version", b"newest_version", "protocol_version", b"protocol_version", "software", b"software"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -162,19 +169,24 @@ class HelloReply(_message.Message):
     PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
     FEDERATION_FIELD_NUMBER: _builtins.int
+    TIME_MS_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
+    """The newest version that both speak."""
     software: _builtins.str
     federation: _builtins.str
+    time_ms: _builtins.int
+    """Since version 3. The coordinator's clock, in milliseconds since 1970."""
     def __init__(
         self,
         *,
         protocol_version: _builtins.int = ...,
         software: _builtins.str = ...,
         federation: _builtins.str = ...,
+        time_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["federation", b"federation", "protocol_version", b"protocol_version", "software", b"software"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["federation", b"federation", "protocol_version", b"protocol_version", "software", b"software", "time_ms", b"time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -318,6 +330,31 @@ class AnswerRunRequest(_message.Message):
 Global___AnswerRunRequest: _TypeAlias = AnswerRunRequest  # noqa: Y015
 
 @_typing.final
+class Resumption(_message.Message):
+    """What is left of an earlier attempt of the same call, which was cut."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELD_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    held: _builtins.int
+    """The first bytes of the answer that the caller holds, and the digest in its header; 0 and empty before that."""
+    sha256: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        held: _builtins.int = ...,
+        sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resumption: _TypeAlias = Resumption  # noqa: Y015
+
+@_typing.final
 class ExchangeAddress(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -325,11 +362,16 @@ class ExchangeAddress(_message.Message):
     PHASE_FIELD_NUMBER: _builtins.int
     ROUND_FIELD_NUMBER: _builtins.int
     LEDGER_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     phase: _builtins.str
     round: _builtins.int
     @_builtins.property
     def ledger(self) -> Global___LedgerHead: ...
+    @_builtins.property
+    def resumed(self) -> Global___Resumption:
+        """Since version 3. Where an earlier attempt was cut."""
+
     def __init__(
         self,
         *,
@@ -337,10 +379,11 @@ class ExchangeAddress(_message.Message):
         phase: _builtins.str = ...,
         round: _builtins.int = ...,
         ledger: Global___LedgerHead | None = ...,
+        resumed: Global___Resumption | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger", b"ledger"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger", b"ledger", "resumed", b"resumed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ledger", b"ledger", "phase", b"phase", "round", b"round", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ledger", b"ledger", "phase", b"phase", "resumed", b"resumed", "round", b"round", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,12 +416,69 @@ class ExchangePart(_message.Message):
 Global___ExchangePart: _TypeAlias = ExchangePart  # noqa: Y015
 
 @_typing.final
+class HeldRequest(_message.Message):
+    """A contribution or a publication of the caller, of which a part may have come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    phase: _builtins.str
+    """"publish", and round 0, for a publication."""
+    round: _builtins.int
+    sha256: _builtins.bytes
+    """The digest in its header."""
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        phase: _builtins.str = ...,
+        round: _builtins.int = ...,
+        sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["phase", b"phase", "round", b"round", "run", b"run", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldRequest: _TypeAlias = HeldRequest  # noqa: Y015
+
+@_typing.final
+class HeldReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELD_FIELD_NUMBER: _builtins.int
+    held: _builtins.int
+    """How many of the first bytes that travel behind the header."""
+    def __init__(
+        self,
+        *,
+        held: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldReply: _TypeAlias = HeldReply  # noqa: Y015
+
+@_typing.final
 class RoundClosed(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DONE_FIELD_NUMBER: _builtins.int
     COUNTERSIGNATURE_FIELD_NUMBER: _builtins.int
+    NEXT_PHASE_FIELD_NUMBER: _builtins.int
+    NEXT_ROUND_FIELD_NUMBER: _builtins.int
     done: _builtins.bool
+    next_phase: _builtins.str
+    """Since version 3. Where a round was closed without the caller, the round that is open now."""
+    next_round: _builtins.int
     @_builtins.property
     def countersignature(self) -> Global___Countersignature: ...
     def __init__(
@@ -386,10 +486,12 @@ class RoundClosed(_message.Message):
         *,
         done: _builtins.bool = ...,
         countersignature: Global___Countersignature | None = ...,
+        next_phase: _builtins.str = ...,
+        next_round: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature", "done", b"done"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature", "done", b"done", "next_phase", b"next_phase", "next_round", b"next_round"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -578,6 +680,8 @@ Global___OfferedItems: _TypeAlias = OfferedItems  # noqa: Y015
 
 @_typing.final
 class PublishPart(_message.Message):
+    """Where a header does not begin with the first byte, no items are named again."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ADDRESS_FIELD_NUMBER: _builtins.int
@@ -612,17 +716,23 @@ class GetPublicationRequest(_message.Message):
 
     RUN_FIELD_NUMBER: _builtins.int
     PARTY_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     party: _builtins.str
+    @_builtins.property
+    def resumed(self) -> Global___Resumption:
+        """Since version 3. Where an earlier attempt was cut."""
+
     def __init__(
         self,
         *,
         run: _builtins.str = ...,
         party: _builtins.str = ...,
+        resumed: Global___Resumption | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resumed", b"resumed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["party", b"party", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["party", b"party", "resumed", b"resumed", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

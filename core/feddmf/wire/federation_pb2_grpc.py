@@ -80,6 +80,11 @@ class FederationStub:
                 request_serializer=feddmf_dot_wire_dot_federation__pb2.ExchangePart.SerializeToString,
                 response_deserializer=feddmf_dot_wire_dot_federation__pb2.ReplyPart.FromString,
                 _registered_method=True)
+        self.GetHeld = channel.unary_unary(
+                '/feddmf.wire.Federation/GetHeld',
+                request_serializer=feddmf_dot_wire_dot_federation__pb2.HeldRequest.SerializeToString,
+                response_deserializer=feddmf_dot_wire_dot_federation__pb2.HeldReply.FromString,
+                _registered_method=True)
         self.Publish = channel.stream_unary(
                 '/feddmf.wire.Federation/Publish',
                 request_serializer=feddmf_dot_wire_dot_federation__pb2.PublishPart.SerializeToString,
@@ -174,6 +179,13 @@ class FederationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHeld(self, request, context):
+        """Since version 3. How much the coordinator holds of what the caller was sending when its call was cut.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Publish(self, request_iterator, context):
         """After the run: vectors of offered items up; what peers published down.
         """
@@ -261,6 +273,11 @@ def add_FederationServicer_to_server(servicer, server):
                     servicer.Exchange,
                     request_deserializer=feddmf_dot_wire_dot_federation__pb2.ExchangePart.FromString,
                     response_serializer=feddmf_dot_wire_dot_federation__pb2.ReplyPart.SerializeToString,
+            ),
+            'GetHeld': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHeld,
+                    request_deserializer=feddmf_dot_wire_dot_federation__pb2.HeldRequest.FromString,
+                    response_serializer=feddmf_dot_wire_dot_federation__pb2.HeldReply.SerializeToString,
             ),
             'Publish': grpc.stream_unary_rpc_method_handler(
                     servicer.Publish,
@@ -536,6 +553,33 @@ class Federation:
             '/feddmf.wire.Federation/Exchange',
             feddmf_dot_wire_dot_federation__pb2.ExchangePart.SerializeToString,
             feddmf_dot_wire_dot_federation__pb2.ReplyPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHeld(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/feddmf.wire.Federation/GetHeld',
+            feddmf_dot_wire_dot_federation__pb2.HeldRequest.SerializeToString,
+            feddmf_dot_wire_dot_federation__pb2.HeldReply.FromString,
             options,
             channel_credentials,
             insecure,

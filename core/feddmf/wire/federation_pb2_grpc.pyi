@@ -46,6 +46,8 @@ class FederationStub:
     AnswerRun: _grpc.UnaryUnaryMultiCallable[_federation_pb2.AnswerRunRequest, _federation_pb2.Ack]
     Exchange: _grpc.StreamStreamMultiCallable[_federation_pb2.ExchangePart, _federation_pb2.ReplyPart]
     """One round: the contribution up, the reply down once everybody has contributed."""
+    GetHeld: _grpc.UnaryUnaryMultiCallable[_federation_pb2.HeldRequest, _federation_pb2.HeldReply]
+    """Since version 3. How much the coordinator holds of what the caller was sending when its call was cut."""
     Publish: _grpc.StreamUnaryMultiCallable[_federation_pb2.PublishPart, _federation_pb2.Ack]
     """After the run: vectors of offered items up; what peers published down."""
     GetPublication: _grpc.UnaryStreamMultiCallable[_federation_pb2.GetPublicationRequest, _federation_pb2.PublishPart]
@@ -74,6 +76,8 @@ class FederationAsyncStub(FederationStub):
     AnswerRun: _aio.UnaryUnaryMultiCallable[_federation_pb2.AnswerRunRequest, _federation_pb2.Ack]  # type: ignore[assignment]
     Exchange: _aio.StreamStreamMultiCallable[_federation_pb2.ExchangePart, _federation_pb2.ReplyPart]  # type: ignore[assignment]
     """One round: the contribution up, the reply down once everybody has contributed."""
+    GetHeld: _aio.UnaryUnaryMultiCallable[_federation_pb2.HeldRequest, _federation_pb2.HeldReply]  # type: ignore[assignment]
+    """Since version 3. How much the coordinator holds of what the caller was sending when its call was cut."""
     Publish: _aio.StreamUnaryMultiCallable[_federation_pb2.PublishPart, _federation_pb2.Ack]  # type: ignore[assignment]
     """After the run: vectors of offered items up; what peers published down."""
     GetPublication: _aio.UnaryStreamMultiCallable[_federation_pb2.GetPublicationRequest, _federation_pb2.PublishPart]  # type: ignore[assignment]
@@ -153,6 +157,14 @@ class FederationServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_federation_pb2.ReplyPart], _abc.AsyncIterator[_federation_pb2.ReplyPart]]:
         """One round: the contribution up, the reply down once everybody has contributed."""
+
+    @_abc_1.abstractmethod
+    def GetHeld(
+        self,
+        request: _federation_pb2.HeldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_federation_pb2.HeldReply, _abc.Awaitable[_federation_pb2.HeldReply]]:
+        """Since version 3. How much the coordinator holds of what the caller was sending when its call was cut."""
 
     @_abc_1.abstractmethod
     def Publish(

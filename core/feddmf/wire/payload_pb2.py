@@ -24,25 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66\x65\x64\x64mf/wire/payload.proto\x12\x0b\x66\x65\x64\x64mf.wire\"\xae\x01\n\x0b\x41rrayHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.feddmf.wire.ReleaseKind\x12!\n\x05\x64type\x18\x03 \x01(\x0e\x32\x12.feddmf.wire.DType\x12\x0c\n\x04rows\x18\x04 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x05 \x01(\x04\x12\'\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x15.feddmf.wire.Encoding\"I\n\rPayloadHeader\x12(\n\x06\x61rrays\x18\x01 \x03(\x0b\x32\x18.feddmf.wire.ArrayHeader\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\"S\n\x0bPayloadPart\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.feddmf.wire.PayloadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x1c\n\x0c\x44ocumentPart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*\xa7\x02\n\x0bReleaseKind\x12\x1c\n\x18RELEASE_KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cITEM_VECTORS\x10\x01\x12\x13\n\x0f\x43ONTEXT_VECTORS\x10\x02\x12\x11\n\rSHARED_LAYERS\x10\x03\x12\x11\n\rITEM_GRADIENT\x10\x04\x12\x08\n\x04GRAM\x10\x05\x12\x19\n\x15SUFFICIENT_STATISTICS\x10\x06\x12\x0e\n\nMASKED_SUM\x10\x07\x12\x0e\n\nNOISY_GRAM\x10\x08\x12\x14\n\x10\x41TTRIBUTE_VECTOR\x10\t\x12\x0e\n\nITEM_COUNT\x10\n\x12\x12\n\x0eQUALITY_SCALAR\x10\x0b\x12\x0f\n\x0bLOSS_SCALAR\x10\x0c\x12\r\n\tPSI_POINT\x10\r\x12\x0e\n\nPUBLIC_KEY\x10\x0e*D\n\x05\x44Type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x46LOAT32\x10\x01\x12\x0b\n\x07\x46LOAT64\x10\x02\x12\n\n\x06UINT64\x10\x03*F\n\x08\x45ncoding\x12\x11\n\rENCODING_NONE\x10\x00\x12\x14\n\x10\x45NCODING_FLOAT16\x10\x01\x12\x11\n\rENCODING_INT8\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66\x65\x64\x64mf/wire/payload.proto\x12\x0b\x66\x65\x64\x64mf.wire\"\xae\x01\n\x0b\x41rrayHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.feddmf.wire.ReleaseKind\x12!\n\x05\x64type\x18\x03 \x01(\x0e\x32\x12.feddmf.wire.DType\x12\x0c\n\x04rows\x18\x04 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x05 \x01(\x04\x12\'\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x15.feddmf.wire.Encoding\"X\n\rPayloadHeader\x12(\n\x06\x61rrays\x18\x01 \x03(\x0b\x32\x18.feddmf.wire.ArrayHeader\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\r\n\x05start\x18\x03 \x01(\x04\"S\n\x0bPayloadPart\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.feddmf.wire.PayloadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x1c\n\x0c\x44ocumentPart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*\xa7\x02\n\x0bReleaseKind\x12\x1c\n\x18RELEASE_KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cITEM_VECTORS\x10\x01\x12\x13\n\x0f\x43ONTEXT_VECTORS\x10\x02\x12\x11\n\rSHARED_LAYERS\x10\x03\x12\x11\n\rITEM_GRADIENT\x10\x04\x12\x08\n\x04GRAM\x10\x05\x12\x19\n\x15SUFFICIENT_STATISTICS\x10\x06\x12\x0e\n\nMASKED_SUM\x10\x07\x12\x0e\n\nNOISY_GRAM\x10\x08\x12\x14\n\x10\x41TTRIBUTE_VECTOR\x10\t\x12\x0e\n\nITEM_COUNT\x10\n\x12\x12\n\x0eQUALITY_SCALAR\x10\x0b\x12\x0f\n\x0bLOSS_SCALAR\x10\x0c\x12\r\n\tPSI_POINT\x10\r\x12\x0e\n\nPUBLIC_KEY\x10\x0e*D\n\x05\x44Type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x46LOAT32\x10\x01\x12\x0b\n\x07\x46LOAT64\x10\x02\x12\n\n\x06UINT64\x10\x03*F\n\x08\x45ncoding\x12\x11\n\rENCODING_NONE\x10\x00\x12\x14\n\x10\x45NCODING_FLOAT16\x10\x01\x12\x11\n\rENCODING_INT8\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'feddmf.wire.payload_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RELEASEKIND']._serialized_start=410
-  _globals['_RELEASEKIND']._serialized_end=705
-  _globals['_DTYPE']._serialized_start=707
-  _globals['_DTYPE']._serialized_end=775
-  _globals['_ENCODING']._serialized_start=777
-  _globals['_ENCODING']._serialized_end=847
+  _globals['_RELEASEKIND']._serialized_start=425
+  _globals['_RELEASEKIND']._serialized_end=720
+  _globals['_DTYPE']._serialized_start=722
+  _globals['_DTYPE']._serialized_end=790
+  _globals['_ENCODING']._serialized_start=792
+  _globals['_ENCODING']._serialized_end=862
   _globals['_ARRAYHEADER']._serialized_start=43
   _globals['_ARRAYHEADER']._serialized_end=217
   _globals['_PAYLOADHEADER']._serialized_start=219
-  _globals['_PAYLOADHEADER']._serialized_end=292
-  _globals['_PAYLOADPART']._serialized_start=294
-  _globals['_PAYLOADPART']._serialized_end=377
-  _globals['_DOCUMENTPART']._serialized_start=379
-  _globals['_DOCUMENTPART']._serialized_end=407
+  _globals['_PAYLOADHEADER']._serialized_end=307
+  _globals['_PAYLOADPART']._serialized_start=309
+  _globals['_PAYLOADPART']._serialized_end=392
+  _globals['_DOCUMENTPART']._serialized_start=394
+  _globals['_DOCUMENTPART']._serialized_end=422
 # @@protoc_insertion_point(module_scope)

@@ -143,8 +143,13 @@ class PayloadHeader(_message.Message):
 
     ARRAYS_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
     sha256: _builtins.bytes
     """Over the bytes of the arrays in order, decoded where they travel encoded."""
+    start: _builtins.int
+    """Since version 3. How many of the first bytes that travel are not in this stream, for an earlier one, which
+    was cut, has brought them; 0 unless the receiver has said that it holds them.
+    """
     @_builtins.property
     def arrays(self) -> _containers.RepeatedCompositeFieldContainer[Global___ArrayHeader]: ...
     def __init__(
@@ -152,10 +157,11 @@ class PayloadHeader(_message.Message):
         *,
         arrays: _abc.Iterable[Global___ArrayHeader] | None = ...,
         sha256: _builtins.bytes = ...,
+        start: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrays", b"arrays", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrays", b"arrays", "sha256", b"sha256", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

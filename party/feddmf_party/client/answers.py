@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 
 from feddmf.errors import ConnectError, FedDMFError, InputError, Refused, RunFailed
+from feddmf.wire.pace import Pace
 from feddmf_party.identity import diagnose, explain_refusal
 
-__all__ = ["Away", "OutOfStep", "explained", "streamed"]
+__all__ = ["Away", "OtherFederation", "OutOfStep", "Stranger", "explained", "paced", "streamed"]
 
 # The other end, or the way to it, is not there for now: worth another try.
 _PASSING = {
@@ -26,15 +27,24 @@ _REFUSING = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 
 
 class Away(Exception):  # noqa: N818  (a signal to try again)
-    """The coordinator did not answer this time; `late`: it had all the time of the call."""
+    """The coordinator did not answer. late: it had all the time of the call; elsewhere: it is not here."""
 
-    def __init__(self, why: str, *, late: bool) -> None:
+    def __init__(self, why: str, *, late: bool = False, elsewhere: bool = False) -> None:
         super().__init__(why)
         self.late = late
+        self.elsewhere = elsewhere
 
 
 class OutOfStep(InputError):  # noqa: N818  (reads as what is wrong)
     """The coordinator was told another end of this party's ledger before."""
+
+
+class OtherFederation(InputError):  # noqa: N818  (reads as what is wrong)
+    """What answers has our root's certificate, and serves another federation."""
+
+
+class Stranger(Refused):
+    """What answers has no certificate from this party's root."""
 
 
 @asynccontextmanager
@@ -44,6 +54,26 @@ async def streamed(call: Any) -> AsyncIterator[Any]:
         yield call
     finally:
         call.cancel()
+
+
+@asynccontextmanager
+async def paced(call: Any, limit_s: float) -> AsyncIterator[AsyncIterator[Any]]:
+    """Yield what comes over a streaming call, within `limit_s` and what the slowest line takes for it.
+
+    That is for calls of which nobody knows beforehand how much will come. Raises Away where it is too late.
+    """
+    async with streamed(call) as stream:
+        try:
+            async with Pace(limit_s) as pace:
+                yield _counted(stream, pace)
+        except TimeoutError as error:
+            raise Away("too little came in too long", late=True) from error
+
+
+async def _counted(stream: Any, pace: Pace) -> AsyncIterator[Any]:
+    async for part in stream:
+        pace.took(len(part) if isinstance(part, bytes) else part.ByteSize())
+        yield part
 
 
 @asynccontextmanager
@@ -83,7 +113,7 @@ def _in_short(message: str) -> str:
 def _refusal(code: grpc.StatusCode, why: str, folder: Path, address: str) -> Refused | None:
     """Return what to raise where trying again is no use: one end does not accept the other."""
     if "CERTIFICATE_VERIFY_FAILED" in why:
-        return Refused(
+        return Stranger(
             f"what answers at {address} has no certificate from the root in this party's identity",
             hint="check the address with the operator; if it is right, enrol again, "
             "or somebody stands in between",

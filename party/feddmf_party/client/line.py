@@ -20,13 +20,21 @@ _GRACE_S = 0.5
 
 
 class Line:
-    """An async context manager around a channel; one that is retired closes when its last call has ended."""
+    """An async context manager around a channel; one that is retired closes when its last call has ended.
 
-    def __init__(self, identity: PartyIdentity, options: Sequence[tuple[str, Any]]) -> None:
+    greeted: whether it was found to lead to this party's federation.
+    """
+
+    def __init__(
+        self, identity: PartyIdentity, options: Sequence[tuple[str, Any]], address: str | None = None
+    ) -> None:
+        self.address = address or identity.federation_address
+        self.greeted = False
+        self._lost = float("-inf")
         credentials = grpc.ssl_channel_credentials(
             identity.root_pem, identity.key_pem, identity.certificate_pem
         )
-        self._channel = grpc.aio.secure_channel(identity.federation_address, credentials, options=options)
+        self._channel = grpc.aio.secure_channel(self.address, credentials, options=options)
         self.stub = open_stub(self._channel)
         self._calls = 0
         self._retired = False
@@ -55,6 +63,21 @@ class Line:
         finally:
             self._calls -= 1
             self._close_if_done()
+
+    def heard(self) -> None:
+        """Note that a call was answered."""
+        self._lost = float("inf")
+
+    def lost(self, began: float, now: float, *, gone: bool) -> bool:
+        """Note that a call, begun at `began`, was not answered; tell whether to look for another way.
+
+        That is where none ever was, where this call was begun after another had failed, and where what
+        answers is not the coordinator: `gone`.
+        """
+        answered = self._lost == float("inf")
+        if answered:
+            self._lost = now
+        return gone or (not answered and began >= self._lost)
 
     def _close_if_done(self) -> None:
         if self._retired and not self._calls and self._closing is None:

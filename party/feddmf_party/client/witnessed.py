@@ -30,7 +30,8 @@ class LedgerEnd:
     async def tell(self) -> pb.LedgerHead:
         """Return the end as it is now: at or behind the record of whatever the gate has cleared.
 
-        Raises RunFailed where the coordinator's last word did not hold.
+        Raises RunFailed where the coordinator's last word did not hold, InputError where the ledger does not
+        hold the last record that it countersigned.
         """
         await self.settle()
         if self._opened is None:
@@ -57,7 +58,9 @@ class LedgerEnd:
             await asyncio.shield(pending)
 
     def _open(self) -> tuple[LedgerFile, Countersignatures]:
-        return LedgerFile(self._folder.ledger), Countersignatures(self._folder.path)
+        ledger, kept = LedgerFile(self._folder.ledger), Countersignatures(self._folder.path)
+        kept.check(ledger)
+        return ledger, kept
 
 
 async def _keep(
