@@ -18,15 +18,18 @@ from feddmf import errors
 from feddmf.cli.main import COMMANDS
 from feddmf.payload import ReleaseKind
 from feddmf.runfile import RECIPES, RunSettings
+from feddmf.telemetry.metrics import SCRAPE_FAILURES, Metric
 from feddmf_benchmarks.cli import SUITES
 from feddmf_benchmarks.page import document as performance
 from feddmf_coordinator.settings import CoordinatorSettings
+from feddmf_coordinator.telemetry.metrics import METRICS as COORDINATOR_METRICS
 from feddmf_party.offer import Offer
 from feddmf_party.policy import Policy
 from feddmf_party.reproduce.files import document
 from feddmf_party.reproduce.quality import QUALITY
 from feddmf_party.reproduce.registry import EXPERIMENTS
 from feddmf_party.settings import PartySettings
+from feddmf_party.telemetry.metrics import METRICS as PARTY_METRICS
 
 DOCS = Path(__file__).parent
 EXIT_MEANING = {
@@ -45,6 +48,7 @@ def main() -> None:
     measured = [path for suite in SUITES if (path := DOCS / "results" / f"bench-{suite}.json").is_file()]
     pages = {
         DOCS / "reference.md": "\n".join(lines()) + "\n",
+        DOCS / "metrics.md": "\n".join(metric_lines()) + "\n",
         DOCS / "RESULTS.md": document(EXPERIMENTS, DOCS),
         DOCS / "PERFORMANCE.md": performance((DOCS / "performance_notes.md").read_text("utf-8"), measured),
         DOCS / "QUALITY.md": document([QUALITY], DOCS, intro=(DOCS / "quality_notes.md").read_text("utf-8")),
@@ -86,6 +90,33 @@ def lines() -> Iterator[str]:
     yield "\n## Release kinds\n"
     yield "Everything that leaves a party is of one of these kinds; `policy.toml` allows them by name.\n"
     yield from table(("kind",), [(f"`{kind.value}`",) for kind in ReleaseKind])
+
+
+def metric_lines() -> Iterator[str]:
+    """Yield the page on metrics line by line."""
+    yield "# Metrics"
+    yield "\nWritten by `make docs` from the code; do not edit."
+    yield (
+        "\nEach side shows its own at `/metrics` for Prometheus, where `[metrics]` in its settings names "
+        "a port, and its health at `/healthz`. Series of a run go when 16 others have ended after it. "
+        "[examples/deploy](../examples/deploy/README.md) has a dashboard and alerts."
+    )
+    for title, metrics, always in (
+        ("Coordinator", COORDINATOR_METRICS, ()),
+        ("Party", PARTY_METRICS, ("party",)),
+        ("Both", (SCRAPE_FAILURES,), ()),
+    ):
+        yield f"\n## {title}\n"
+        if always:
+            yield f"Each has the label `{always[0]}` besides its own: the party's id.\n"
+        yield from table(("metric", "kind", "labels", "meaning"), [metric_row(each) for each in metrics])
+    yield "\nBeside these stand the usual `process_*` of the process itself: memory, processor, open files."
+
+
+def metric_row(metric: Metric) -> tuple[str, ...]:
+    """Return what a table tells of a metric."""
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"`{metric.name}`", metric.kind.value, labels, metric.meaning
 
 
 def model_table(model: type[BaseModel]) -> Iterator[str]:

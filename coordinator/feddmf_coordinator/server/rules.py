@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+
 from feddmf.errors import FedDMFError
 from feddmf.wire import federation_pb2 as pb
 from feddmf_coordinator.store.runs import RunState
@@ -56,6 +58,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "AnswerRun": Rule(Caller.MEMBER, _UNDER_WAY),
         # It waits in a run that gathers; who lost the last reply asks again in one that publishes.
         "Exchange": Rule(Caller.JOINED, _UNDER_WAY, transfer=True),
+        # It finds what the caller itself has sent, in whichever run.
+        "GetHeld": Rule(Caller.ENROLLED),
         # The last reply reaches a party before the run's own task has seen that it publishes; and who lost
         # the acknowledgement sends the same bytes again to one that has finished.
         "Publish": Rule(
@@ -66,13 +70,18 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "ListWithdrawals": Rule(Caller.ENROLLED, transfer=True),
         "Match": Rule(Caller.ENROLLED, transfer=True),
         "Renew": Rule(Caller.ENROLLED),
+        # The standard health service beside it; a watch ends with the process.
+        "Check": Rule(Caller.ENROLLED),
+        "List": Rule(Caller.ENROLLED),
+        "Watch": Rule(Caller.ENROLLED),
     }
 )
 
 
 def check_rules(rules: Mapping[str, Rule] = RULES) -> None:
     """Raise FedDMFError unless each method on the wire has a rule; the server does not start otherwise."""
-    methods = {method.name for method in pb.DESCRIPTOR.services_by_name["Federation"].methods}
+    services = pb.DESCRIPTOR.services_by_name["Federation"], health_pb2.DESCRIPTOR.services_by_name["Health"]
+    methods = {method.name for service in services for method in service.methods}
     if methods != set(rules):
         named = ", ".join(sorted(methods ^ set(rules)))
         raise FedDMFError(

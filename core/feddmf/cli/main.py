@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "coordinator": "Run the neutral side: authority, enrolment, server.",
     "party": "Run a company's node: enrolment, training, policy.",
+    "doctor": "What is wrong with a folder, its machine and the way to the other end, and what to do.",
     "catalog": "The shared item catalogue: publish, accept, look.",
     "run": "Training runs: submit, watch, stop.",
     "attributes": "What a party offers to its peers, and what peers offer.",
@@ -125,13 +126,24 @@ def _root_options(
 
 
 def _load(noun: str, arguments: Sequence[str]) -> Any:
-    """Load `noun` from every side that has it; where both have a verb, the folder's side wins."""
+    """Load `noun` from every side that has it; where both have a verb, the folder's side wins.
+
+    A side whose libraries are not installed has none, unless it is the only one.
+    """
     sides = {point.name.partition(".")[0]: point for point in entry_points(group="feddmf.commands")
              if point.name.partition(".")[2] == noun}  # fmt: skip
-    loaded = {side: _load_point(noun, point) for side, point in sides.items()}
-    apps = [loaded[side] for side in sorted(loaded, key=lambda side: side == _side(arguments))]
-    if not all(isinstance(app, typer.Typer) for app in apps):
-        return apps[0]
+    loaded, lacking, own = {}, {}, _side(arguments)
+    for side, point in sides.items():
+        try:
+            loaded[side] = _load_point(noun, point)
+        except InputError as error:
+            lacking[side] = error
+    apps = [loaded[side] for side in sorted(loaded, key=lambda side: side == own)]
+    is_whole = not all(isinstance(app, typer.Typer) for app in apps)
+    if lacking and (not apps or (is_whole and own in lacking)):
+        raise lacking.get(own) or next(iter(lacking.values()))
+    if is_whole:
+        return apps[-1]
     merged = typer.Typer(no_args_is_help=True, add_completion=False)
     verbs = {command.name: command for app in apps for command in app.registered_commands}
     merged.registered_commands.extend(verbs.values())

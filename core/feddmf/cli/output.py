@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import logging
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -15,9 +16,22 @@ from rich.table import Table
 from feddmf.cli.tables import printable, render, table
 from feddmf.errors import FedDMFError
 
-__all__ = ["FormatOption", "OutputFormat", "describe", "envelope", "print_error", "say", "show", "table"]
+__all__ = [
+    "SAID",
+    "FormatOption",
+    "OutputFormat",
+    "describe",
+    "envelope",
+    "print_error",
+    "say",
+    "show",
+    "shows_live",
+    "table",
+]
 
 ENVELOPE_VERSION = 1
+SAID = "feddmf.cli.said"
+"""The logger that takes what is said to a person, where the log is not for people: it has a handler then."""
 
 
 class OutputFormat(enum.StrEnum):
@@ -34,9 +48,18 @@ FormatOption = Annotated[
 
 
 def say(message: str) -> None:
-    """Tell a person something, on stderr, so that stdout stays data."""
+    """Tell a person something, on stderr, so that stdout stays data; a record where the log is JSON."""
+    said = logging.getLogger(SAID)
+    if said.handlers:
+        said.info(printable(message, lines=True))
+        return
     sys.stderr.write(printable(message, lines=True) + "\n")
     sys.stderr.flush()
+
+
+def shows_live() -> bool:
+    """Tell whether stderr shows a line that moves: on a terminal, and where it is not a log in JSON."""
+    return sys.stderr.isatty() and not logging.getLogger(SAID).handlers
 
 
 def envelope(data: Mapping[str, Any] | None, error: Mapping[str, Any] | None = None) -> str:

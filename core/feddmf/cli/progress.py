@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Self
@@ -11,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from feddmf.cli.output import say
+from feddmf.cli.output import say, shows_live
 
 __all__ = ["CountProgress", "RoundProgress", "party_losses", "run_figures"]
 
@@ -29,7 +28,7 @@ class RoundProgress:
     def __init__(self, total: int) -> None:
         self._total = total
         self._done = 0
-        self._live = sys.stderr.isatty()
+        self._live = shows_live()
         self._bar = Progress(
             BarColumn(bar_width=_BAR),
             MofNCompleteColumn(),
@@ -65,7 +64,7 @@ class CountProgress:
     def __init__(self, what: str) -> None:
         self._what = what
         self._shown = 0
-        self._live = sys.stderr.isatty()
+        self._live = shows_live()
         self._bar = Progress(
             TextColumn(what),
             BarColumn(bar_width=_BAR),

@@ -1,0 +1,1 @@
+"""What the serving process shows of itself: its metrics, and what they are read from."""
