@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SUITES", "bench"]
 
 
-SUITES = ("train", "growth", "ranks", "align", "wire", "load", "score", "end-to-end")
+SUITES = ("train", "growth", "ranks", "align", "wire", "load", "score", "parties", "end-to-end")
 
 
 def bench(

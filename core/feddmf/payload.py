@@ -127,6 +127,11 @@ class PayloadSchema:
         """Return the exact number of bytes that travel of a payload of this schema."""
         return sum(spec.nbytes(spec.shape(sizes)[0]) for spec in self.arrays)
 
+    def held_bytes(self, sizes: Mapping[Axis, int]) -> int:
+        """Return the bytes of a payload of this schema in memory, where every row is whole."""
+        shapes = ((spec, spec.shape(sizes)) for spec in self.arrays)
+        return sum(rows * columns * spec.dtype.numpy.itemsize for spec, (rows, columns) in shapes)
+
     def sent_bytes(self, payload: Payload) -> int:
         """Return how many bytes travel of `payload`, which fits."""
         return sum(spec.nbytes(len(payload[spec.name])) for spec in self.arrays if spec.name in payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -154,17 +155,7 @@ class PartyItems:
         share = self.plan.settings.probe_share
         keys = self.view.matched(self.plan.roster)
         aligned, probes = split_probes(keys, digest=self.plan.catalogue, share=share)
-        if not keys:
-            raise CatalogueError(
-                f"{self.view.party} sells no item that another party of run {self.plan.run} sells",
-                hint="publish a catalogue in which it shares items with others, or leave it out",
-            )
-        if not aligned:
-            raise CatalogueError(
-                f"{self.view.party} has no item to align in run {self.plan.run}: all {len(probes)} that it "
-                "shares are probes",
-                hint="publish a catalogue in which it shares more items, or lower probe_share",
-            )
+        _check_shares(self.plan, self.view.party, aligned=len(aligned), probes=len(probes))
         return aligned, probes
 
 
@@ -218,24 +209,48 @@ class MatchedRows(StageRows):
 
 def matched_rows(catalogue: Catalogue, plan: Plan) -> MatchedRows:
     """Derive the shared rows of `plan`; CatalogueError where a party shares nothing with anybody."""
-    roster = plan.roster
-    items = {party: PartyItems(plan, catalogue.view(party)) for party in roster}
-    all_keys = sorted(set().union(*(each.view.matched(roster) for each in items.values())))
-    aligned, probes = split_probes(all_keys, digest=plan.catalogue, share=plan.settings.probe_share)
-    of_probes = {party: _index(each.matched[len(each.aligned) :], probes) for party, each in items.items()}
-    pilot = {party: _index(each.pilot_aligned, aligned) for party, each in items.items()}
+    roster, digest = plan.roster, plan.catalogue
+    for party in roster:
+        catalogue.require(party)
+    members = frozenset(roster)
+    among = {those: tuple(sorted(members.intersection(those))) for those in set(catalogue.sellers.values())}
+    sellers = {key: among[those] for key, those in sorted(catalogue.sellers.items())}
+    matched = [key for key, those in sellers.items() if len(those) > 1]
+    aligned, probes = split_probes(matched, digest=digest, share=plan.settings.probe_share)
+    share = plan.settings.hidden_share
+    hidden_by = [hidden_at(key, sellers[key], digest=digest, share=share) for key in aligned]
+    has = {party: _sold_by(party, (sellers[key] for key in aligned)) for party in roster}
+    of_probes = {party: np.flatnonzero(_sold_by(party, (sellers[key] for key in probes))) for party in roster}
+    for party in roster:
+        _check_shares(plan, party, aligned=int(has[party].sum()), probes=len(of_probes[party]))
+    at = np.array([-1 if who is None else roster.index(who) for who in hidden_by], dtype=np.int64)
+    numbers = {party: number for number, party in enumerate(roster)}
+    pilot = {party: np.flatnonzero(has[party] & (at < 0)) for party in roster}
     return MatchedRows(
         keys=aligned,
         n_aligned=len(aligned),
         n_probes=len(probes),
-        aligned={party: _index(each.aligned, aligned) for party, each in items.items()},
+        aligned={party: np.flatnonzero(has[party]) for party in roster},
         probes=of_probes,
         pilot=StageRows(len(aligned), len(probes), pilot, of_probes),
-        hidden={party: _index(each.hidden, aligned) for party, each in items.items()},
-        revealed={party: _index(each.revealed, aligned) for party, each in items.items()},
+        hidden={party: np.flatnonzero(at == numbers[party]) for party in roster},
+        revealed={party: np.flatnonzero(has[party] & (at >= 0) & (at != numbers[party])) for party in roster},
     )
 
 
-def _index(keys: tuple[str, ...], among: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    position = {key: row for row, key in enumerate(among)}
-    return np.array([position[key] for key in keys], dtype=np.int64)
+def _sold_by(party: str, sellers: Iterable[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
+    return np.fromiter((party in those for those in sellers), dtype=np.bool_)
+
+
+def _check_shares(plan: Plan, party: str, *, aligned: int, probes: int) -> None:
+    """Raise CatalogueError where a party has no item to align with anybody."""
+    if not aligned + probes:
+        raise CatalogueError(
+            f"{party} sells no item that another party of run {plan.run} sells",
+            hint="publish a catalogue in which it shares items with others, or leave it out",
+        )
+    if not aligned:
+        raise CatalogueError(
+            f"{party} has no item to align in run {plan.run}: all {probes} that it shares are probes",
+            hint="publish a catalogue in which it shares more items, or lower probe_share",
+        )

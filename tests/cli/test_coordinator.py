@@ -66,7 +66,13 @@ def test_status_tells_where_each_party_stands(cli: Cli, federation: EnrolledFede
     with federation.open_database() as database, database.begin() as connection:
         set_state(connection, runs[0], RunState.FAILED, now=datetime.now(UTC), reason="a test")
     code, out, err = cli.call("coordinator", "status", "--folder", folder)
-    assert (code, err) == (0, f"run {runs[1]} is submitted\n")
+    assert code == 0
+    waits, limits = err.splitlines()
+    assert waits == f"run {runs[1]} is submitted"
+    assert limits == (
+        "at once at most 8 runs, with 64 parties each, and 2,048 MiB of rounds under way: [limits] in "
+        "coordinator.toml"
+    )
     title, header, *rows = out.splitlines()
     assert (
         title

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import pytest
 import typer
@@ -39,10 +40,24 @@ def test_every_noun_is_listed_and_has_code() -> None:
 def test_the_commands_are_those_that_were_promised() -> None:
     """Noun, then verb; bench, demo, evaluate, reproduce and simulate stand alone."""
     promised = {
-        "coordinator": ("init", "start", "invite", "approve", "status", "revoke", "renew", "renewals", "log"),
-        "party": ("init", "enroll", "start", "status", "forget"),
+        "coordinator": (
+            "init",
+            "start",
+            "invite",
+            "approve",
+            "status",
+            "revoke",
+            "renew",
+            "renewals",
+            "log",
+            "backup",
+            "restore",
+            "upgrade",
+        ),
+        "party": ("init", "enroll", "start", "status", "forget", "backup", "restore"),
         "catalog": ("publish", "accept", "show", "coverage", "match"),
-        "run": ("submit", "list", "show", "watch", "stop"),
+        "doctor": ("",),
+        "run": ("submit", "list", "show", "watch", "stop", "schedules", "unschedule"),
         "attributes": ("offer", "list", "withdraw"),
         "query": ("predict", "audience", "bulk"),
         "quality": ("report",),
@@ -99,6 +114,36 @@ def test_reading_commands_load_neither_torch_nor_grpc_nor_pandas(command: str) -
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert made.stdout.strip() == "[]"
+
+
+_WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "sqlalchemy":
+            raise ModuleNotFoundError(name, name="sqlalchemy")
+
+sys.meta_path.insert(0, Missing())
+from feddmf.cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "lacks"),
+    [("doctor", False), ("catalog show", False), ("run list", True), ("coordinator status", True)],
+)
+def test_a_side_that_is_not_installed_is_no_hindrance_to_the_other(
+    tmp_path: Path, command: str, lacks: bool
+) -> None:
+    """Without the coordinator's libraries a party's commands work, and the others say what they need."""
+    arguments = [*command.split(), "--folder", str(tmp_path)]
+    made = subprocess.run(
+        [sys.executable, "-c", _WITHOUT, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert made.returncode == 4
+    assert ("this installation lacks sqlalchemy" in made.stderr) is lacks
 
 
 def test_the_version_is_that_of_the_package(cli: Cli) -> None:

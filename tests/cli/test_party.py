@@ -27,6 +27,8 @@ def test_init_names_what_it_wrote(cli: Cli, tmp_path: Path) -> None:
         f"{folder}/party.toml",
         f"{folder}/policy.toml",
     ]
+    # Vectors of users and keys come to lie in it.
+    assert folder.stat().st_mode & 0o777 == 0o700
     data = cli.data("party", "init", "--folder", tmp_path / "other")
     assert data == {"settings": f"{tmp_path}/other/party.toml", "policy": f"{tmp_path}/other/policy.toml"}
     assert sorted(path.name for path in folder.iterdir()) == ["party.toml", "policy.toml"]

@@ -146,6 +146,11 @@ OTHER_FIGURES: dict[str, tuple[list[dict[str, Any]], list[list[str]], str]] = {
         ],
         "loss 0.375, ",
     ),
+    "quorum": (
+        [{"loss": 0.75, "counted": ["acme", "bolt"]}, {"loss": 0.5, "counted": ["bolt"]}],
+        [["phase", "round", "seconds", "loss", "without"], ["0.250", "0.750"], ["0.250", "0.500", "acme"]],
+        "loss 0.500, ",
+    ),
     "nothing measured": ([{}], [["phase", "round", "seconds"], ["0.250"]], ""),
 }
 

@@ -119,7 +119,7 @@ def test_a_partys_items_are_split_whole(catalogue: Catalogue, probe_share: float
         except CatalogueError:
             assume(False)
         assert sorted([*matched, *items.exclusive]) == sorted(catalogue.columns[party])
-        owners = [len(catalogue.owners(key, plan.roster)) for key in items.aligned]
+        owners = [len(set(plan.roster) & set(catalogue.sellers[key])) for key in items.aligned]
         assert items.peer_counts.tolist() == [number - 1 for number in owners]
         assert min(owners) >= 2
         assert [items.view.keys[code] for code in items.matched_codes] == [*matched]
@@ -147,7 +147,7 @@ def test_hidden_items_are_each_partys_own(
                 assert not hidden & set(other.hidden)
         assert [rows.keys[row] for row in rows.hidden[party]] == [*own.hidden]
         assert [rows.keys[row] for row in rows.revealed[party]] == [*own.revealed]
-        owners = [len(catalogue.owners(key, plan.roster)) for key in own.pilot_aligned]
+        owners = [len(set(plan.roster) & set(catalogue.sellers[key])) for key in own.pilot_aligned]
         assert own.pilot_peer_counts.tolist() == [number - 1 for number in owners]
 
 

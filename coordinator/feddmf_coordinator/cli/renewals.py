@@ -19,6 +19,7 @@ from feddmf_coordinator.renewing import renew_all, renew_until
 from feddmf_coordinator.settings import CoordinatorFolder
 
 __all__ = ["renewals"]
+_NONE = "no certificate nears its end, and nobody asks for a renewal"
 
 
 def renewals(
@@ -34,11 +35,11 @@ def renewals(
 ) -> None:
     """Renew certificates that near their end, of parties and of the server, until SIGTERM or Ctrl-C."""
     home = CoordinatorFolder(folder)
-    home.load()
+    settings = home.load()
     authority = Authority.load(home, read_passphrase(home, passphrase_file))
     with only_one(home.path / "renewing.lock", doing="renewing certificates in"):
         if not once:
-            log_to_stderr(verbose=verbose)
+            log_to_stderr(settings.logging, verbose=verbose)
             renew_until(home, authority, _stopped_by_signal(), every_s=every_s)
             return
         made = renew_all(home, authority)
@@ -54,7 +55,7 @@ def renewals(
         ]
     }
     rows = [(each.party or "the server", each.until and utc(each.until), each.refused) for each in made]
-    show(data, output, lambda: table(("whose", "valid until", "refused"), rows))
+    show(data, output, lambda: table(("whose", "valid until", "refused"), rows) if rows else _NONE)
 
 
 def _stopped_by_signal() -> threading.Event:

@@ -17,25 +17,25 @@ from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.progress import RoundProgress, party_losses, run_figures
 from feddmf.cli.tables import utc
-from feddmf.errors import CatalogueError, RunFailed, TimedOut
-from feddmf.plan import Plan, matched_rows
+from feddmf.errors import RunFailed, TimedOut
 from feddmf.protocols.feddmf import CLOSE
-from feddmf.protocols.registry import exchanges, protocol_for
-from feddmf.runfile import RunSettings, load_run
+from feddmf.protocols.registry import exchanges
+from feddmf.runfile import load_run
 from feddmf_coordinator.cli.options import FolderOption, open_database
+from feddmf_coordinator.cli.schedules import EveryOption, schedules, shown_period, unschedule
 from feddmf_coordinator.operating import operating
 from feddmf_coordinator.settings import CoordinatorFolder
-from feddmf_coordinator.store.catalogues import accepted_digests, find_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.runs import (
     Run,
     RunState,
-    add_run,
     ask_to_stop,
     find_run,
     list_rounds,
     list_runs,
 )
+from feddmf_coordinator.store.schedules import add_schedule, find_schedule, note_submission
+from feddmf_coordinator.submitting import submit_run
 
 __all__ = ["app"]
 
@@ -54,33 +54,34 @@ def submit(
     file: Annotated[Path, typer.Argument(help="The run file, TOML.")],
     *,
     folder: FolderOption = Path(),
+    every: EveryOption = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch until it ends.")] = False,
     limit_s: LimitOption = 86_400.0,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Submit a run; it pins the latest catalogue, which each of its parties must have accepted."""
-    settings = load_run(file)
+    settings, where = load_run(file), CoordinatorFolder(folder)
+    limits, now = where.load().limits, datetime.now(UTC)
     with open_database(folder) as database:
-        with operating(CoordinatorFolder(folder), "run submit", file=str(file)) as act:
-            connection = act.connection
-            catalogue = find_catalogue(connection)
-            digest = catalogue.digest()
-            accepted = accepted_digests(connection, catalogue.version)
-            _check(settings, accepted, catalogue.parties, catalogue.version, digest)
-            plan = Plan(run=settings.name, catalogue=digest, settings=settings)
-            rows = matched_rows(catalogue, plan)
-            protocol_for(settings.protocol).init(plan, rows)
-            run = add_run(
-                connection, settings, version=catalogue.version, digest=digest, now=datetime.now(UTC)
-            )
-            act.what["run"] = run
-        notices = say_notices(plan, rows)
+        with operating(where, "run submit", file=str(file)) as act:
+            made = submit_run(act.connection, settings, limits, now=now)
+            schedule = None
+            if every is not None:
+                schedule = add_schedule(act.connection, settings, every, by=act.operator, now=now)
+                found = find_schedule(act.connection, schedule)
+                note_submission(act.connection, found, made.run, now=now)
+                act.what.update(schedule=schedule, every=shown_period(every))
+            act.what["run"] = made.run
+        notices = say_notices(made.plan, made.rows)
+        if every is not None:
+            say(f"and again every {shown_period(every)} as {schedule}, while the coordinator serves")
+        data = {"notices": notices} | ({} if schedule is None else {"schedule": schedule})
         if not watch:
-            show({"run": run, "notices": notices}, output, lambda: run)
-            say(f"watch it: feddmf run watch {run}")
+            show({"run": made.run, **data}, output, lambda: made.run)
+            say(f"watch it: feddmf run watch {made.run}")
             return
-        say(f"run {run} is submitted")
-        _watch(database, run, limit_s, output, {"notices": notices})
+        say(f"run {made.run} is submitted")
+        _watch(database, made.run, limit_s, output, data)
 
 
 @app.command("list")
@@ -110,10 +111,19 @@ def show_(
     with open_database(folder) as database, database.read() as connection:
         found = find_run(connection, run)
         rounds = list_rounds(connection, run)
-    data = {**_describe(found), "plan": found.plan.model_dump(mode="json"), "rounds": list(rounds)}
+    without = list(_without(found, rounds[-1])) if rounds else []
+    data = {
+        **_describe(found),
+        "without": without,
+        "plan": found.plan.model_dump(mode="json"),
+        "rounds": list(rounds),
+    }
     show(data, output, lambda: _rounds_table(found, rounds[-last:]))
     if len(rounds) > last and output is OutputFormat.TEXT:
         say(f"{len(rounds) - last} earlier rounds; show them with --last {len(rounds)}")
+    if without and not found.state.ended:
+        named = " and ".join(without)
+        say(f"it goes on without {named}, who may come back; look at the node of {named}")
     if found.hint:
         say(f"to do: {found.hint}")
 
@@ -141,21 +151,8 @@ def stop(
     show({"run": run, "stop_asked": True}, output, lambda: f"run {run} will stop")
 
 
-def _check(
-    settings: RunSettings, accepted: dict[str, str], columns: tuple[str, ...], version: int, digest: str
-) -> None:
-    for party in settings.parties:
-        if party not in columns:
-            raise CatalogueError(
-                f"catalogue version {version} has no column for {party}",
-                hint=f"publish a version with local_id:{party}, or leave {party} out of the run file",
-            )
-    for party in settings.parties:
-        if accepted.get(party) != digest:
-            raise CatalogueError(
-                f"{party} has not accepted catalogue version {version} (digest {digest})",
-                hint=f"ask {party} to run: feddmf catalog accept",
-            )
+app.command("schedules")(schedules)
+app.command("unschedule")(unschedule)
 
 
 def _describe(run: Run) -> dict[str, Any]:
@@ -227,6 +224,12 @@ def _new_rounds(database: Database, run: str, limit_s: float) -> Iterator[tuple[
         time.sleep(_POLL_S)
 
 
+def _without(run: Run, each: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return who was not counted in a round, in a run with a quorum."""
+    counted = each["diagnostics"].get("counted", run.plan.roster)
+    return tuple(party for party in run.plan.roster if party not in counted)
+
+
 def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
     figures = [run_figures(each["diagnostics"]) for each in rounds]
     # Nobody has trained before the first exchange of a training.
@@ -237,7 +240,9 @@ def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
     tellers = [party for party in run.plan.roster if any(party in told for told in losses)]
     # The parties' losses stand in place of their mean.
     names = [name for name in dict.fromkeys(itertools.chain(*figures)) if name != "loss" or not tellers]
-    columns = ("phase", "round", "seconds", *names, *(f"loss {party}" for party in tellers))
+    without = [", ".join(_without(run, each)) for each in rounds]
+    absent = ("without",) if any(without) else ()
+    columns = ("phase", "round", "seconds", *names, *(f"loss {party}" for party in tellers), *absent)
     rows = [
         (
             each["phase"],
@@ -245,8 +250,9 @@ def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
             float(each["seconds"]),
             *(own.get(name) for name in names),
             *(told.get(party) for party in tellers),
+            *((missing,) if absent else ()),
         )
-        for each, own, told in zip(rounds, figures, losses, strict=True)
+        for each, own, told, missing in zip(rounds, figures, losses, without, strict=True)
     ]
     ended = f", ended {utc(run.ended_at)}" if run.ended_at else ""
     title = (

@@ -14,6 +14,7 @@ from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
 from feddmf_coordinator.cli.options import FolderOption
+from feddmf_coordinator.limits import LimitSettings
 from feddmf_coordinator.server.ports import endpoint
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import accepted_digests, latest_version
@@ -36,10 +37,11 @@ def start(
     # Only this command needs gRPC.
     from feddmf_coordinator.server.serve import serve_until_signal
 
-    log_to_stderr(verbose=verbose)
+    home = CoordinatorFolder(folder)
+    log_to_stderr(home.load().logging, verbose=verbose)
 
     async def main() -> None:
-        await serve_until_signal(CoordinatorFolder(folder))
+        await serve_until_signal(home)
 
     asyncio.run(main())
 
@@ -71,6 +73,7 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
             for each in parties
         ],
         "runs": [{"run": run.run, "state": run.state.value} for run in runs],
+        "limits": settings.limits.model_dump(),
     }
     rows = [
         (each.party, _standing(each, renewals.get(each.party)), each.party in accepted) for each in parties
@@ -81,6 +84,8 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         say("no party yet; invite one: feddmf coordinator invite PARTY")
     for run in data["runs"]:
         say(f"run {run['run']} is {run['state']}")
+    if runs:
+        say(_limits(settings.limits))
     if any(each.status == "waiting" for each in renewals.values()):
         say("certificates wait to be renewed; sign them by themselves: feddmf coordinator renewals")
 
@@ -98,6 +103,13 @@ def _title(data: dict[str, Any]) -> str:
     version = data["catalogue_version"]
     catalogue = f"catalogue version {version}" if version else "no catalogue yet"
     return f"federation {data['federation']} at {data['address']}: {serving}, {catalogue}"
+
+
+def _limits(limits: LimitSettings) -> str:
+    return (
+        f"at once at most {limits.runs} runs, with {limits.parties} parties each, and "
+        f"{limits.memory_mib:,} MiB of rounds under way: [limits] in coordinator.toml"
+    )
 
 
 def _renewal(last: Renewal | None) -> dict[str, Any]:

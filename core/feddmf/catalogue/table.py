@@ -7,8 +7,9 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from feddmf import merkle
 from feddmf.catalogue.view import CatalogueView, ViewItem, ViewProof, encode_view
@@ -48,9 +49,23 @@ class Catalogue:
         """The parties with a column, sorted."""
         return tuple(sorted(self.columns))
 
-    def owners(self, key: str, among: Iterable[str]) -> tuple[str, ...]:
-        """Return those of `among` that have the item."""
-        return tuple(party for party in among if key in self.columns.get(party, {}))
+    @cached_property
+    def sellers(self) -> Mapping[str, tuple[str, ...]]:
+        """The parties that sell each item, sorted; where two items have the same, it is one tuple."""
+        columns = tuple((party, self.columns[party]) for party in self.parties)
+        known: dict[tuple[str, ...], tuple[str, ...]] = {}
+        found = {}
+        for key in self.labels:
+            those = tuple(party for party, column in columns if key in column)
+            found[key] = known.setdefault(those, those)
+        return found
+
+    def askable_of(self, roster: Collection[str]) -> dict[str, frozenset[str]]:
+        """Return for each of `roster` its keys that another of them lacks: all that it may publish."""
+        everybody = frozenset(roster)
+        by_all = {those: everybody.issubset(those) for those in set(self.sellers.values())}
+        common = frozenset(key for key, those in self.sellers.items() if by_all[those])
+        return {party: frozenset(self.columns[party]) - common for party in roster}
 
     def askable(self, party: str) -> frozenset[str]:
         """Return the keys of `party` that at least one other lacks; none for a party without a column."""
@@ -58,16 +73,25 @@ class Catalogue:
         sold_by_all = frozenset.intersection(*map(frozenset, others)) if others else frozenset()
         return frozenset(self.columns.get(party, {})) - sold_by_all
 
-    def view(self, party: str) -> CatalogueView:
-        """Return what `party` may see: its own column and, of the others, which keys match."""
+    def require(self, party: str) -> None:
+        """Raise CatalogueError where `party` has no column."""
         if party not in self.columns:
             raise CatalogueError(
                 f"catalogue version {self.version} has no column for {party}",
                 hint=f"publish a version with the column {COLUMN}{party}",
             )
-        peers = tuple(other for other in self.parties if other != party)
+
+    def view(self, party: str) -> CatalogueView:
+        """Return what `party` may see: its own column and, of the others, which keys match."""
+        self.require(party)
+        peers = {
+            those: tuple(other for other in those if other != party) for those in set(self.sellers.values())
+        }
+        # What a catalogue holds was checked when it was read.
         items = tuple(
-            ViewItem(key=key, label=self.labels[key], local_id=local_id, peers=self.owners(key, peers))
+            ViewItem.model_construct(
+                key=key, label=self.labels[key], local_id=local_id, peers=peers[self.sellers[key]]
+            )
             for key, local_id in sorted(self.columns[party].items())
         )
         return CatalogueView(party=party, version=self.version, items=items)
@@ -148,7 +172,7 @@ class _Rows:
 
     def __init__(self, where: str, parties: list[str]) -> None:
         self._where = where
-        self._lines: dict[tuple[str, str], int] = {}
+        self._lines: dict[str, dict[str, int]] = {party: {} for party in parties}
         self.labels: dict[str, str] = {}
         self.columns: dict[str, dict[str, str]] = {party: {} for party in parties}
 
@@ -172,12 +196,15 @@ class _Rows:
         if not any(local_ids):
             raise self._wrong(line, f"no party sells {key!r}", hint="remove the row")
         self.labels[key] = label
-        for party, local_id in zip(self.columns, local_ids, strict=True):
-            if local_id:
+        # Many parties name an item alike, and one text serves them all.
+        known: dict[str, str] = {key: key}
+        for party, said in zip(self.columns, local_ids, strict=True):
+            if said:
+                local_id = known.setdefault(said, said)
                 self._add_cell(party, key, local_id, line)
 
     def _add_cell(self, party: str, key: str, local_id: str, line: int) -> None:
-        before = self._lines.setdefault((party, local_id), line)
+        before = self._lines[party].setdefault(local_id, line)
         if before != line:
             raise self._wrong(
                 line,

@@ -81,8 +81,15 @@ class CatalogueView(Settings):
 
 def encode_view(view: CatalogueView) -> bytes:
     """Return the canonical bytes of a view: what is hashed, and what travels."""
-    items = [[item.key, item.label, item.local_id, list(item.peers)] for item in view.items]
-    return json.dumps([view.party, view.version, items], separators=(",", ":"), ensure_ascii=False).encode()
+    peers = {those: _json(those) for those in {item.peers for item in view.items}}
+    rows = (
+        f"[{_json((item.key, item.label, item.local_id))[1:-1]},{peers[item.peers]}]" for item in view.items
+    )
+    return f"[{_json(view.party)},{_json(view.version)},[{','.join(rows)}]]".encode()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def decode_view(document: bytes) -> CatalogueView:

@@ -18,10 +18,9 @@ from feddmf_party.cli.options import FolderOption, RunOption, call_coordinator, 
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import check_offer, offerable, read_offer, write_offer
-from feddmf_party.offered import Attribute, Unavailable
+from feddmf_party.offered import Unavailable
 from feddmf_party.prediction import Predictor
 from feddmf_party.questions import finished_run
-from feddmf_party.terms import Terms
 from feddmf_party.withdrawals import check_published, take_back
 
 __all__ = ["app"]
@@ -108,7 +107,7 @@ def list_(
         predictor = Predictor(finished_run(folder, run))
         attributes = predictor.attributes()
         found = [(each.key, each.label, each.owners) for each in attributes]
-        until = [_first_end(each, predictor.terms) for each in attributes]
+        until = [predictor.terms.first_end(each.owners) for each in attributes]
         gone = tuple(each for each in predictor.offered.unavailable() if owner in {None, each.owner})
         source = predictor.run
     columns: tuple[str, ...] = ("key", "label", "owner")
@@ -167,11 +166,6 @@ def withdraw(
         say(
             f"{len(offered)} of them are still in {where.offer_file}, and would be published after a next run"
         )
-
-
-def _first_end(attribute: Attribute, terms: Terms) -> datetime | None:
-    """Return when the first of an attribute's owners stops sharing it."""
-    return min((end for owner in attribute.owners if (end := terms.ends(owner))), default=None)
 
 
 def _own_keys(where: PartyFolder) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,10 +101,17 @@ def _row(record: Mapping[str, Any]) -> tuple[object, ...]:
         _text(record, "phase"),
         record.get("round", record.get("step")),
         ", ".join(kinds) or None,
-        record.get("count", max(rows, default=None)),
+        _items(record, rows),
         record.get("bytes"),
         _privacy(record),
     )
+
+
+def _items(record: Mapping[str, Any], rows: Sequence[object]) -> object:
+    """Return of how many items a record tells; a withdrawal of none names none, and means all."""
+    if record.get("event") == "withdrawal" and record.get("count") == 0:
+        return "all"
+    return record.get("count", max((row for row in rows if isinstance(row, int)), default=None))
 
 
 def _what(record: Mapping[str, Any]) -> str:

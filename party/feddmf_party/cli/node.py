@@ -12,10 +12,16 @@ from feddmf.cli.progress import RoundProgress
 from feddmf.errors import FedDMFError
 from feddmf.plan import PartyItems, StageRows
 from feddmf.ranks import Ranks
+from feddmf.telemetry.about import note
+from feddmf.telemetry.listening import exposed
+from feddmf.telemetry.traces import traces_of
 from feddmf_party.folder import PartyFolder
+from feddmf_party.identity import load_identity
 from feddmf_party.node import Node, NodeEvents, work_until_signal
 from feddmf_party.participation import Participation, RoundFigures
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.telemetry.readings import looks
+from feddmf_party.telemetry.watching import Watching, both
 
 __all__ = ["run_node"]
 
@@ -84,11 +90,22 @@ def _own_rows(items: PartyItems) -> StageRows:
 
 
 def run_node(folder: PartyFolder, ranks: Ranks | None, *, once: bool, wait_s: float | None) -> None:
-    """Run the node until a signal, or with `once` until one run has ended."""
-    reporter = _Reporter(once=once)
-    node = Node(folder, reporter.events(), ranks)
+    """Run the node until a signal, or with `once` until one run has ended; show its figures meanwhile."""
+    party, settings = load_identity(folder.path).party, folder.settings()
+    reporter, traces = _Reporter(once=once), traces_of("party", party)
+    watching = Watching(party, traces)
+    for look in looks(folder):
+        watching.meters.look(look)
+    node = Node(folder, both(reporter.events(), watching.events()), ranks)
+
+    async def main() -> bool:
+        note(party=party)
+        async with exposed(settings.metrics, watching.meters, {"folder": folder.require}):
+            return await work_until_signal(node, once=once, wait_s=wait_s)
+
     try:
-        if asyncio.run(work_until_signal(node, once=once, wait_s=wait_s)):
+        if asyncio.run(main()):
             say("stopped")
     finally:
         reporter.close()
+        traces.close()

@@ -43,10 +43,11 @@ def call_coordinator(
     # Only a command that connects needs gRPC.
     from feddmf_party.client.federation import FederationClient
 
-    settings = folder.settings().node.model_copy(update={"reconnect_s": patience_s})
+    settings = folder.settings()
+    node = settings.node.model_copy(update={"reconnect_s": patience_s})
 
     async def main() -> Answer:
-        async with FederationClient(folder.path, settings) as client:
+        async with FederationClient(folder.path, node, settings.coordinator.addresses) as client:
             await client.hello()
             return await call(client)
 

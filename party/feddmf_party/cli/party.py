@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from feddmf.cli.counted import counted
 from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
@@ -22,6 +23,7 @@ from feddmf.ranks import gathered
 from feddmf_party.carried import carried_by, told_of
 from feddmf_party.cli.options import FolderOption
 from feddmf_party.cli.policy import app as policy
+from feddmf_party.cli.safekeeping import backup, restore
 from feddmf_party.folder import PartyFolder
 from feddmf_party.forgetting import Erased, forget_users
 from feddmf_party.ledger_file import LedgerFile
@@ -33,6 +35,8 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.add_typer(policy, name="policy")
+app.command("backup")(backup)
+app.command("restore")(restore)
 
 
 @app.command("init")
@@ -91,9 +95,10 @@ def start(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
 ) -> None:
     """Run the party's node: join runs that the policy allows, train, publish, fetch. Or by torchrun."""
-    log_to_stderr(verbose=verbose)
     home = PartyFolder(folder)
-    with gathered(every=home.settings().torchrun.average_every) as ranks:
+    settings = home.settings()
+    log_to_stderr(settings.logging, verbose=verbose)
+    with gathered(every=settings.torchrun.average_every) as ranks:
         if ranks is None or ranks.is_first:
             # Only this command needs torch.
             from feddmf_party.cli.node import run_node
@@ -132,7 +137,10 @@ def forget(
     ] = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Erase users from all that this folder keeps, leave them out of every later load, say what has left."""
+    """Erase users from all that this folder keeps, leave them out of every later load, say what has left.
+
+    Ends with an error where nothing is found of one of them, who is listed all the same. May be run again.
+    """
     where = PartyFolder(folder)
     named = [*(users or ()), *(() if file is None else read_users(file))]
     if not named:
@@ -149,17 +157,28 @@ def forget(
     show(data, output, lambda: _forgotten_text(erased, rows))
     for line in told_of(erased, carried):
         say(line)
+    if erased.strange:
+        # Whoever answers for it must not take a slip of the pen for a user who is gone.
+        raise typer.Exit(InputError.exit_code)
 
 
 def _forgotten_text(erased: Erased, saved: Mapping[str, int]) -> str:
-    lines = [f"{erased.users} users are forgotten, {erased.new} of them since now"]
-    lines += [f"run {run}: {count} users erased" for run, count in erased.runs.items()]
+    lines = [f"{counted(erased.users, 'user')} forgotten: {_since(erased)}"]
+    lines += [f"run {run}: {counted(count, 'user')} erased" for run, count in erased.runs.items()]
     lines += [
         f"run {run} was under way and is given up: who is in its state cannot be told, nor be taken out"
         for run in erased.given_up
     ]
-    lines += [f"{path}: {count} rows erased" for path, count in saved.items()]
+    lines += [f"{path}: {counted(count, 'row')} erased" for path, count in saved.items()]
     return "\n".join(lines)
+
+
+def _since(erased: Erased) -> str:
+    """Return which of those who are forgotten are so since now, were before, or were found nowhere."""
+    strange = len(erased.strange)
+    parts = [(erased.new - strange, "since now"), (erased.users - erased.new, "before")]
+    told = [f"{count} {when}" for count, when in parts if count]
+    return ", ".join([*told, *([f"NOTHING FOUND of {strange}"] if strange else [])])
 
 
 def _status_table(data: dict[str, Any]) -> Table:

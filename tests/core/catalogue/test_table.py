@@ -28,7 +28,7 @@ def test_rows_become_columns_of_local_ids() -> None:
     assert catalogue.labels == {"lamp": "Lamp", "pen": "", "cup": "Cup"}
     assert catalogue.columns == {"acme": {"lamp": "A1", "pen": "A2"}, "bolt": {"lamp": "B1", "cup": "B2"}}
     assert catalogue.parties == ("acme", "bolt")
-    assert catalogue.owners("lamp", ("bolt", "cargo", "acme")) == ("bolt", "acme")
+    assert catalogue.sellers["lamp"] == ("acme", "bolt")
 
 
 @pytest.mark.parametrize(

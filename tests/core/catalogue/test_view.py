@@ -80,9 +80,7 @@ def test_parties_and_the_operator_agree_on_what_can_be_asked_for(catalogue: Cata
     for party in catalogue.parties:
         askable = catalogue.view(party).askable(catalogue.parties)
         lacked = {
-            key
-            for key in catalogue.columns[party]
-            if len(catalogue.owners(key, catalogue.parties)) < len(catalogue.parties)
+            key for key in catalogue.columns[party] if len(catalogue.sellers[key]) < len(catalogue.parties)
         }
         assert catalogue.askable(party) == set(askable) == lacked
     assert catalogue.askable("nobody") == frozenset()
