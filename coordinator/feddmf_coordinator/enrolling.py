@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from sqlalchemy import Connection
 
 from feddmf.errors import InputError
 from feddmf.files import all_or_nothing, explain_os_error, read_bytes, write_bytes, write_text
@@ -89,9 +90,13 @@ def init(
         authority = Authority.make(settings.federation, days=settings.authority_days, now=now)
         authority.save(folder, passphrase)
         renew_server(folder, settings, authority, now)
-        with Database.open(folder.database_url(settings)) as database, database.begin() as connection:
+
+        def found(connection: Connection) -> None:
             add_first_operator(folder, connection, settings.federation, now=now)
-        write_text(folder.settings_file, render_toml(settings), mode=0o600)
+            # Within the transaction: a database that is nobody's could not be used again.
+            write_text(folder.settings_file, render_toml(settings), mode=0o600)
+
+        Database.create(folder.database_url(settings), found).close()
     return Founding(
         certificate_fingerprint(authority.certificate),
         folder.passphrase_file if generated else None,

@@ -28,19 +28,28 @@ from feddmf_coordinator.store.database import Database
 
 __all__ = [
     "FIRST_OPERATOR",
+    "RESTORE",
+    "SCHEDULES",
     "TOKEN_VARIABLE",
+    "UPGRADE",
     "Act",
     "add_first_operator",
     "add_operator",
+    "identify",
     "operating",
     "remove_operator",
 ]
 
 TOKEN_VARIABLE = "FEDDMF_OPERATOR_TOKEN"  # noqa: S105  (a name, no token)
 FIRST_OPERATOR = "operator"
-# Who opened the root's key instead of showing a token; and who signs renewals.
+# Who opened the root's key instead of showing a token.
 _ROOT = "root"
-_RESERVED = (_ROOT, "renewals")
+SCHEDULES = "schedules"
+"""Whom the log names for runs that nobody submitted by hand."""
+RESTORE, UPGRADE = "restore", "upgrade"
+"""Whom the log names for a restored database, and for one that somebody without a token upgraded."""
+# The last of them signs renewals.
+_RESERVED = (_ROOT, SCHEDULES, RESTORE, UPGRADE, "renewals")
 _ADD = "ask an operator for a token of your own, or, with the passphrase of the root's key, run: "
 _ADD += "feddmf coordinator operators add NAME"
 
@@ -66,7 +75,7 @@ def operating(
         Database.open(folder.database_url(folder.load())) as database,
         database.begin() as connection,
     ):
-        act = Act(_identify(connection, folder), connection, dict(what))
+        act = Act(identify(connection, folder), connection, dict(what))
         yield act
         store.note(connection, act.operator, action, act.what, now=now or datetime.now(UTC))
 
@@ -105,7 +114,7 @@ def add_operator(
         database.begin() as connection,
     ):
         try:
-            by = _identify(connection, folder)
+            by = identify(connection, folder)
         except Refused:
             Authority.load(folder, read_passphrase(folder, passphrase_file))
             by = _ROOT
@@ -124,7 +133,8 @@ def remove_operator(folder: CoordinatorFolder, name: str, *, now: datetime | Non
         store.remove_operator(act.connection, name, now=now)
 
 
-def _identify(connection: Connection, folder: CoordinatorFolder) -> str:
+def identify(connection: Connection, folder: CoordinatorFolder) -> str:
+    """Return the name of the operator at the shell; Refused where there is no token, or it is nobody's."""
     given = os.environ.get(TOKEN_VARIABLE)
     where, token = (TOKEN_VARIABLE, given) if given else _read_token(folder.operator_token)
     name = store.find_operator(connection, token)

@@ -14,6 +14,8 @@ from feddmf.config import Settings, load_toml
 from feddmf.errors import ConfigError
 from feddmf.identity import FEDERATION_PATTERN
 from feddmf.settings_file import render_settings
+from feddmf.telemetry.settings import LoggingSettings, MetricsSettings
+from feddmf_coordinator.limits import LimitSettings
 
 __all__ = ["CoordinatorFolder", "CoordinatorSettings", "Host", "render_toml"]
 
@@ -73,6 +75,19 @@ class CoordinatorSettings(Settings):
     enrolment_poll_s: float = Field(
         2.0, gt=0, le=60, description="Seconds between looks for invitations that open the enrolment port."
     )
+    limits: LimitSettings = Field(LimitSettings(), description="How much the coordinator takes on at once.")
+    checkpoint_s: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds after which the state of a run is kept again; its rounds are kept at once.",
+    )
+    metrics: MetricsSettings = Field(
+        MetricsSettings(), description="Figures of the serving process for your own monitoring."
+    )
+    logging: LoggingSettings = Field(
+        LoggingSettings(), description="What the serving process writes on stderr."
+    )
 
     @model_validator(mode="after")
     def _ports_differ(self) -> CoordinatorSettings:
@@ -131,6 +146,21 @@ class CoordinatorFolder:
     def ledger(self) -> Path:
         """What parties told of their ledgers, and digests of what they sent; signed by the server."""
         return self.path / "ledger.jsonl"
+
+    @property
+    def rounds(self) -> Path:
+        """Folder of what is kept of runs under way."""
+        return self.path / "rounds"
+
+    @property
+    def serving_lock(self) -> Path:
+        """Held by the process that serves this folder."""
+        return self.path / "serving.lock"
+
+    @property
+    def backups(self) -> Path:
+        """Folder that `upgrade` writes backups into."""
+        return self.path / "backups"
 
     @property
     def database_file(self) -> Path:

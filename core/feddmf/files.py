@@ -17,8 +17,10 @@ __all__ = [
     "all_or_nothing",
     "explain_os_error",
     "growing",
+    "make_folder",
     "read_bytes",
     "read_text",
+    "remove_unfinished",
     "replacing",
     "write_bytes",
     "write_text",
@@ -55,7 +57,7 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
             raise LocalResourceError(
                 f"cannot write {path}: it is a device or a pipe", hint="name a file; --format json prints"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folders(path.parent, private=not mode & 0o077)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
         beside = Path(name)
@@ -120,12 +122,36 @@ def growing(path: Path, *, create: bool, mode: int = 0o600) -> Iterator[BinaryIO
     Whoever comes at the same time gets the same file: unlike `write_bytes`, this replaces none.
     """
     if create:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folders(path.parent, private=not mode & 0o077)
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), mode)
     with os.fdopen(descriptor, "rb+", buffering=0) as file:
         if create:
             _fsync(path.parent)
         yield file
+
+
+def _make_folders(path: Path, *, private: bool) -> None:
+    """Make a folder and those above it; what is made for a private file is its owner's alone."""
+    if path.is_dir():
+        return
+    _make_folders(path.parent, private=private)
+    path.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writes that were cut short have left under a folder that nobody else writes to now."""
+    with explain_os_error(folder):
+        for left in folder.rglob(".*.part"):
+            left.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, with their names on disk too; LocalResourceError as `replacing`."""
+    with explain_os_error(path):
+        new = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+        path.mkdir(parents=True, exist_ok=True)
+        for folder in new:
+            _fsync(folder.parent)
 
 
 def read_bytes(path: Path, *, what: str, hint: str) -> bytes:

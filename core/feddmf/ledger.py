@@ -23,6 +23,8 @@ __all__ = [
     "MAX_LINE_BYTES",
     "MENDED_EVENT",
     "PUBLISHING",
+    "RESET_EVENT",
+    "RESTORED_EVENT",
     "Head",
     "chain",
     "encode_line",
@@ -38,6 +40,10 @@ GENESIS = "0" * 64
 KEY_EVENT = "key"
 # A record that says how many bytes of a torn last line were set aside in front of it.
 MENDED_EVENT = "mended"
+# A record, in the ledgers of both sides, that says from a backup of which time they go on.
+RESTORED_EVENT = "restored"
+# A record of the coordinator's: from there on a party may tell a ledger that is shorter, or another.
+RESET_EVENT = "reset"
 # The phase, in the ledgers of both sides, of what is published after a run.
 PUBLISHING = "publish"
 MAX_LINE_BYTES = 1 << 20

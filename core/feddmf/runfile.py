@@ -53,6 +53,7 @@ RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 )
 
 MASKABLE = ("fedavg", "fcf")
+LEAST_QUORUM = 2
 
 FULL_RANK = 1024
 """Columns of linear vectors with `linear_rank = "full"`: more than the data of most parties carries."""
@@ -178,6 +179,18 @@ class WaitSettings(Settings):
     publish_s: float = Field(
         default=120, gt=0, le=86_400, description="For all publications after the last round."
     )
+    quorum: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="How many parties a round of fedavg or fcf, without masks, can do with; 0: all.",
+    )
+    quorum_s: float = Field(
+        default=10,
+        ge=0,
+        le=86_400,
+        description="For the others, once the quorum's contributions to a round are there.",
+    )
 
 
 class RunSettings(Settings):
@@ -187,7 +200,7 @@ class RunSettings(Settings):
     purpose: str = Field(
         description="What the predictions are for; each party's ledger keeps it.", min_length=1
     )
-    parties: tuple[PartyId, ...] = Field(description="Who takes part.", min_length=2, max_length=16)
+    parties: tuple[PartyId, ...] = Field(description="Who takes part.", min_length=2, max_length=64)
     protocol: Literal["feddmf", "fedavg", "fcf", "transfer"] = Field(
         default="feddmf", description="How the parties learn from one another."
     )
@@ -253,6 +266,25 @@ class RunSettings(Settings):
     def _parties_differ(self) -> RunSettings:
         if len(set(self.parties)) < len(self.parties):
             raise ValueError("parties names the same party twice")
+        return self
+
+    @model_validator(mode="after")
+    def _quorum_fits(self) -> RunSettings:
+        quorum = self.waits.quorum
+        if not quorum:
+            return self
+        if self.protocol not in MASKABLE:
+            raise ValueError(
+                f"waits.quorum needs protocol {' or '.join(MASKABLE)}, whose sums can be taken of fewer "
+                f"parties; {self.protocol} needs everybody in every round"
+            )
+        if self.masks:
+            raise ValueError("waits.quorum needs masks = false: masks cancel in the sum of all parties alone")
+        if not LEAST_QUORUM <= quorum <= len(self.parties):
+            raise ValueError(
+                f"waits.quorum = {quorum} of {len(self.parties)} parties; it takes {LEAST_QUORUM} at least, "
+                "since the sum of one is its own contribution, and all at most"
+            )
         return self
 
     @field_validator("masks")

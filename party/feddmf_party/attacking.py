@@ -24,7 +24,7 @@ from feddmf.privacy.attacks import halves, likelihood_ratios
 from feddmf.privacy.ceilings import auc_ceiling, mu_of, tpr_ceiling
 from feddmf.privacy.mechanism import release_gram
 from feddmf.privacy.noise import Noise, SystemNoise
-from feddmf.privacy.spectral import spectral_vectors
+from feddmf.privacy.spectral import CleanedGram, spectral_vectors
 from feddmf.privacy.terms import Terms
 from feddmf.randomness import generator
 from feddmf.run_ids import plain_name
@@ -174,7 +174,7 @@ def _statistics(subject: Subject, inside: npt.NDArray[np.bool_]) -> Floats:
         release = release_gram(data.columns(codes), subject.noise, terms.sigma)
         # Vectors say no more than the matrix; what is sent is made of both, and both are looked at.
         dim = subject.items.plan.settings.model.embedding_dim
-        vectors = Table(np.arange(len(codes)), spectral_vectors(release, dim))
+        vectors = Table(np.arange(len(codes)), spectral_vectors(CleanedGram(release, dim), dim))
         counts = subject.data.columns(codes).item_counts()
         of_vectors = table_statistics(asked, counts, Released({"vectors": vectors}))
         return np.concatenate([gram_statistics(asked, release), of_vectors], axis=1)

@@ -42,7 +42,8 @@ class Carried:
     delta: float | None
 
     def __str__(self) -> str:
-        what = f"run {self.run} ({self.purpose}) learned from them: {self.releases} releases"
+        count = "1 release" if self.releases == 1 else f"{self.releases} releases"
+        what = f"run {self.run} ({self.purpose}) learned from them: {count}"
         what += f" ({', '.join(self.kinds)}) from {self.first[:10]} to {self.last[:10]}"
         what += f" went to the coordinator and {', '.join(self.parties) or 'its parties'}"
         if self.published:
@@ -62,7 +63,8 @@ class Carried:
 def told_of(erased: Erased, carried: Iterable[Carried]) -> list[str]:
     """Return what a person must know once users are forgotten here: what is left, where, and what to do."""
     lines = [
-        f"user {user!r} is in nothing that was looked at; check that the id is written as in the tables"
+        f"user {user!r} is in nothing that was looked at; check that the id is written as in the tables. "
+        "It is listed, so that no later load has it"
         for user in erased.strange
     ]
     for source, count in erased.still_in.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feddmf.config import load_toml
 from feddmf.errors import ConfigError
-from feddmf.files import all_or_nothing, write_text
+from feddmf.files import all_or_nothing, explain_os_error, write_text
 from feddmf_party.policy import Policy, render_policy_toml
 from feddmf_party.settings import PartySettings, render_party_toml
 
@@ -112,6 +112,10 @@ class PartyFolder:
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"{self.path} is not a folder", hint="name another with --folder")
         with all_or_nothing(self.policy_file, self.settings_file):
+            # Vectors of users, tables and keys come to lie in it; a folder that was there is somebody's own.
+            with explain_os_error(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.mkdir(mode=0o700, exist_ok=True)
             if not self.policy_file.exists():
                 write_text(self.policy_file, render_policy_toml())
             # The settings come last: they are what makes a folder a party's.

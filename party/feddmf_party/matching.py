@@ -25,9 +25,10 @@ from feddmf.matching import (
 )
 from feddmf.payload import Payload
 from feddmf_party.catalogue import AcceptedViews
-from feddmf_party.egress import ClearedPoints, PointsGate
+from feddmf_party.egress import ClearedPoints
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.points_gate import PointsGate
 
 __all__ = ["Found", "Matcher", "Relay", "check_version"]
 

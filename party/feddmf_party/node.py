@@ -14,6 +14,7 @@ from typing import Any
 from feddmf.errors import ConnectError, FedDMFError, PolicyError, RunFailed, TimedOut
 from feddmf.locks import only_one
 from feddmf.ranks import Ranks
+from feddmf.telemetry.about import note
 from feddmf.wire import federation_pb2 as pb
 from feddmf_party.announcing import Announcer
 from feddmf_party.checkpoints import Checkpoints, unfinished_runs
@@ -45,6 +46,7 @@ class NodeEvents:
     """Whom the node tells what it does; each is called on the event loop."""
 
     connected: Callable[[str, str], None] = _ignore  # federation, address
+    reached: Callable[[bool], None] = _ignore  # whether the coordinator answers
     joined: Callable[[Participation], None] = _ignore
     resumed: Callable[[str], None] = _ignore
     declined: Callable[[str, FedDMFError], None] = _ignore
@@ -63,6 +65,7 @@ class Node:
         self._folder, self._ranks = folder, ranks
         self._events = events
         self._settings = folder.settings().node
+        self._addresses = folder.settings().coordinator.addresses
         self._pulse = Pulse(self._settings.beat_s)
         self._announcer = Announcer(folder)
 
@@ -73,7 +76,9 @@ class Node:
         when no run has begun by then. Raises ConnectError when the coordinator stays away.
         """
         with only_one(self._folder.lock, doing="running a node in"):
-            async with FederationClient(self._folder.path, self._settings) as client:
+            async with FederationClient(
+                self._folder.path, self._settings, self._addresses, reached=self._events.reached
+            ) as client:
                 federation = await self._greet(client, wait_s)
                 self._events.connected(federation, client.address)
                 # The pulse ends only where the coordinator stays away or refuses: then the work ends too.
@@ -123,6 +128,7 @@ class Node:
             began = time.monotonic()
 
     async def _attempt(self, client: FederationClient, run: str, *, once: bool, accept: bool) -> None:
+        note(run=run)
         try:
             await self._take_part(client, run, accept=accept)
         except ConnectError:
@@ -131,6 +137,8 @@ class Node:
             self._checkpoints(run).remove()
             if once:
                 raise
+        finally:
+            note(run="")
 
     async def _state_of(self, client: FederationClient, run: str) -> int | None:
         """Return how a run that an earlier process was in stands; forget it where it has ended: None."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from feddmf.errors import CatalogueError
 from feddmf.files import write_text
 from feddmf.plan import PartyItems
 from feddmf.settings_file import literal
+from feddmf_party.near import nearest
 
 __all__ = ["Offer", "check_offer", "offerable", "offered_in", "read_offer", "write_offer"]
 
@@ -46,10 +46,10 @@ def check_offer(items: Sequence[str], view: CatalogueView, *, where: str) -> Non
     for key in items:
         item = view.by_key.get(key)
         if item is None:
-            near = difflib.get_close_matches(key, view.keys, n=1)
+            near = nearest(key, view.keys)
             raise CatalogueError(
                 f"{where}: item {key!r} is not in {view.party}'s catalogue version {view.version}",
-                hint=f"did you mean {near[0]!r}?" if near else "list its items: feddmf catalog show",
+                hint=f"did you mean {near!r}?" if near else "list its items: feddmf catalog show",
             )
         if key not in may:
             raise CatalogueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from feddmf.errors import CatalogueError, InputError
 from feddmf.user_attributes import column_of
+from feddmf_party.near import nearest
 from feddmf_party.run_folder import OwnItems, PeerItems
 from feddmf_party.terms import NO_TERMS, Terms
 
@@ -139,10 +139,10 @@ class Offered:
                 hint="publish a catalogue in which the two share items, or run another protocol",
             )
         others = [other for peer in self._peers if owner in {None, peer.party} for other in peer.keys]
-        near = difflib.get_close_matches(key, others, n=1)
+        near = nearest(key, others)
         raise CatalogueError(
             f"{owner or 'no peer'} published {'no' if owner else 'an'} attribute {key!r} in run {self._run}",
-            hint=f"did you mean {near[0]!r}?" if near else "list them: feddmf attributes list",
+            hint=f"did you mean {near!r}?" if near else "list them: feddmf attributes list",
         )
 
     def classes(self, attribute: Attribute) -> tuple[Attribute, ...]:

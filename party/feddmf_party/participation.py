@@ -6,13 +6,16 @@ import asyncio
 import functools
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.errors import CatalogueError, InputError
+from feddmf.errors import CatalogueError, LocalResourceError, RunFailed
+from feddmf.files import remove_unfinished
+from feddmf.free_space import require_free
 from feddmf.ledger import PUBLISHING
 from feddmf.members.base import Exchange, Member, Reply, drive
 from feddmf.payload import Axis, Payload
@@ -20,10 +23,12 @@ from feddmf.plan import PartyItems, Plan
 from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf.ranks import Ranks
+from feddmf.telemetry.about import note
 from feddmf_party.beside import seat_all
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.checkpoints import Checkpoints
-from feddmf_party.client.federation import LONGEST_NAME, FederationClient
+from feddmf_party.client.bounds import LONGEST_NAME
+from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.egress import EgressGate
@@ -34,8 +39,10 @@ from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.plans import read_plan
 from feddmf_party.private_release import kept_release
 from feddmf_party.repetition import check_not_repeated, conditions_of, hidden
+from feddmf_party.room import with_room
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import take_seat
+from feddmf_party.space import kept_bytes
 from feddmf_party.terms import keep_until
 
 __all__ = ["Participation", "RoundFigures", "prepare"]
@@ -48,13 +55,14 @@ _BEYOND_S = 30.0
 
 @dataclass(frozen=True)
 class RoundFigures:
-    """What a party can tell its own people of a round."""
+    """What a party can tell its own people of a round; exchange_s: seconds of it that were no training."""
 
     phase: str
     number: int
     rounds: int
     figures: Mapping[str, float]
     bytes_sent: int
+    exchange_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +90,24 @@ class Participation:
         return protocol_for(self.plan.settings.protocol).phases(self.plan)
 
     @property
+    def places(self) -> dict[tuple[str, int], int]:
+        """The place of each round, by phase and number, among all rounds of the run."""
+        schedule = [(phase.name, number) for phase in self.phases for number in range(phase.rounds)]
+        return {each: place for place, each in enumerate(schedule)}
+
+    @property
     def publish_limit_s(self) -> float:
         """How long to wait for the coordinator to take or to hand out a publication."""
         return self.plan.settings.waits.publish_s + _BEYOND_S
 
     def begin(self) -> None:
-        """Note that the party joins the run, before anybody is told: a node that dies knows of it."""
+        """Note that the party joins the run, before anybody is told: a node that dies knows of it.
+
+        Raises LocalResourceError where the run may not find room on the disk.
+        """
+        users = self.table.interactions.users
+        needed = kept_bytes(self.items, users=users, offered=len(self.offered))
+        require_free(self.folder.path, needed, what=f"run {self.plan.run}")
         self.gate.join(self.conditions)
         # What is there is of a run under this id that did not finish.
         RunFolder(self.folder.runs / self.plan.run).clear()
@@ -112,12 +132,12 @@ class Participation:
         resumed = self.checkpoints.resumption()
         if resumed.state is not None:
             await worker.run(self.member.restore, resumed.state)
-        async with Keeping(self.checkpoints) as keeping:
+        async with Keeping(self.checkpoints, limit_s=self.plan.settings.waits.round_s) as keeping:
             exchange = _kept_exchange(self, _cleared_exchange(self, client), keeping, worker)
             await drive(
                 self.member,
                 self.phases,
-                _recording(self, exchange, on_round, done=resumed.position),
+                _recording(self, exchange, on_round),
                 compute=worker.run,
                 start=resumed.position,
                 reply=resumed.reply,
@@ -125,6 +145,9 @@ class Participation:
 
     async def publish(self, client: FederationClient) -> None:
         """Publish the vectors of the offered items, and nothing else."""
+        await with_room(lambda: self._publish(client), limit_s=self.plan.settings.waits.publish_s)
+
+    async def _publish(self, client: FederationClient) -> None:
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
         expires_ms = publication_end(self.folder.policy(), self.gate.ends_ms)
         cleared = self.gate.clear(
@@ -140,7 +163,12 @@ class Participation:
 
     async def fetch(self, client: FederationClient) -> RunFolder:
         """Keep the model and what every peer published; return the finished folder."""
+        return await with_room(lambda: self._fetch(client), limit_s=self.plan.settings.waits.publish_s)
+
+    async def _fetch(self, client: FederationClient) -> RunFolder:
         kept = RunFolder(self.folder.runs / self.plan.run)
+        # An earlier process of this node may have died in one of these writes.
+        await asyncio.to_thread(remove_unfinished, kept.path)
         kept.save_model(self.member.model_arrays(), self.table.user_ids, self.items.view.items)
         schema = protocol_for(self.plan.settings.protocol).publication(self.plan)
         until_ms = {}
@@ -174,11 +202,7 @@ def prepare(
     processes that train together, which take their seats too.
     """
     plan = read_plan(document, run, party)
-    if RunFolder(folder.runs / run).finished:
-        raise InputError(
-            f"{folder.runs / run} holds a finished run of that id already",
-            hint="ask the operator why an id comes twice; move the folder away to join",
-        )
+    RunFolder(folder.runs / run).check_new()
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
     policy, ledger = folder.policy(), LedgerFile(folder.ledger)
     releasing = functools.partial(kept_release, folder, policy.privacy, ledger)
@@ -245,48 +269,66 @@ def _cleared_exchange(part: Participation, client: FederationClient) -> Exchange
     async def exchange(phase: str, number: int, payload: Payload) -> Reply:
         schema = phases[phase].contribution
         cleared = part.gate.clear(phase, number, payload, schema=schema, sizes=sizes, items=items[phase])
-        return await client.exchange(cleared, reply=phases[phase].reply, sizes=sizes, limit_s=limit_s)
+        reply = await client.exchange(cleared, reply=phases[phase].reply, sizes=sizes, limit_s=limit_s)
+        if reply.next_round is not None and not part.plan.settings.waits.quorum:
+            raise RunFailed(
+                f"the coordinator closed round {number + 1} of {phase} without this party, but the run "
+                "has no quorum",
+                hint="ask the operator; the plan that was joined waits for everybody",
+            )
+        return reply
 
     return exchange
 
 
 def _kept_exchange(part: Participation, exchange: Exchange, keeping: Keeping, worker: Worker) -> Exchange:
     """Wrap an exchange so that replies are kept, and those of an earlier process are not asked for again."""
-    schedule = [(phase.name, number) for phase in part.phases for number in range(phase.rounds)]
-    checkpoints = part.checkpoints
+    places, checkpoints = part.places, part.checkpoints
 
     async def kept(phase: str, number: int, payload: Payload) -> Reply:
-        position = schedule.index((phase, number))
+        position = places[phase, number]
         before = checkpoints.reply(position)
         if before is not None:
             return before
         # The coordinator can give the last reply again, and no older one.
         await keeping.done()
-        reply = await exchange(phase, number, payload)
+        limit_s = part.plan.settings.waits.round_s
+        reply = await with_room(lambda: exchange(phase, number, payload), limit_s=limit_s)
         keeping.begin(position, reply)
         if checkpoints.is_due:
             await keeping.done()
             state = await worker.run(part.member.snapshot)
-            # On a thread: the node must give signs of life while a disk is slow.
-            await asyncio.to_thread(checkpoints.keep_state, position + 1, state)
+            try:
+                # On a thread: the node must give signs of life while a disk is slow.
+                await asyncio.to_thread(checkpoints.keep_state, position + 1, state)
+            except LocalResourceError as error:
+                # The state before, and the replies since, are as good; the next round tries again.
+                log.warning("%s; %s", error.message, error.hint)
         return reply
 
     return kept
 
 
-def _recording(
-    part: Participation, exchange: Exchange, on_round: Callable[[RoundFigures], None], *, done: int
-) -> Exchange:
-    """Wrap an exchange so that each round's figures are kept and shown; `done` rounds are over."""
-    kept = RunFolder(part.folder.runs / part.plan.run)
-    rounds = sum(phase.rounds for phase in part.phases)
+def _recording(part: Participation, exchange: Exchange, on_round: Callable[[RoundFigures], None]) -> Exchange:
+    """Wrap an exchange so that each round's figures are kept and shown."""
+    kept, places = RunFolder(part.folder.runs / part.plan.run), part.places
 
     async def recorded(phase: str, number: int, payload: Payload) -> Reply:
-        nonlocal done
-        is_known = part.checkpoints.has_reply(done)
+        note(phase=phase, round=number + 1)
+        place = places[phase, number]
+        is_known, began = part.checkpoints.has_reply(place), time.monotonic()
         reply = await exchange(phase, number, payload)
-        done += 1
-        figures = RoundFigures(phase, done, rounds, part.member.figures(), part.gate.run_bytes)
+        done, exchange_s = place + 1, time.monotonic() - began
+        if reply.next_round is not None:
+            after, at = reply.next_round
+            log.warning(
+                "the run went on without this party after round %d; it takes part again from %s %d on",
+                done,
+                after,
+                at + 1,
+            )
+        spent = part.gate.run_bytes
+        figures = RoundFigures(phase, done, len(places), part.member.figures(), spent, exchange_s)
         if not is_known:
             try:
                 kept.add_round(asdict(figures))

@@ -190,7 +190,8 @@ class Predictor:
         for user in users:
             if user not in index:
                 raise DataError(
-                    f"user {user!r} was not in this party's tables when run {self.run} was trained",
+                    f"user {user!r} was not in this party's tables when run {self.run} was trained, or is "
+                    "forgotten",
                     hint="leave the user out, or score the user's items: --interactions FILE",
                 )
         return np.array([index[user] for user in users], dtype=np.int64)

@@ -31,9 +31,13 @@ _WITHOUT_EFFECT = {"name", "purpose", "parties", "masks", "waits", "enforcement"
 
 
 def conditions_of(plan: Plan, data: Interactions) -> str:
-    """Return the SHA-256, in hex, of all that a party's contributions depend on; it stays here."""
+    """Return the SHA-256, in hex, of all that a party's contributions depend on; it stays here.
+
+    Who is there in each round of a run with a quorum is a matter of the moment, so it is like no other run.
+    """
     settings = plan.settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
-    digest = hashlib.sha256(json.dumps([plan.roster, plan.catalogue, settings], sort_keys=True).encode())
+    on = [plan.roster, plan.catalogue, settings, *([plan.run] if plan.settings.waits.quorum else [])]
+    digest = hashlib.sha256(json.dumps(on, sort_keys=True).encode())
     for array in (data.indptr, data.indices, data.values):
         digest.update(array.tobytes())
     return digest.hexdigest()

@@ -66,6 +66,14 @@ class RunFolder:
         """Whether the run was kept whole."""
         return (self.path / "run.json").is_file()
 
+    def check_new(self) -> None:
+        """Raise InputError where a run of this id was kept whole before."""
+        if self.finished:
+            raise InputError(
+                f"{self.path} holds a finished run of that id already",
+                hint="ask the operator why an id comes twice; move the folder away to join",
+            )
+
     @property
     def version(self) -> int:
         """A number that grows whenever the run is kept again, or what may be used of it becomes less."""
@@ -149,7 +157,7 @@ class RunFolder:
 
     def add_round(self, figures: Mapping[str, Any]) -> None:
         """Append the figures of a round; they are for people, and a run goes on without them."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(0o700, parents=True, exist_ok=True)
         with (self.path / "rounds.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
 

@@ -24,7 +24,7 @@ from feddmf_party.offer import offered_in
 from feddmf_party.policy import Policy
 from feddmf_party.private_terms import Agreed, agree_on
 
-__all__ = ["Place", "Seat", "find_place", "take_seat"]
+__all__ = ["Place", "Seat", "check_users", "find_place", "load_place", "take_seat"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,15 @@ def find_place(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Pol
     items = PartyItems(plan, view)
     offered = offered_in(items, folder.offer_file)
     check_plan(plan, items, policy, offered=offered)
+    place = load_place(items, offered, folder, policy)
+    check_users(place, policy)
+    return place
+
+
+def load_place(items: PartyItems, offered: tuple[str, ...], folder: PartyFolder, policy: Policy) -> Place:
+    """Load the tables, whoever is in them; raises InputError for those that cannot be used."""
     settings = folder.settings()
-    local_ids = [item.local_id for item in view.items]
+    local_ids = [item.local_id for item in items.view.items]
     table = load_interactions(
         settings.data,
         local_ids,
@@ -92,11 +99,26 @@ def find_place(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Pol
         keep_in=folder.tables,
         forgotten=load_forgotten(folder.forgotten),
     )
-    if not plan.settings.privacy.is_private:
+    if not items.plan.settings.privacy.is_private:
         # By exact counts one user would change the rows of others, which costs more than is charged.
         table = _without_rare_items(table, policy.min_item_users)
-    _check_users(table, view.party, policy, is_private=plan.settings.privacy.is_private)
     return Place(items, offered, table, _askable(table, items))
+
+
+def check_users(place: Place, policy: Policy) -> None:
+    """Raise InputError for a party of so few users that what leaves would be of them, and not of a party."""
+    table = place.table.interactions
+    if place.items.plan.settings.privacy.is_private:
+        # Whether a party declines is seen by all, so it may not follow from what is in a row.
+        users, which = table.users, "users"
+    else:
+        users = int(np.count_nonzero(table.user_counts()))
+        which = "users with an item of the catalogue"
+    if users < policy.min_users:
+        raise InputError(
+            f"{place.items.view.party} has {users} {which}; its policy wants {policy.min_users}",
+            hint="take part with more users, or lower min_users in policy.toml",
+        )
 
 
 def _without_rare_items(table: PartyTable, least: int) -> PartyTable:
@@ -124,18 +146,3 @@ def _too_few(place: Place) -> Iterator[str]:
     for at, reason in those.too_few(place.table.interactions).items():
         name = place.items.view.items[int(those.codes[at])].local_id
         yield f"nothing is told of user attribute {name}: {reason}"
-
-
-def _check_users(table: PartyTable, party: str, policy: Policy, *, is_private: bool) -> None:
-    """Raise InputError for a party of so few users that what leaves would be of them, and not of a party."""
-    if is_private:
-        # Whether a party declines is seen by all, so it may not follow from what is in a row.
-        users, which = table.interactions.users, "users"
-    else:
-        users = int(np.count_nonzero(table.interactions.user_counts()))
-        which = "users with an item of the catalogue"
-    if users < policy.min_users:
-        raise InputError(
-            f"{party} has {users} {which}; its policy wants {policy.min_users}",
-            hint="take part with more users, or lower min_users in policy.toml",
-        )

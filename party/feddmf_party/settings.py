@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from feddmf.config import Settings
 from feddmf.settings_file import render_settings
+from feddmf.telemetry.settings import LoggingSettings, MetricsSettings
 from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings
 
-__all__ = ["NodeSettings", "PartySettings", "TorchrunSettings", "render_party_toml"]
+__all__ = ["CoordinatorSettings", "NodeSettings", "PartySettings", "TorchrunSettings", "render_party_toml"]
+
+_LAST_PORT = 65_535
 
 
 class NodeSettings(Settings):
@@ -32,6 +35,26 @@ class NodeSettings(Settings):
         le=86_400,
         description="Seconds of training that a node which died does again at most; 0 keeps every round.",
     )
+
+
+class CoordinatorSettings(Settings):
+    """Where else the coordinator is, besides the address that this party was enrolled with."""
+
+    addresses: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        description="More addresses of the coordinator (host:port), tried in turn where it cannot be reached "
+        "at the one in identity/federation.toml. All of them lead to the same federation.",
+    )
+
+    @field_validator("addresses")
+    @classmethod
+    def _each_has_a_port(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) <= _LAST_PORT:
+                raise ValueError(f"{address!r} is not host:port")
+        return addresses
 
 
 class TorchrunSettings(Settings):
@@ -58,10 +81,18 @@ class PartySettings(Settings):
         "item (country=France) that the catalogue can name and that you can offer to peers. Optional.",
     )
     node: NodeSettings = Field(NodeSettings(), description="How the node keeps in touch.")
+    coordinator: CoordinatorSettings = Field(
+        CoordinatorSettings(), description="Where else the coordinator can be reached."
+    )
     torchrun: TorchrunSettings = Field(
         TorchrunSettings(),
         description="How several processes train together, where torchrun starts the node.",
     )
+    metrics: MetricsSettings = Field(
+        MetricsSettings(),
+        description="Figures of the node for your own monitoring; none is about users or items.",
+    )
+    logging: LoggingSettings = Field(LoggingSettings(), description="What the node writes on stderr.")
 
     def relative_to(self, folder: Path) -> PartySettings:
         """Return the settings with paths of tables resolved against `folder`."""

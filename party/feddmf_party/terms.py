@@ -58,6 +58,10 @@ class Terms:
         until = self.until_ms.get(party)
         return None if until is None else moment(until)
 
+    def first_end(self, parties: Iterable[str]) -> datetime | None:
+        """Return when the first of `parties` ends what it published; None where none does."""
+        return min((end for party in parties if (end := self.ends(party))), default=None)
+
     def ended(self, now: datetime) -> frozenset[str]:
         """Return the peers whose publications have ended."""
         return frozenset(party for party, until in self.until_ms.items() if moment(until) <= now)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from contract.mortal import Deaths, Moment, mortal
 from contract.transports import TRANSPORTS, OpenTransport
 from feddmf.members.base import Exchange, Member, Reply
 from feddmf.payload import Payload
@@ -38,6 +39,8 @@ TOWERS = (
     ("history", "once"),
 )
 MASKS = {name: (False, True) if name in MASKABLE else (False,) for name in PROTOCOLS}
+# As little noise as there is: of few users more would leave nothing.
+PRIVATE = {"mode": "gram", "epsilon": 15.0, "delta": 1e-5}
 Kill = tuple[str, int]
 Ends = dict[str, dict[str, bytes]]
 
@@ -51,8 +54,11 @@ class Variant:
     tower: str = "id"
     method: str = "cosine"
     encoding: str = "float32"
+    is_private: bool = False
 
     def __str__(self) -> str:
+        if self.is_private:
+            return f"{self.protocol}-private"
         if self.encoding != "float32":
             return f"feddmf-{self.tower}-{self.method}-{self.encoding}"
         if self.protocol == "feddmf":
@@ -65,6 +71,8 @@ VARIANTS = [
     Variant("feddmf", tower="id", method="cosine", encoding="float16"),
     Variant("feddmf", tower="history", method="tie", encoding="int8"),
     *(Variant(name, masks=masks) for name in PROTOCOLS if name != "feddmf" for masks in MASKS[name]),
+    Variant("feddmf", tower="history", method="tie", is_private=True),
+    Variant("transfer", is_private=True),
 ]
 
 
@@ -90,6 +98,7 @@ def make_run(variant: Variant, parties: int, *, overlap: str = "whole") -> Small
         **{name: each for name, each in SETTINGS.items() if name not in {"model", "alignment"}},
         model={**SETTINGS["model"], "tower": variant.tower},
         alignment={**SETTINGS["alignment"], "method": variant.method, "encoding": variant.encoding},
+        **({"privacy": PRIVATE} if variant.is_private else {}),
     )
 
 
@@ -159,18 +168,34 @@ def assert_same(left: Reply, right: Reply) -> None:
     assert (left.payload.sha256(), left.done) == (right.payload.sha256(), right.done)
 
 
-def play(run: SmallRun, open_transport: OpenTransport, kills: set[Kill]) -> Ends:
-    """Take all members through a run over a transport; return their ends."""
+def play(
+    run: SmallRun, open_transport: OpenTransport, kills: set[Kill], deaths: Deaths | None = None
+) -> Ends:
+    """Take all members through a run over a transport; return their ends.
+
+    kills: which member dies where; deaths: where the coordinator dies.
+    """
+    deaths = deaths or Deaths()
+    protocol = protocol_for(run.plan.settings.protocol)
+    schedule = [(phase.name, number) for phase in protocol.phases(run.plan) for number in range(phase.rounds)]
 
     async def everybody() -> Ends:
-        async with open_transport(run) as transport, asyncio.TaskGroup() as group:
-            tasks = {
-                party: group.create_task(drive_and_kill(run, party, transport.seat(party), frozenset(kills)))
-                for party in run.plan.roster
-            }
+        async with open_transport(run, deaths) as transport, asyncio.TaskGroup() as group:
+            tasks = {}
+            for party in run.plan.roster:
+                exchange = mortal(transport.seat(party), schedule, deaths, transport.die)
+                tasks[party] = group.create_task(drive_and_kill(run, party, exchange, frozenset(kills)))
         return {party: task.result() for party, task in tasks.items()}
 
     return asyncio.run(asyncio.wait_for(everybody(), 120))
+
+
+def deaths_at_every_round(run: SmallRun, *, every_s: float) -> Deaths:
+    """Return three deaths a round: while contributions come, once they are kept, once one is answered."""
+    moments: tuple[Moment, ...] = get_args(Moment)
+    return Deaths(
+        *((moment, place) for place in range(exchanges(run.plan)) for moment in moments), every_s=every_s
+    )
 
 
 @pytest.fixture(params=TRANSPORTS)
@@ -219,3 +244,27 @@ def test_killing_everybody_at_every_round_changes_nothing(
     run = make_run(variant, parties)
     kills = {(party, place) for party in run.plan.roster for place in range(exchanges(run.plan))}
     assert play(run, transport, kills) == undisturbed(run)
+
+
+@pytest.mark.parametrize("every_s", [0.0, 3600.0], ids=["states", "rounds alone"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_killing_the_coordinator_at_every_round_changes_nothing(
+    transport: OpenTransport, variant: Variant, every_s: float
+) -> None:
+    """It comes back from its last state, or from the contributions to all rounds, with the same bytes."""
+    run = make_run(variant, 3)
+    deaths = deaths_at_every_round(run, every_s=every_s)
+    assert play(run, transport, set(), deaths) == undisturbed(run)
+    assert not deaths.left
+
+
+@pytest.mark.parametrize("variant", KINDS, ids=str)
+def test_killing_everybody_and_the_coordinator_changes_nothing(
+    transport: OpenTransport, variant: Variant
+) -> None:
+    """Members and coordinator, all killed at each round, end with the same bytes."""
+    run = make_run(variant, 3)
+    kills = {(party, place) for party in run.plan.roster for place in range(exchanges(run.plan))}
+    deaths = deaths_at_every_round(run, every_s=0.0)
+    assert play(run, transport, kills, deaths) == undisturbed(run)
+    assert not deaths.left

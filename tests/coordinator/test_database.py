@@ -10,8 +10,9 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from feddmf.errors import ConfigError, LocalResourceError
-from feddmf_coordinator.store import database as module
+from feddmf_coordinator.store import backends as module
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.migrations import HEAD
 
 
 def _url(path: Path) -> str:
@@ -26,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_sqlite_is_opened_durable(file: Path) -> None:
     """WAL, full fsync, foreign keys, a bounded wait for locks."""
-    with Database.open(_url(file)) as database, database.read() as connection:
+    with Database.create(_url(file)) as database, database.read() as connection:
         values = {
             name: connection.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -36,7 +37,7 @@ def test_sqlite_is_opened_durable(file: Path) -> None:
 
 def test_the_file_is_its_owners_alone(file: Path) -> None:
     """The database and what SQLite puts beside it are readable by nobody else."""
-    with Database.open(_url(file)) as database, database.begin() as connection:
+    with Database.create(_url(file)) as database, database.begin() as connection:
         connection.execute(text("CREATE TABLE t (x INTEGER)"))
         modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
     assert set(modes.values()) == {0o600}
@@ -45,7 +46,7 @@ def test_the_file_is_its_owners_alone(file: Path) -> None:
 
 def test_a_transaction_is_whole_or_nothing(file: Path) -> None:
     """An error within it leaves no trace."""
-    with Database.open(_url(file)) as database:
+    with Database.create(_url(file)) as database:
         with database.begin() as connection:
             connection.execute(text("CREATE TABLE t (x INTEGER)"))
 
@@ -62,7 +63,7 @@ def test_a_transaction_is_whole_or_nothing(file: Path) -> None:
 
 def test_two_processes_see_each_others_writes(file: Path) -> None:
     """The command line writes, the server reads, each with its own engine."""
-    with Database.open(_url(file)) as first, Database.open(_url(file)) as second:
+    with Database.create(_url(file)) as first, Database.open(_url(file)) as second:
         with first.begin() as connection:
             connection.execute(text("CREATE TABLE t (x INTEGER)"))
             connection.execute(text("INSERT INTO t VALUES (7)"))
@@ -73,18 +74,18 @@ def test_two_processes_see_each_others_writes(file: Path) -> None:
 def test_a_reader_does_not_wait_for_a_writer(file: Path) -> None:
     """Checking a caller goes on while an operator's command writes."""
     with (
-        Database.open(_url(file)) as first,
+        Database.create(_url(file)) as first,
         Database.open(_url(file)) as second,
         first.begin() as writing,
     ):
         writing.execute(text("CREATE TABLE t (x INTEGER)"))
         with second.read() as reading:
-            assert reading.scalar(text("SELECT version FROM feddmf_schema")) == module.SCHEMA_VERSION
+            assert reading.scalar(text("SELECT version_num FROM alembic_version")) == HEAD
 
 
 def test_writers_in_threads_take_turns(file: Path) -> None:
     """Transactions that read and then write do not fail one another."""
-    with Database.open(_url(file)) as database:
+    with Database.create(_url(file)) as database:
         with database.begin() as connection:
             connection.execute(text("CREATE TABLE t (x INTEGER)"))
             connection.execute(text("INSERT INTO t VALUES (0)"))
@@ -108,7 +109,7 @@ def test_a_lock_that_is_held_too_long_is_explained(file: Path, monkeypatch: pyte
     """A wait for a lock ends, with a hint."""
     monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 20)
     with (
-        Database.open(_url(file)) as first,
+        Database.create(_url(file)) as first,
         Database.open(_url(file)) as second,
         first.begin(),
         pytest.raises(LocalResourceError, match="locked") as caught,
@@ -120,7 +121,7 @@ def test_a_lock_that_is_held_too_long_is_explained(file: Path, monkeypatch: pyte
 
 def test_a_full_disk_is_explained(file: Path) -> None:
     """SQLite's own limit stands in for a disk without room."""
-    with Database.open(_url(file)) as database:
+    with Database.create(_url(file)) as database:
         with database.begin() as connection:
             connection.execute(text("CREATE TABLE t (x BLOB)"))
 
@@ -143,7 +144,7 @@ def test_a_file_that_is_no_database_is_explained(file: Path) -> None:
 
 def test_a_corrupt_database_is_explained(file: Path) -> None:
     """Pages that were overwritten are an error that says to restore a backup."""
-    with Database.open(_url(file)) as database, database.begin() as connection:
+    with Database.create(_url(file)) as database, database.begin() as connection:
         connection.execute(text("CREATE TABLE t (x BLOB)"))
         connection.execute(text("INSERT INTO t VALUES (randomblob(100000))"))
     pages = file.read_bytes()
@@ -155,23 +156,23 @@ def test_a_corrupt_database_is_explained(file: Path) -> None:
 
 def test_a_database_of_another_version_is_refused(file: Path) -> None:
     """A schema that this version does not know is not touched."""
-    Database.open(_url(file)).close()
+    Database.create(_url(file)).close()
     plain = sqlite3.connect(file)
-    plain.execute("UPDATE feddmf_schema SET version = 99")
+    plain.execute("UPDATE alembic_version SET version_num = '9999'")
     plain.commit()
     plain.close()
-    with pytest.raises(LocalResourceError, match="schema 99"):
+    with pytest.raises(LocalResourceError, match="schema 9999, of a newer feddmf"):
         Database.open(_url(file))
 
 
 def test_a_broken_constraint_is_the_callers(file: Path) -> None:
     """The module that knows the noun explains what was there already."""
     with (
-        Database.open(_url(file)) as database,
+        Database.create(_url(file)) as database,
         pytest.raises(IntegrityError),
         database.begin() as connection,
     ):
-        connection.execute(text("INSERT INTO feddmf_schema VALUES (1)"))
+        connection.execute(text("INSERT INTO feddmf_schema VALUES (2)"))
 
 
 @pytest.mark.parametrize("url", ["nonsense", "", "oracul://host/db"])

@@ -16,7 +16,7 @@ from feddmf_coordinator.authority import Authority
 from feddmf_coordinator.server.desk import EnrolmentDesk
 from feddmf_coordinator.store import enrolment as store
 from feddmf_coordinator.store.certificates import find_certificate
-from feddmf_coordinator.store.database import Database
+from support.databases import new_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "token-of-acme"  # noqa: S105
@@ -30,7 +30,7 @@ def _request(name: str = "acme") -> bytes:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[EnrolmentDesk]:
     """A desk at NOW, with acme invited for 72 hours."""
-    with Database.open(f"sqlite:///{tmp_path}/db") as database:
+    with new_database(tmp_path) as database:
         with database.begin() as connection:
             store.add_invite(connection, "acme", store.token_digest(TOKEN), now=NOW, until=NOW + HOLD)
         yield EnrolmentDesk(database, HOLD, lambda: NOW)

@@ -16,15 +16,16 @@ from feddmf_coordinator.server.matching import Matchings
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.matchings import KEPT, MatchingId, Sent, add_step, find_sent, forget_points
 from support.authority import make_federation
+from support.databases import new_database
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 ACME, BOLT = MatchingId("acme", "bolt", 0), MatchingId("bolt", "acme", 0)
 
 
 @pytest.fixture
-def database() -> Iterator[Database]:
+def database(tmp_path: Path) -> Iterator[Database]:
     """Return a database without a catalogue."""
-    with Database.open("sqlite://") as made:
+    with new_database(tmp_path) as made:
         yield made
 
 

@@ -18,6 +18,7 @@ from feddmf_coordinator.store import catalogues, publications, runs
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.publications import Publication, VectorShelf
 from feddmf_coordinator.store.runs import RunState
+from support.databases import new_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CSV = "key,label,local_id:acme,local_id:bolt\nk1,One,a1,b1\nk2,Two,a2,\n"
@@ -26,7 +27,7 @@ CSV = "key,label,local_id:acme,local_id:bolt\nk1,One,a1,b1\nk2,Two,a2,\n"
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database."""
-    with Database.open(f"sqlite:///{tmp_path}/db") as database:
+    with new_database(tmp_path) as database:
         yield database
 
 

@@ -15,7 +15,7 @@ def test_every_setting_is_described_and_written() -> None:
     text = render_toml(CoordinatorSettings(federation="fed"))
     for name, field in CoordinatorSettings.model_fields.items():
         assert field.description
-        assert f"{name} = " in text
+        assert f"{name} = " in text or f"\n[{name}]\n" in text
 
 
 def test_defaults_are_commented_out_and_the_rest_is_not() -> None:
@@ -25,6 +25,9 @@ def test_defaults_are_commented_out_and_the_rest_is_not() -> None:
         "federation": "fed",
         "port": 9000,
         "hosts": ["hub.example"],
+        "limits": {},
+        "metrics": {},
+        "logging": {},
     }
 
 
@@ -42,7 +45,7 @@ def test_commented_defaults_can_be_uncommented(tmp_path: Path) -> None:
     """A key whose # is removed is a valid line."""
     folder = CoordinatorFolder(tmp_path)
     lines = render_toml(CoordinatorSettings(federation="fed")).splitlines()
-    bare = [line.removeprefix("#") for line in lines if " = " in line]
+    bare = [line.removeprefix("#") for line in lines if " = " in line or line.startswith("[")]
     folder.settings_file.write_text("\n".join(bare))
     assert folder.load().database == "sqlite:////path/to/coordinator.db"
 

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from feddmf.errors import RunFailed
+from feddmf.errors import LocalResourceError, RunFailed
 from feddmf.runfile import RunSettings
 from feddmf_coordinator.server.supervisor import Supervisor
+from feddmf_coordinator.store.catalogues import add_catalogue
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.kept_rounds import RoundsFolder
 from feddmf_coordinator.store.publications import VectorShelf
 from feddmf_coordinator.store.runs import Run, RunState, add_run, find_run, runs, set_state
+from support.databases import new_database
 from support.enrolment import until
+from support.sessions import CATALOGUE, CATALOGUE_CSV, serving
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,7 +28,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database."""
-    with Database.open(f"sqlite:///{tmp_path}/db") as database:
+    with new_database(tmp_path) as database:
         yield database
 
 
@@ -47,12 +51,16 @@ def _row(database: Database, run: str) -> tuple[str, str]:
     return row.state, row.reason
 
 
+def _supervisor(database: Database, folder: Path) -> Supervisor:
+    return Supervisor(database, VectorShelf(folder / "vectors"), RoundsFolder(folder / "rounds"))
+
+
 def _serve(database: Database, folder: Path, done: str) -> None:
     """Serve until the run `done` has ended."""
 
     async def main() -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(Supervisor(database, VectorShelf(folder)).serve(stop))
+        task = asyncio.create_task(_supervisor(database, folder).serve(stop))
         await until(lambda: RunState(_row(database, done)[0]).ended)
         stop.set()
         async with asyncio.timeout(10):
@@ -61,18 +69,103 @@ def _serve(database: Database, folder: Path, done: str) -> None:
     asyncio.run(main())
 
 
+def _recover(supervisor: Supervisor) -> None:
+    asyncio.run(supervisor.recover(asyncio.Event()))
+
+
 @pytest.mark.parametrize("state", [RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING])
-def test_a_run_that_was_under_way_has_failed(database: Database, tmp_path: Path, state: RunState) -> None:
-    """Also one whose settings this version cannot read; what waits, and what has ended, is left alone."""
+def test_a_run_that_cannot_be_gone_on_with_has_failed(
+    database: Database, tmp_path: Path, state: RunState
+) -> None:
+    """With what is gone or cannot be read; what waits, and what has ended, is left alone."""
     left, odd, waits, ended = _add(database, state), _add(database, state), _add(database), _add(database)
     with database.begin() as connection:
         set_state(connection, ended, RunState.STOPPED, now=NOW, reason="why")
     _break(database, odd)
-    Supervisor(database, VectorShelf(tmp_path)).recover()
-    for run in (left, odd):
-        assert _row(database, run) == ("failed", "the coordinator ended in the middle of the run")
+    (tmp_path / "rounds" / ended).mkdir(parents=True)
+    _recover(_supervisor(database, tmp_path))
+    gone = "the coordinator cannot go on with the run: catalogue version 1 has not been published"
+    assert _row(database, left) == ("failed", gone)
+    assert _row(database, odd)[0] == "failed"
+    assert f"run {odd} in the database: " in _row(database, odd)[1]
     assert _row(database, waits) == ("submitted", "")
     assert _row(database, ended) == ("stopped", "why")
+    assert not (tmp_path / "rounds" / ended).exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "at"), [("gathering", ""), ("running", "1"), ("running", "2"), ("publishing", "3")]
+)
+def test_a_run_under_way_is_gone_on_with(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, state: str, at: str
+) -> None:
+    """From what an earlier process kept of it, and left again when this one is stopped."""
+    caplog.set_level("INFO")
+
+    async def main() -> None:
+        async with serving(database, tmp_path) as served:
+            with database.begin() as connection:
+                published = add_catalogue(connection, CATALOGUE_CSV, where="catalogue.csv", now=NOW)
+            assert published.digest() == CATALOGUE.digest()
+            if at:
+                await served.join()
+                await served.session.begun("acme")
+            for place in range(int(at or 1) - 1):
+                await served.round(place)
+            await until(lambda: served.run.state.value == state)
+            await served.leave()
+            supervisor, stop = _supervisor(database, tmp_path), asyncio.Event()
+            await supervisor.recover(stop)
+            found = await supervisor.session(served.run.run, "acme")
+            assert found.state.value == state
+            working = asyncio.create_task(supervisor.serve(stop))
+            await asyncio.sleep(0.1)
+            stop.set()
+            async with asyncio.timeout(10):
+                await working
+            assert served.run.state.value == state
+            with pytest.raises(LocalResourceError, match="the coordinator is being stopped"):
+                await supervisor.session(served.run.run, "acme")
+
+    asyncio.run(main())
+    assert (f"run r-1 goes on from round {at}" in caplog.text) is bool(at)
+    assert "run r-1 is left in the middle, to be gone on with" in caplog.text
+
+
+def test_a_lost_round_fails_its_run_alone_and_is_named(database: Database, tmp_path: Path) -> None:
+    """The reason says which file; everything else of the run goes."""
+
+    async def main() -> None:
+        async with serving(database, tmp_path) as served:
+            with database.begin() as connection:
+                add_catalogue(connection, CATALOGUE_CSV, where="catalogue.csv", now=NOW)
+            await served.join()
+            await served.round(0)
+            await served.leave()
+            (served.rounds / "round-000000.checked").write_bytes(b"torn")
+            await _supervisor(database, tmp_path).recover(asyncio.Event())
+            assert served.run.state is RunState.FAILED
+            assert served.run.reason == (
+                "the coordinator cannot go on with the run: rounds/r-1/round-000000.checked is damaged"
+            )
+            assert "submit the run again" in served.run.hint
+            assert not served.rounds.exists()
+
+    asyncio.run(main())
+
+
+def test_a_stop_while_runs_are_taken_up_leaves_them(database: Database, tmp_path: Path) -> None:
+    """Nobody is told that they have ended."""
+    run = _add(database, RunState.RUNNING)
+    supervisor, stop = _supervisor(database, tmp_path), asyncio.Event()
+    stop.set()
+
+    async def main() -> None:
+        await supervisor.recover(stop)
+        with pytest.raises(LocalResourceError, match="being stopped"):
+            await supervisor.session(run, "acme")
+
+    asyncio.run(main())
 
 
 def test_a_submitted_run_that_cannot_be_read_fails_alone(database: Database, tmp_path: Path) -> None:
@@ -97,7 +190,7 @@ def test_a_run_is_known_to_its_parties_alone(database: Database, tmp_path: Path)
     run = _add(database, RunState.STOPPED)
     with database.begin() as connection:
         set_state(connection, run, RunState.FAILED, now=NOW, reason="bolt is missing", hint="look")
-    supervisor = Supervisor(database, VectorShelf(tmp_path))
+    supervisor = _supervisor(database, tmp_path)
 
     async def find(name: str, party: str) -> Run:
         return await supervisor.find(name, party)

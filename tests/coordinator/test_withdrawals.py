@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from feddmf_coordinator.store.publications import (
 )
 from feddmf_coordinator.store.runs import Run, RunState, add_run, find_run, set_state
 from feddmf_coordinator.store.withdrawals import list_withdrawals
+from support.databases import new_database
 from support.enrolment import until
 from support.runs import run_settings
 
@@ -71,9 +73,10 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
     """Return a shelf with a database of its own."""
-    return Shelf(tmp_path, Database.open(f"sqlite:///{tmp_path}/c.db"))
+    with new_database(tmp_path) as database:
+        yield Shelf(tmp_path, database)
 
 
 def test_rows_that_are_taken_back_are_nowhere(shelf: Shelf) -> None:

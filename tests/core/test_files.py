@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from feddmf.errors import InputError, LocalResourceError
-from feddmf.files import explain_os_error, read_bytes, replacing, write_bytes, write_text
+from feddmf.files import (
+    explain_os_error,
+    make_folder,
+    read_bytes,
+    remove_unfinished,
+    replacing,
+    write_bytes,
+    write_text,
+)
 
 
 def left_in(folder: Path) -> list[str]:
@@ -107,3 +115,34 @@ def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
         write_text(pipe, "x")
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_folders_of_private_files_are_their_owners_alone(tmp_path: Path) -> None:
+    """Those that are made for them; a folder that was there stays as it is."""
+    tmp_path.chmod(0o755)
+    write_bytes(tmp_path / "keys" / "new" / "key", b"x", mode=0o600)
+    write_bytes(tmp_path / "open" / "text", b"x")
+    modes = [(tmp_path / name).stat().st_mode & 0o077 for name in ("keys", "keys/new", ".")]
+    assert modes == [0, 0, 0o055]
+    assert (tmp_path / "open").stat().st_mode & 0o700 == 0o700
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    """One that is there stays as it is; where a file stands in the way it says so."""
+    make_folder(tmp_path / "a" / "b")
+    write_text(tmp_path / "a" / "b" / "file", "kept")
+    make_folder(tmp_path / "a" / "b")
+    assert left_in(tmp_path / "a" / "b") == ["file"]
+    with pytest.raises(LocalResourceError, match="cannot write"):
+        make_folder(tmp_path / "a" / "b" / "file")
+
+
+def test_what_a_killed_process_did_not_finish_to_write_is_removed(tmp_path: Path) -> None:
+    """In the folder and in those below; files that are whole stay, whatever they are called."""
+    write_text(tmp_path / "file", "whole")
+    write_text(tmp_path / "in" / "x.part", "whole")
+    (tmp_path / ".file.abc.part").write_text("ha")
+    (tmp_path / "in" / ".x.part.def.part").write_text("ha")
+    remove_unfinished(tmp_path)
+    assert (left_in(tmp_path), left_in(tmp_path / "in")) == (["file", "in"], ["x.part"])
+    remove_unfinished(tmp_path / "absent")

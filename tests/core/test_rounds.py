@@ -12,8 +12,11 @@ import pytest
 from feddmf.errors import FedDMFError, LocalResourceError, Misconduct, PayloadError, RunFailed
 from feddmf.members.base import Reply
 from feddmf.payload import Axis, Payload
-from feddmf.protocols.base import Outcome
+from feddmf.protocols.base import Arrays, Outcome
+from feddmf.protocols.fcf import LOSS_UNIT
 from feddmf.protocols.feddmf import FedDMF
+from feddmf.protocols.registry import protocol_for
+from feddmf.round_keeping import Collected
 from feddmf.rounds import RoundRecord, RoundTable
 from support.runs import small_run
 
@@ -312,13 +315,115 @@ def test_a_reply_outside_its_schema_does_not_leave(monkeypatch: pytest.MonkeyPat
     play(lambda table: all_fail(table, PayloadError))
 
 
-def test_a_round_that_cannot_be_kept_ends_the_run() -> None:
-    """Where the record of a round cannot be written, nobody is told that it is over."""
+class Disk:
+    """A keeper in memory; `full`: it refuses rounds; `due`: how often it still wants the state."""
 
-    def full(_: RoundRecord) -> None:
-        raise LocalResourceError("no space left")
+    def __init__(self, *, full: bool = False, due: int = 0) -> None:
+        self.full, self.due = full, due
+        self.rounds: list[Collected] = []
+        self.states: dict[int, Arrays] = {}
 
-    play(lambda table: all_fail(table, LocalResourceError), on_round=full)
+    @property
+    def is_due(self) -> bool:
+        """Whether a state is wanted."""
+        return self.due > 0
+
+    async def keep_state(self, position: int, state: Arrays) -> None:
+        """Keep a state."""
+        self.due -= 1
+        self.states[position] = state
+
+    async def keep_round(self, collected: Collected) -> None:
+        """Keep a round, unless there is no room."""
+        await asyncio.sleep(0)
+        if self.full:
+            raise LocalResourceError("no space left")
+        self.rounds.append(collected)
+
+
+def test_a_round_that_cannot_be_kept_stays_open() -> None:
+    """Nobody is told that it is over; once there is room, who comes again closes it for everybody."""
+    disk, calls = Disk(full=True), list[RoundRecord]()
+
+    async def scenario(table: RoundTable) -> None:
+        exchanges = [table.exchange(party, "align", 0, give()) for party in PARTIES]
+        told = await asyncio.gather(*exchanges, return_exceptions=True)
+        assert [type(each) for each in told] == [LocalResourceError] * 3
+        assert (table.current[1], table.missing, table.failure) == (0, (), None)
+        assert str(table.refusal) == "no space left"
+        disk.full = False
+        first = await table.exchange("bolt", "align", 0, give())
+        assert (table.current[1], table.refusal) == (1, None)
+        assert len((await table.exchange("acme", "align", 0, give())).payload) > 0
+        assert first.payload["pairs"][0, 0] > 0
+
+    play(scenario, keeper=disk, on_round=calls.append)
+    assert [each.position for each in disk.rounds] == [0]
+    assert len(calls) == 1
+
+
+def test_a_round_is_kept_before_anybody_is_answered() -> None:
+    """With all contributions in the order of the roster; the state is that from before the round."""
+    disk = Disk(due=1)
+
+    async def scenario(table: RoundTable) -> None:
+        for place, (phase, number) in enumerate(ROUNDS):
+            await everybody(table, phase, number)
+            kept = disk.rounds[place]
+            assert (kept.position, kept.phase, kept.number) == (place, phase, number)
+            assert tuple(kept.contributions) == PARTIES
+        assert list(disk.states) == [0]
+
+    play(scenario, keeper=disk)
+
+
+@pytest.mark.parametrize("due", [0, 1, 2])
+def test_another_table_goes_on_with_what_was_kept(due: int) -> None:
+    """From the first round, or from a state; the last round can be asked again, and gives the same bytes."""
+    disk = Disk(due=due)
+
+    async def scenario(table: RoundTable) -> None:
+        replies = [await everybody(table, phase, number) for phase, number in ROUNDS[:2]]
+        again = make_table()
+        if disk.states:
+            position = max(disk.states)
+            again.restore(position, disk.states[position])
+        for kept in disk.rounds[again.position :]:
+            await again.replay(kept.contributions)
+        assert (again.position, again.missing) == (2, PARTIES)
+        asked = await again.exchange("bolt", "align", 1, give(turn=1))
+        assert asked.payload.sha256() == replies[1]["bolt"].payload.sha256()
+        with pytest.raises(Misconduct, match="bolt sent two different contributions"):
+            await again.exchange("bolt", "align", 1, give(turn=2))
+
+    play(scenario, keeper=disk)
+
+
+def test_a_table_that_is_left_answers_nobody() -> None:
+    """Who waits and who comes later are told to come again, and the run has not failed."""
+    stopping = LocalResourceError("stopping")
+
+    async def scenario(table: RoundTable) -> None:
+        waiting = asyncio.create_task(table.exchange("acme", "align", 0, give()))
+        await asyncio.sleep(0)
+        table.interrupt(stopping)
+        for asked in (waiting, table.exchange("bolt", "align", 0, give())):
+            with pytest.raises(LocalResourceError) as caught:
+                await asked
+            assert caught.value is stopping
+        assert (table.failure, table.finished.is_set()) == (None, False)
+
+    play(scenario)
+
+
+def test_a_round_that_fails_is_not_saved_by_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the contributions is said at once."""
+
+    def refuse(*_: object) -> Outcome:
+        raise RunFailed("no agreement")
+
+    monkeypatch.setattr(FedDMF, "combine", refuse)
+    play(lambda table: all_fail(table, RunFailed), keeper=Disk(full=True))
 
 
 def test_a_defect_reaches_everybody() -> None:
@@ -340,3 +445,115 @@ def test_row_counts_are_each_partys_own() -> None:
     """The table checks contributions against the rows that it derived, not against what a party says."""
     sizes = RUN.rows.sizes("acme")
     assert (sizes[Axis.MATCHED_ITEMS], sizes[Axis.ALIGNED_ITEMS], sizes[Axis.HIDDEN_ITEMS]) == (3, 3, 0)
+
+
+def quorum_table(**settings: Any) -> RoundTable:
+    """Return a table of three that add up, two rounds and the close, which two can do with."""
+    run = small_run(
+        3,
+        shared=3,
+        own=1,
+        each=2,
+        protocol="fcf",
+        fcf={"method": "adam", "rank": 2, "rounds": 2},
+        waits={"quorum": 2},
+    )
+    return RoundTable(protocol_for("fcf"), run.plan, run.rows, quorum=2, **settings)
+
+
+def sums(phase: str, loss: float = 1.0) -> Payload:
+    """Return a contribution to a round of sums."""
+    scalar = {"loss": np.array([[loss]])}
+    return Payload(scalar if phase == "close" else {"gradient": np.ones((3, 2)), **scalar})
+
+
+async def closed_by(table: RoundTable, *parties: str) -> list[Reply]:
+    """Close the open round with some."""
+    phase, number = table.current
+    tasks = [
+        asyncio.create_task(table.exchange(party, phase.name, number, sums(phase.name))) for party in parties
+    ]
+    await asyncio.sleep(0)
+    table.close_without_missing()
+    return await asyncio.gather(*tasks)
+
+
+def test_a_quorum_is_waited_for_and_then_counts_alone() -> None:
+    """One party is too few; with two the round is closed, and said to be theirs."""
+    records: list[RoundRecord] = []
+
+    async def scenario() -> None:
+        table = quorum_table(on_round=records.append)
+        first = asyncio.create_task(table.exchange("acme", "items", 0, sums("items")))
+        await asyncio.sleep(0)
+        table.close_without_missing()
+        await asyncio.sleep(0.01)
+        assert (table.has_quorum, first.done(), table.missing) == (False, False, ("bolt", "cargo"))
+        second = asyncio.create_task(table.exchange("cargo", "items", 0, sums("items")))
+        await asyncio.sleep(0)
+        assert table.has_quorum
+        table.close_without_missing()
+        replies = await asyncio.gather(first, second)
+        assert [reply.next_round for reply in replies] == [None, None]
+        assert (table.position, table.has_quorum) == (1, False)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+    (record,) = records
+    assert record.diagnostics["counted"] == ["acme", "cargo"]
+    assert record.diagnostics["objective"] == pytest.approx(2 * LOSS_UNIT, rel=1e-4)
+    assert (record.bytes_up, record.bytes_down) == (2 * (6 * 8 + 8), 2 * 6 * 8)
+
+
+def test_who_is_late_gets_the_last_reply_and_the_round_to_go_on_with() -> None:
+    """By a round, by several, and when the run is over; what it sends then is not counted."""
+
+    async def scenario() -> None:
+        table = quorum_table()
+        told, _ = await closed_by(table, "acme", "cargo")
+        late = await table.exchange("bolt", "items", 0, sums("items", loss=7.0))
+        assert (late.payload.sha256(), late.next_round) == (told.payload.sha256(), None)
+        # Nothing of it was kept, so that it may be another one.
+        await table.exchange("bolt", "items", 0, sums("items", loss=8.0))
+        last, _ = await closed_by(table, "acme", "cargo")
+        late = await table.exchange("bolt", "items", 0, sums("items"))
+        assert (late.payload.sha256(), late.next_round) == (last.payload.sha256(), ("close", 0))
+        assert [reply.done for reply in await closed_by(table, "acme", "cargo")] == [True, True]
+        late = await table.exchange("bolt", "items", 0, sums("items"))
+        assert (late.payload.sha256(), late.next_round) == (last.payload.sha256(), ("close", 0))
+        late = await table.exchange("bolt", "close", 0, sums("close"))
+        assert (len(late.payload), late.done, late.next_round) == (0, True, None)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_who_was_counted_is_held_to_what_it_sent() -> None:
+    """As in a run that waits for everybody; and a round that is not open yet is nobody's."""
+
+    async def scenario() -> None:
+        table = quorum_table()
+        await closed_by(table, "acme", "cargo")
+        with pytest.raises(RunFailed, match="is not the open round"):
+            await table.exchange("bolt", "close", 0, sums("close"))
+        with pytest.raises(Misconduct, match="acme sent two different contributions"):
+            await table.exchange("acme", "items", 0, sums("items", loss=2.0))
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_all_of_a_run_with_a_quorum_close_a_round_at_once() -> None:
+    """Nobody has to call for it; who comes while it is computed is told like the others."""
+
+    async def scenario() -> None:
+        table = quorum_table()
+        replies = await asyncio.gather(
+            *(table.exchange(party, "items", 0, sums("items")) for party in PARTIES)
+        )
+        assert (len(replies), table.position) == (3, 1)
+        some = asyncio.create_task(closed_by(table, "acme", "cargo"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        late = await table.exchange("bolt", "items", 1, sums("items"))
+        (told, _) = await some
+        assert (late.payload.sha256(), late.next_round) == (told.payload.sha256(), None)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from feddmf.errors import ConfigError
 from feddmf.runfile import RECIPES, AlignmentSettings, RunSettings, load_run
-from support.runs import run_settings
+from support.runs import PARTIES, run_settings
 
 LEAST = 'name = "r"\npurpose = "a test"\nparties = ["acme", "bolt"]\n'
 
@@ -26,6 +27,28 @@ def test_the_least_run_file_has_every_default(tmp_path: Path) -> None:
     assert run == run_settings(("acme", "bolt"), name="r", recipe="default")
     assert (run.protocol, run.recipe, run.seed) == ("feddmf", "default", 0)
     assert run.alignment == AlignmentSettings()
+
+
+@pytest.mark.parametrize(
+    ("parties", "sections", "message"),
+    [
+        (3, {}, "waits.quorum needs protocol fedavg or fcf, .* feddmf needs everybody"),
+        (3, {"protocol": "transfer"}, "waits.quorum needs protocol .* transfer needs everybody"),
+        (3, {"protocol": "fcf", "masks": True}, "waits.quorum needs masks = false"),
+        (
+            2,
+            {"protocol": "fcf", "waits": {"quorum": 1}},
+            "quorum = 1 of 2 parties; it takes 2 at least",
+        ),
+        (2, {"protocol": "fcf", "waits": {"quorum": 3}}, "waits.quorum = 3 of 2 parties"),
+    ],
+)
+def test_a_quorum_that_cannot_be_is_refused(parties: int, sections: dict[str, Any], message: str) -> None:
+    """With why: protocols that measure each party against all, masks, too few, and more than there are."""
+    with pytest.raises(ValidationError, match=message):
+        run_settings(PARTIES[:parties], **{"waits": {"quorum": 2}, **sections})
+    for protocol in ("fedavg", "fcf"):
+        assert run_settings(PARTIES[:3], protocol=protocol, waits={"quorum": 2}).waits.quorum == 2
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 import grpc
 
 from feddmf.errors import FedDMFError, LocalResourceError, Refused, RunFailed, TimedOut
+from feddmf.telemetry.about import note
+from feddmf_coordinator.observer import Observer
 from feddmf_coordinator.server.identity import REFUSED, Doorkeeper, shown_certificate
 from feddmf_coordinator.server.rules import RULES, Rule
 
@@ -48,8 +50,9 @@ class _UnderWay:
 class Calls:
     """Admits callers, counts what each has under way, and answers errors."""
 
-    def __init__(self, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, doorkeeper: Doorkeeper, observer: Observer | None = None) -> None:
         self._doorkeeper = doorkeeper
+        self._observer = observer or Observer()
         self._counts: Counter[tuple[str, bool]] = Counter()
         self._under_way: set[_UnderWay] = set()
 
@@ -61,6 +64,8 @@ class Calls:
         """
         with _for_as_long_as_the_caller_stays(context):
             async with self._admitted(context, RULES[method]) as party:
+                note(party=party)
+                self._observer.call_admitted(party, method)
                 yield party
 
     @asynccontextmanager
@@ -69,6 +74,7 @@ class Calls:
         place = (party, rule.transfer)
         if self._counts[place] >= (MOST_TRANSFERS if rule.transfer else MOST_CALLS):
             log.warning("%s has too many calls under way; one more is turned away", party)
+            self._observer.call_refused("Busy")
             await context.abort(grpc.StatusCode.UNAVAILABLE, "too many calls at once; try again")
         call = _UnderWay(party, shown_certificate(context), context, asyncio.current_task())
         self._counts[place] += 1
@@ -76,10 +82,12 @@ class Calls:
         try:
             yield party
         except FedDMFError as error:
+            self._observer.call_refused(type(error).__name__)
             await _abort(context, party, error)
         except grpc.aio.BaseError:
             raise
         except Exception:
+            self._observer.call_refused("Defect")
             log.exception("a call of %s broke", party)
             await context.abort(
                 grpc.StatusCode.UNKNOWN, "an internal error of the coordinator; its log says more"
@@ -87,6 +95,10 @@ class Calls:
         finally:
             self._under_way.discard(call)
             self._counts[place] -= 1
+
+    def under_way(self) -> int:
+        """Return how many calls are served at this moment."""
+        return len(self._under_way)
 
     async def again(self, context: Context) -> None:
         """Admit the caller of an open stream once more: its certificate may have ended or been revoked."""

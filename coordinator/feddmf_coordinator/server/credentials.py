@@ -19,7 +19,13 @@ from feddmf.files import read_bytes
 from feddmf.identity import decode_certificate, decode_key, verify_issued_by
 from feddmf_coordinator.settings import CoordinatorFolder
 
-__all__ = ["certificate_warning", "enrolment_credentials", "federation_credentials", "watch_certificate"]
+__all__ = [
+    "certificate_warning",
+    "enrolment_credentials",
+    "federation_credentials",
+    "server_certificate",
+    "watch_certificate",
+]
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +76,11 @@ def certificate_warning(folder: CoordinatorFolder, now: datetime) -> str:
         f"the server's certificate ends on {end:%Y-%m-%d %H:%M} UTC; "
         "run `feddmf coordinator renewals` as a service, or `feddmf coordinator renew` once"
     )
+
+
+def server_certificate(folder: CoordinatorFolder, now: datetime) -> x509.Certificate:
+    """Return the server's certificate; InputError where it or its key cannot be used at `now`."""
+    return _checked(folder, now).certificate
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feddmf.errors import PartyMissing, RunFailed
+from feddmf.errors import LocalResourceError, PartyMissing, RunFailed
 
-__all__ = ["broken", "interrupted", "missing", "shut_down", "stopped"]
+__all__ = ["broken", "lost", "missing", "stopped", "stopping", "unkept"]
 
 _AGAIN = "submit the run again"
 
@@ -16,14 +16,24 @@ def broken() -> RunFailed:
     return RunFailed("an internal error of the coordinator; its log says more", hint=_AGAIN)
 
 
-def shut_down() -> RunFailed:
-    """Return the end by the operator's ending of the process."""
-    return RunFailed("the coordinator was shut down in the middle of the run", hint=_AGAIN)
+def lost(why: str, hint: str) -> RunFailed:
+    """Return the end of a run that an earlier process left, and of which something is gone."""
+    return RunFailed(f"the coordinator cannot go on with the run: {why}", hint=hint)
 
 
-def interrupted() -> RunFailed:
-    """Return the end that an earlier process could not write."""
-    return RunFailed("the coordinator ended in the middle of the run", hint=_AGAIN)
+def unkept(refusal: LocalResourceError, limit_s: float) -> RunFailed:
+    """Return the end of a run whose round a disk has refused for too long."""
+    return RunFailed(
+        f"the coordinator could not keep a round for {limit_s:g} s: {refusal.message}", hint=refusal.hint
+    )
+
+
+def stopping() -> LocalResourceError:
+    """Return what parties are told while the process ends: the run is no worse for it."""
+    return LocalResourceError(
+        "the coordinator is being stopped; the run goes on when it is started again",
+        hint="start it again: feddmf coordinator start",
+    )
 
 
 def stopped() -> RunFailed:

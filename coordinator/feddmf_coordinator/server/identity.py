@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,7 @@ import grpc
 
 from feddmf.errors import InputError, LocalResourceError, Refused
 from feddmf.identity import certificate_fingerprint, decode_certificate, party_of
+from feddmf_coordinator.observer import Observer
 from feddmf_coordinator.store.certificates import CertificateRecord, find_certificate
 from feddmf_coordinator.store.database import Database
 
@@ -41,6 +42,7 @@ class Doorkeeper:
     federation: str
     database: Database
     clock: Callable[[], datetime] = utc_now
+    observer: Observer = field(default_factory=Observer)
 
     async def admit(self, context: grpc.aio.ServicerContext[Any, Any]) -> str:
         """Return the id of the calling party; any other caller's call is aborted, and the log says why.
@@ -51,9 +53,11 @@ class Doorkeeper:
             pem = shown_certificate(context)
             return (await asyncio.to_thread(self.check, pem)).party
         except Refused as error:
+            self.observer.call_refused(type(error).__name__)
             log.warning("refused a call from %s: %s", context.peer(), error.message)
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSED)
         except LocalResourceError as error:
+            self.observer.call_refused(type(error).__name__)
             log.exception("cannot check a caller: %s", error.message)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
 

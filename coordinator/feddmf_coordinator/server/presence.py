@@ -20,6 +20,11 @@ class Presence:
         self._seen: dict[str, float] = {}
         self._started = clock()
 
+    def begin_anew(self) -> None:
+        """Count everybody's silence from now on: until now nobody could be heard."""
+        self._started = self._clock()
+        self._seen.clear()
+
     def touch(self, party: str) -> None:
         """Note that `party` has just given a sign of life."""
         self._seen[party] = self._clock()

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 from collections.abc import Callable
 
 import grpc
+from grpc_health.v1.health_pb2_grpc import (  # type: ignore[import-untyped]
+    add_HealthServicer_to_server,
+)
 
 from feddmf.errors import LocalResourceError
+from feddmf.files import remove_unfinished
 from feddmf.locks import only_one
+from feddmf.telemetry.listening import exposed
+from feddmf.telemetry.traces import traces_of
 from feddmf.wire.codec import MAX_MESSAGE_BYTES
 from feddmf.wire.framing import add_service
+from feddmf_coordinator.server.alone import stay_alone
 from feddmf_coordinator.server.calls import Calls
 from feddmf_coordinator.server.credentials import federation_credentials, watch_certificate
 from feddmf_coordinator.server.enrolment import serve_enrolment
 from feddmf_coordinator.server.federation import FederationService
+from feddmf_coordinator.server.health import Health
 from feddmf_coordinator.server.identity import Doorkeeper
 from feddmf_coordinator.server.library import Library
 from feddmf_coordinator.server.matching import Matchings
@@ -24,12 +33,16 @@ from feddmf_coordinator.server.patience import Patience
 from feddmf_coordinator.server.ports import check_port, endpoint
 from feddmf_coordinator.server.renewals import RenewalDesk
 from feddmf_coordinator.server.rules import check_rules
+from feddmf_coordinator.server.scheduling import Scheduler
 from feddmf_coordinator.server.supervisor import Supervisor
 from feddmf_coordinator.server.witness import Witness
 from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.kept_rounds import RoundsFolder
 from feddmf_coordinator.store.ledger import Receipts
 from feddmf_coordinator.store.publications import VectorShelf
+from feddmf_coordinator.telemetry.readings import check_database, looks
+from feddmf_coordinator.telemetry.watching import Watching
 
 __all__ = ["listen", "serve", "serve_until_signal"]
 
@@ -69,16 +82,22 @@ async def serve(
     """
     check_rules()
     settings = folder.load()
-    lock = only_one(folder.path / "serving.lock", doing="serving")
-    with lock, Database.open(folder.database_url(settings)) as database:
+    traces = traces_of("coordinator", settings.federation)
+    watching = Watching(settings.federation, traces)
+    lock = only_one(folder.serving_lock, doing="serving")
+    with lock, Database.open(folder.database_url(settings)) as database, database.sole_server() as alone:
         check_port(settings.listen, settings.port)
         shelf = VectorShelf(folder.path / "vectors")
-        supervisor = Supervisor(database, shelf)
-        supervisor.recover()
-        doorkeeper = Doorkeeper(settings.federation, database)
-        calls = Calls(doorkeeper)
+        # Of an earlier process: what it did not finish to write was published by nobody.
+        remove_unfinished(shelf.folder)
+        rounds = RoundsFolder(folder.rounds, settings.checkpoint_s)
+        supervisor = Supervisor(database, shelf, rounds, watching, settings.limits)
+        await supervisor.recover(stop)
+        doorkeeper = Doorkeeper(settings.federation, database, observer=watching)
+        calls = Calls(doorkeeper, watching)
         library = Library(database, shelf)
-        witness = Witness(Receipts(folder, settings.federation), database)
+        receipts = Receipts(folder, settings.federation)
+        witness = Witness(receipts, database)
         service = FederationService(
             settings.federation,
             calls,
@@ -88,31 +107,38 @@ async def serve(
             renewals=RenewalDesk(doorkeeper, database),
             witness=witness,
         )
-        server = await listen(folder, settings, service)
-        ready()
+        for look in looks(folder, database, receipts, calls=calls.under_way, held=supervisor.held_bytes):
+            watching.meters.look(look)
+        checks = {"database": functools.partial(check_database, database)}
+        server = await listen(folder, settings, service, Health(calls, stop))
         try:
-            async with asyncio.TaskGroup() as group:
+            async with exposed(settings.metrics, watching.meters, checks), asyncio.TaskGroup() as group:
+                ready()
                 group.create_task(supervisor.serve(stop))
                 group.create_task(serve_enrolment(folder, database, stop))
                 group.create_task(calls.watch(stop))
                 group.create_task(witness.keep_anchors(stop))
                 group.create_task(library.keep_tidy(stop))
                 group.create_task(watch_certificate(folder, stop))
+                group.create_task(stay_alone(alone, stop))
+                group.create_task(Scheduler(database, settings.limits).serve(stop))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         finally:
             await server.stop(_GRACE_S)
+            await asyncio.to_thread(traces.close)
             log.info("stopped")
 
 
 async def listen(
-    folder: CoordinatorFolder, settings: CoordinatorSettings, service: FederationService
+    folder: CoordinatorFolder, settings: CoordinatorSettings, service: FederationService, health: Health
 ) -> grpc.aio.Server:
     """Return a server that listens on the federation port; LocalResourceError where it is taken."""
     server = grpc.aio.server(
         interceptors=(Patience(),), options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS
     )
     add_service(service, server)
+    add_HealthServicer_to_server(health, server)
     address = endpoint(settings.listen, settings.port)
     try:
         server.add_secure_port(address, federation_credentials(folder))

@@ -1,4 +1,4 @@
-"""One run from gathering to its end: bounded waits that name who is missing, and the round table."""
+"""One run from gathering to its end, around the round table."""
 
 from __future__ import annotations
 
@@ -6,29 +6,36 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from feddmf.catalogue.table import Catalogue
-from feddmf.errors import FedDMFError, Misconduct, RunFailed, TimedOut
+from feddmf.errors import FedDMFError, LocalResourceError, Misconduct, RunFailed, TimedOut
 from feddmf.members.base import Reply
 from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.plan import Plan, matched_rows
 from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf.rounds import RoundRecord, RoundTable
-from feddmf_coordinator.server.endings import broken, shut_down, stopped
-from feddmf_coordinator.server.endings import missing as party_missing
+from feddmf.telemetry.about import note
+from feddmf_coordinator.observer import Observer
+from feddmf_coordinator.server.attendance import Attendance
+from feddmf_coordinator.server.endings import broken, stopped, stopping
 from feddmf_coordinator.server.journal import Journal
-from feddmf_coordinator.server.presence import Presence
+from feddmf_coordinator.server.left import Left
+from feddmf_coordinator.server.resuming import resume_rounds
+from feddmf_coordinator.server.room import Room
+from feddmf_coordinator.server.waiting import Waiting
+from feddmf_coordinator.space import require_space
 from feddmf_coordinator.store.runs import RunState
 
 __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
 
-_TICK_S = 0.2
 _STOP_POLL_S = 0.5
+_REFUSED_S = 1.0
 # Beats are held for so much of the time after which a silent party counts as missing.
 _HELD_WITHIN_ABSENT = 4
 
@@ -42,30 +49,44 @@ class Session:
         catalogue: Catalogue,
         journal: Journal,
         *,
+        observer: Observer | None = None,
+        room: Room | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = plan
+        self._observer = observer or Observer()
+        self._room = room or Room()
         self.state = RunState.GATHERING
         self.failure: FedDMFError | None = None
-        self._catalogue = catalogue
+        self._labels = catalogue.labels
         self._journal = journal
         self._clock = clock
-        self._presence = Presence(clock)
+        waits = plan.settings.waits
+        self._waiting = Waiting(self, waits, clock)
         self._protocol = protocol_for(plan.settings.protocol)
         self._rows = matched_rows(catalogue, plan)
-        self._table = RoundTable(self._protocol, plan, self._rows, on_round=self._note_round)
+        self._table = RoundTable(
+            self._protocol,
+            plan,
+            self._rows,
+            on_round=self._note_round,
+            keeper=journal,
+            quorum=waits.quorum,
+        )
+        self._attendance = Attendance(plan, self._table, self._waiting.presence, clock)
         self._accepted: set[str] = set()
         self._published: dict[str, str] = {}
-        self._offerable = {
-            party: frozenset(catalogue.view(party).askable(plan.roster)) for party in plan.roster
-        }
-        self._rounds_done = 0
-        self._round_began = self._stop_looked = clock()
+        self._offerable = catalogue.askable_of(plan.roster)
+        self._stop_looked = clock()
         self._trouble: FedDMFError | None = None
-        self._changed = asyncio.Event()
+        self._suspended: LocalResourceError | None = None
         self._begun = asyncio.Event()
         self._rounds_over = asyncio.Event()
         self._turn = asyncio.Lock()
+
+    def require_space(self, folder: Path) -> None:
+        """Raise LocalResourceError, with figures, where the disk of `folder` may be too small for the run."""
+        require_space(folder, self.plan, self._rows, sum(map(len, self._offerable.values())))
 
     @property
     def publication_schema(self) -> PayloadSchema:
@@ -86,7 +107,11 @@ class Session:
 
     def touch(self, party: str) -> None:
         """Note a sign of life of `party` in this run."""
-        self._presence.touch(party)
+        self._waiting.presence.touch(party)
+
+    def arriving(self, party: str, nbytes: int) -> None:
+        """Note that `nbytes` of what `party` is waited for are here: a slow line is waited for longer."""
+        self._waiting.arriving(party, nbytes)
 
     def waits_for_answer(self, party: str) -> bool:
         """Tell whether the run waits for `party` to accept or decline."""
@@ -106,17 +131,41 @@ class Session:
             self.touch(party)
             if accepted:
                 self._accepted.add(party)
-                self._changed.set()
+                self._waiting.look_again()
                 return
         self.blame(
             RunFailed(f"{party} {does} the run: {reason}", hint=f"settle it with {party}; submit again")
         )
 
+    async def resume(self, left: Left) -> None:
+        """Take up what an earlier process left of the run, before `run` goes on with it.
+
+        Raises InputError, naming the file, where a kept round is gone or damaged; RunFailed where the run
+        had come to its end.
+        """
+        self.state = left.state
+        left.check_answers()
+        self._accepted.update(left.accepted)
+        self._published.update(left.published)
+        if left.state is RunState.GATHERING:
+            return
+        await resume_rounds(self._table, self._journal, noted=left.rounds_noted)
+        log.info("run %s goes on from round %d", self.plan.run, self._table.position + 1)
+
+    def suspend(self) -> None:
+        """Leave the run as it is, to be gone on with: whoever waits is told to come again."""
+        self._suspended = stopping()
+        self._table.interrupt(self._suspended)
+        self._room.leave(self.plan.run)
+        for waited_for in (self._begun, self._rounds_over):
+            waited_for.set()
+        self._waiting.look_again()
+
     def blame(self, error: FedDMFError) -> None:
         """End the run because of `error`: whoever waits is told now, the rest when they come."""
         self._trouble = self._trouble or error
         self._table.fail(error)
-        self._changed.set()
+        self._waiting.look_again()
 
     @contextmanager
     def blaming(self) -> Iterator[None]:
@@ -129,7 +178,12 @@ class Session:
             raise
 
     def check_joined(self, party: str) -> None:
-        """Raise what the run ended with, or RunFailed where `party` has not joined it."""
+        """Raise what the run ended with, or RunFailed where `party` has not joined it.
+
+        LocalResourceError in a process that is being stopped.
+        """
+        if self._suspended is not None:
+            raise self._suspended
         if self.failure is not None or self._trouble is not None:
             raise self.failure or self._trouble or RunFailed(f"run {self.plan.run} has ended")
         if party not in self._accepted:
@@ -163,14 +217,32 @@ class Session:
                 hint="both ends must run the same version",
             )
 
+    async def seated(self, phase: Phase, number: int, *, patience_s: float) -> None:
+        """Wait for room in memory for the whole round that is open, before a contribution to it is read.
+
+        LocalResourceError where there is none within `patience_s`: the party comes again.
+        """
+        if self._table.current != (phase, number) or self._table.finished.is_set():
+            return
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._room.take(self.plan.run, self._round_bytes(phase))
+        except TimeoutError:
+            raise LocalResourceError(
+                f"run {self.plan.run} waits for room beside other runs", hint="it goes on by itself"
+            ) from None
+
     async def exchange(self, party: str, phase: str, number: int, payload: Payload) -> Reply:
         """Put a contribution on the round table and wait for the round; raises the run's failure."""
         self.check_joined(party)
         self.touch(party)
+        if self._attendance.spare:
+            # Its contribution may make the quorum.
+            self._waiting.look_again()
         try:
             with self.blaming():
                 return await self._table.exchange(party, phase, number, payload)
-        except (RunFailed, TimedOut):
+        except (RunFailed, TimedOut, LocalResourceError):
             raise
         except Exception as error:
             # A round that cannot be combined: the log has why, and nobody waits for it in vain.
@@ -179,7 +251,7 @@ class Session:
             raise broken() from error
         finally:
             self.touch(party)
-            self._changed.set()
+            self._waiting.look_again()
 
     async def publish(
         self, party: str, keys: tuple[str, ...], payload: Payload, *, expires_ms: int = 0
@@ -203,32 +275,44 @@ class Session:
                 )
             if self.state is not RunState.PUBLISHING:
                 raise RunFailed(f"run {self.plan.run} is {self.state.value}; nothing is published now")
-            items = tuple((key, self._catalogue.labels[key]) for key in keys)
+            items = tuple((key, self._labels[key]) for key in keys)
             await self._journal.publish(party, items, payload, expires_ms=expires_ms)
             self._published[party] = digest
-            self._changed.set()
+            self._waiting.look_again()
             log.info("%s publishes %d item vectors after run %s", party, len(keys), self.plan.run)
 
     async def run(self) -> None:
-        """Gather, train, publish; end as finished, failed or stopped."""
+        """Gather, train, publish, or what is left of it; end as finished, failed or stopped.
+
+        Cancelled, it leaves the run as it is.
+        """
         waits = self.plan.settings.waits
+        note(run=self.plan.run)
+        self._observer.run_entered(self.plan, self.state)
+        self._waiting.presence.begin_anew()
         try:
-            await self._enter(RunState.GATHERING)
-            await self._wait("answer to the run", self._unanswered, waits.join_s, absent=False)
-            await self._enter(RunState.RUNNING)
-            self._round_began = self._clock()
+            if self.state is RunState.GATHERING:
+                await self._enter(RunState.GATHERING)
+                await self._waiting.until("answer to the run", self._unanswered, waits.join_s, absent=False)
+                await self._enter(RunState.RUNNING)
+            self._journal.begin_round()
             self._begun.set()
-            await self._train()
-            await self._enter(RunState.PUBLISHING)
+            if self.state is RunState.RUNNING:
+                await self._train()
+                await self._enter(RunState.PUBLISHING)
             self._rounds_over.set()
-            await self._wait("publication", self._unpublished, waits.publish_s)
+            # Whom the rounds have done without is given all this time to come back and publish.
+            await self._waiting.until(
+                "publication", self._unpublished, waits.publish_s, absent=not waits.quorum
+            )
             await self._enter(RunState.FINISHED)
         except FedDMFError as error:
             await self._end(RunState.FAILED, broken() if type(error) is FedDMFError else error)
         except _Stopped:
             await self._end(RunState.STOPPED, stopped())
         except asyncio.CancelledError:
-            await self._end(RunState.FAILED, shut_down())
+            # What is on its way to disk comes before the database is closed.
+            await self._table.settled()
             raise
         except Exception:
             await self._end(RunState.FAILED, broken())
@@ -237,44 +321,39 @@ class Session:
     async def _train(self) -> None:
         """Wait for round after round; each has its own bound."""
         while not self._table.finished.is_set():
-            position = self._rounds_done
+            position = self._table.position
             phase, number = self._table.current
 
             def missing(position: int = position) -> tuple[str, ...] | None:
-                over = self._table.finished.is_set() or self._rounds_done > position
+                over = self._table.finished.is_set() or self._table.position > position
                 return None if over else self._table.missing
 
             what = f"contribution to {phase.name} {number + 1} of {phase.rounds}"
-            await self._wait(what, missing, self.plan.settings.waits.round_s)
-        await self._journal.write_rounds()
+            limit_s, spare = self.plan.settings.waits.round_s, self._attendance.spare
+            await self._waiting.until(what, missing, limit_s, spare=spare)
+        await self._insist(self._journal.write_rounds)
         if self._table.failure is not None:
             raise self._table.failure
 
-    async def _wait(
-        self,
-        what: str,
-        missing: Callable[[], tuple[str, ...] | None],
-        limit_s: float,
-        *,
-        absent: bool = True,
-    ) -> None:
-        """Wait until `missing` is None; PartyMissing names whom it has named once a bound has passed."""
-        waits, began = self.plan.settings.waits, self._clock()
-        while (names := missing()) is not None:
-            if self._trouble is not None:
-                raise self._trouble
-            gone = [name for name in names if self._presence.silence(name) > waits.absent_s]
-            if absent and gone:
-                silence = max(self._presence.silence(name) for name in gone)
-                raise party_missing(gone, f"not heard from for {silence:.0f} s", what)
-            if self._clock() - began > limit_s:
-                raise party_missing(names, f"nothing came within {limit_s:g} s", what)
+    async def meanwhile(self) -> None:
+        """Do what is to be done while the run waits; raises what it has ended with."""
+        if self._trouble is not None:
+            raise self._trouble
+        self._attendance.look()
+        # What a full disk keeps from being looked at or written now is, once there is room.
+        with contextlib.suppress(LocalResourceError):
             await self._check_stop()
             await self._journal.write_rounds()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S):
-                    await self._changed.wait()
-            self._changed.clear()
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the run waits for room that other runs take, which is none of its parties' fault."""
+        return self._room.waits(self.plan.run)
+
+    @property
+    def refusal(self) -> LocalResourceError | None:
+        """Why the open round, for which all is there, could not be kept."""
+        return self._table.refusal
 
     def _unanswered(self) -> tuple[str, ...] | None:
         return tuple(party for party in self.plan.roster if party not in self._accepted) or None
@@ -290,25 +369,52 @@ class Session:
             raise _Stopped
 
     async def _enter(self, state: RunState) -> None:
-        await self._journal.enter(state)
+        await self._insist(lambda: self._journal.enter(state))
         self.state = state
+        self._observer.run_entered(self.plan, state)
         log.info("run %s is %s", self.plan.run, state.value)
 
     async def _end(self, state: RunState, error: FedDMFError) -> None:
         self.state, self.failure = state, error
         self._table.fail(error)
+        self._room.leave(self.plan.run)
         self._begun.set()
         self._rounds_over.set()
         log.warning("run %s %s: %s", self.plan.run, state.value, error.message)
+        self._observer.run_entered(self.plan, state, error)
+        await self._table.settled()
         async with self._turn:
-            await self._journal.end(state, error)
+            await self._insist(lambda: self._journal.end(state, error))
+
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write until the disk takes it, for as long as a round may last; nothing is lost meanwhile."""
+        began = self._clock()
+        while True:
+            try:
+                return await write()
+            except LocalResourceError as error:
+                if self._clock() - began > self.plan.settings.waits.round_s:
+                    raise
+                log.warning("run %s waits for the disk: %s", self.plan.run, error.message)
+            await asyncio.sleep(_REFUSED_S)
+
+    def _round_bytes(self, phase: Phase) -> int:
+        """Return what a round of `phase` holds in memory: all contributions and all replies.
+
+        With a quorum also the replies of the round before, for those who are late.
+        """
+        sizes = [self._rows.sizes(party) for party in self.plan.roster]
+        replies = 2 if self._attendance.spare else 1
+        return sum(
+            phase.contribution.held_bytes(each) + replies * phase.reply.held_bytes(each) for each in sizes
+        )
 
     def _note_round(self, record: RoundRecord) -> None:
-        now = self._clock()
-        self._journal.note_round(self._rounds_done, record, now - self._round_began)
-        self._rounds_done += 1
-        self._round_began = now
-        self._changed.set()
+        self._room.leave(self.plan.run)
+        seconds = self._journal.note_round(self._table.position, record)
+        self._observer.round_closed(self.plan, record, seconds, self._table.combine_s)
+        self._attendance.note(record)
+        self._waiting.look_again()
 
 
 class _Stopped(Exception):  # noqa: N818  (a signal, not an error)

@@ -8,13 +8,18 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from feddmf.errors import ConfigError, FedDMFError, InputError, RunFailed
+from feddmf.errors import ConfigError, FedDMFError, InputError, LocalResourceError, RunFailed
+from feddmf_coordinator.limits import LimitSettings
+from feddmf_coordinator.observer import Observer
 from feddmf_coordinator.server.calls import legible
-from feddmf_coordinator.server.endings import broken, interrupted, stopped
+from feddmf_coordinator.server.endings import broken, lost, stopped, stopping
 from feddmf_coordinator.server.journal import Journal
+from feddmf_coordinator.server.left import Left, find_left
+from feddmf_coordinator.server.room import Room
 from feddmf_coordinator.server.session import Session
 from feddmf_coordinator.store.catalogues import find_catalogue
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.kept_rounds import RoundsFolder
 from feddmf_coordinator.store.publications import VectorShelf, withdraw
 from feddmf_coordinator.store.runs import Run, RunState, find_run, list_ids, set_state
 
@@ -30,32 +35,59 @@ _UNDER_WAY = (RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 class Supervisor:
     """Owns the sessions of this process."""
 
-    def __init__(self, database: Database, shelf: VectorShelf) -> None:
+    def __init__(
+        self,
+        database: Database,
+        shelf: VectorShelf,
+        rounds: RoundsFolder,
+        observer: Observer | None = None,
+        limits: LimitSettings | None = None,
+    ) -> None:
+        self._observer = observer
+        self._limits = limits or LimitSettings()
+        self._room = Room(self._limits.memory_mib << 20)
         self._database = database
         self._shelf = shelf
+        self._rounds = rounds
+        self._stopping = False
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def recover(self) -> None:
-        """Say of runs that an earlier process left in the middle that they have failed.
+    def held_bytes(self) -> int:
+        """Return what the rounds that are being collected take of the memory that they may."""
+        return self._room.held
 
-        Call it before parties can: they ask for the end of their run as soon as they are answered.
+    async def recover(self, stop: asyncio.Event) -> None:
+        """Go on with the runs that an earlier process left in the middle, or leave them so at `stop`.
+
+        A run of which something is gone has failed, and says what. Call it before parties can: they ask how
+        their run stands as soon as they are answered.
         """
-        with self._database.read() as connection:
-            left = list_ids(connection, *_UNDER_WAY)
-        for run in left:
-            self._end(run, RunState.FAILED, interrupted())
+        works = asyncio.create_task(self._recover()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+            self._stopping = stop.is_set()
+            if works[0].done():
+                works[0].result()
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Begin runs as they are submitted until `stop`; then end those under way."""
+        """Begin runs as they are submitted until `stop`; leave those under way then to be gone on with."""
         try:
             while not stop.is_set():
-                for run in await self._ready():
-                    await self._begin(run)
+                for ready in await self._ready():
+                    await self._begin(ready)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_S):
                         await stop.wait()
         finally:
+            self._stopping = True
+            for run, session in self._sessions.items():
+                log.info("run %s is left in the middle, to be gone on with", run)
+                session.suspend()
             tasks = tuple(self._tasks.values())
             for task in tasks:
                 task.cancel()
@@ -64,6 +96,8 @@ class Supervisor:
     async def session(self, run: str, party: str, states: frozenset[RunState] = ANY_STATE) -> Session:
         """Return the session of `run`, in one of `states`, for one of its parties; RunFailed says why not."""
         session = self._sessions.get(run)
+        if session is None and self._stopping:
+            raise stopping()
         if session is None or party not in session.plan.roster:
             raise _out_of_state(await self.find(run, party))
         if session.state in states or session.failure is not None:
@@ -129,7 +163,7 @@ class Supervisor:
             # Its session could not write its own end.
             self._end(name, RunState.FAILED, broken())
         busy = {party for session in sessions.values() for party in session.plan.roster}
-        ready = []
+        ready: list[Run] = []
         for name in submitted:
             try:
                 run = self._find(name)
@@ -139,7 +173,7 @@ class Supervisor:
             if run.stop_asked:
                 self._end(run.run, RunState.STOPPED, stopped())
                 continue
-            if busy.isdisjoint(run.plan.roster):
+            if busy.isdisjoint(run.plan.roster) and len(sessions) + len(ready) < self._limits.runs:
                 ready.append(run)
             # Also where it has to wait: a later run must not overtake it with one of its parties.
             busy.update(run.plan.roster)
@@ -148,20 +182,61 @@ class Supervisor:
     async def _begin(self, run: Run) -> None:
         try:
             session = await asyncio.to_thread(self._make_session, run)
+            session.require_space(self._rounds.path)
         except Exception as error:
             failure = error if isinstance(error, FedDMFError) else broken()
             log.exception("cannot begin run %s", run.run)
             await asyncio.to_thread(self._end, run.run, RunState.FAILED, failure)
             return
-        self._sessions[run.run] = session
+        self._serve_session(run.run, session)
+
+    def _serve_session(self, run: str, session: Session) -> None:
+        self._sessions[run] = session
         task = asyncio.create_task(session.run())
-        self._tasks[run.run] = task
-        task.add_done_callback(lambda done: self._ended(run.run, done))
+        self._tasks[run] = task
+        task.add_done_callback(lambda done: self._ended(run, done))
+
+    async def _recover(self) -> None:
+        left = await asyncio.to_thread(self._left)
+        sessions = {run: await self._resumed(run) for run in left}
+        for run, session in sessions.items():
+            if session is not None:
+                self._serve_session(run, session)
+
+    def _left(self) -> tuple[str, ...]:
+        with self._database.read() as connection:
+            left = list_ids(connection, *_UNDER_WAY)
+        self._rounds.keep_only(left)
+        return left
+
+    def _find_left(self, run: str) -> Left:
+        with self._database.read() as connection:
+            return find_left(connection, run)
+
+    async def _resumed(self, run: str) -> Session | None:
+        """Return a session that goes on with a run; None where it cannot, and has ended."""
+        try:
+            session = await asyncio.to_thread(lambda: self._make_session(self._find(run)))
+            await session.resume(await asyncio.to_thread(self._find_left, run))
+        except LocalResourceError:
+            raise
+        except Exception as error:
+            if isinstance(error, RunFailed):
+                failure: FedDMFError = error
+            elif isinstance(error, FedDMFError):
+                failure = lost(error.message, error.hint)
+            else:
+                log.exception("cannot go on with run %s", run)
+                failure = broken()
+            await asyncio.to_thread(self._end, run, RunState.FAILED, failure)
+            return None
+        return session
 
     def _make_session(self, run: Run) -> Session:
         with self._database.read() as connection:
             catalogue = find_catalogue(connection, run.catalogue_version)
-        return Session(run.plan, catalogue, Journal(self._database, self._shelf, run.run))
+        journal = Journal(self._database, self._shelf, self._rounds.of(run.run), run.run)
+        return Session(run.plan, catalogue, journal, observer=self._observer, room=self._room)
 
     def _ended(self, run: str, task: asyncio.Task[None]) -> None:
         del self._tasks[run], self._sessions[run]
@@ -173,6 +248,7 @@ class Supervisor:
             set_state(connection, run, state, now=datetime.now(UTC), reason=error.message, hint=error.hint)
             withdraw(connection, run)
         self._shelf.remove(run)
+        self._rounds.of(run).remove()
         log.warning("run %s %s: %s", run, state.value, error.message)
 
 

@@ -6,24 +6,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy.typing as npt
-
+from feddmf.errors import RunFailed
 from feddmf.payload import Payload
-from feddmf.protocols.base import Phase
+from feddmf.protocols.base import Arrays, Phase
 
 __all__ = ["Arrays", "Exchange", "Member", "Reply", "drive"]
 
 
-# Named arrays that stay at home.
-Arrays = Mapping[str, npt.NDArray[Any]]
-
-
 @dataclass(frozen=True)
 class Reply:
-    """What comes back from an exchange; `done` ends the run before its planned rounds."""
+    """What comes back from an exchange.
+
+    done: the run ends here, before its planned rounds; next_round: where rounds were closed without the
+    party, phase and number of the one to go on with. The reply is then that of the round before it.
+    """
 
     payload: Payload
     done: bool = False
+    next_round: tuple[str, int] | None = None
 
 
 class Member(Protocol):
@@ -76,12 +76,29 @@ async def drive(
     """Take `member` through all rounds of all phases, or through those from exchange number `start` on.
 
     reply: the answer to the exchange before `start`; the member's state is that from before it took it in.
+    Raises RunFailed where a reply goes on with a round that does not come later.
     """
     if reply is not None and reply.done:
         return
     schedule = [(phase.name, number) for phase in phases for number in range(phase.rounds)]
-    for phase, number in schedule[start:]:
+    place = start if reply is None else _after(schedule, start - 1, reply)
+    while place < len(schedule):
+        phase, number = schedule[place]
         payload = await compute(member.contribute, phase, number, None if reply is None else reply.payload)
         reply = await exchange(phase, number, payload)
         if reply.done:
             return
+        place = _after(schedule, place, reply)
+
+
+def _after(schedule: Sequence[tuple[str, int]], place: int, reply: Reply) -> int:
+    """Return the place of the round that `reply`, the one to the round at `place`, goes on with."""
+    if reply.next_round is None:
+        return place + 1
+    if reply.next_round not in schedule[place + 1 :]:
+        phase, number = reply.next_round
+        raise RunFailed(
+            f"the coordinator goes on with round {number} of {phase[:40]!r}, which does not come later",
+            hint="both ends must run the same version",
+        )
+    return schedule.index(reply.next_round)

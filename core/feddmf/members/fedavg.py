@@ -11,10 +11,9 @@ from torch import Tensor
 
 from feddmf.interactions import Interactions
 from feddmf.members.deepmf import DeepMFMember
-from feddmf.model import START_STD
 from feddmf.payload import Payload
 from feddmf.plan import PartyItems
-from feddmf.protocols.fedavg import CLOSE
+from feddmf.protocols.fedavg import CLOSE, START_STD
 from feddmf.starts import keyed_normal
 
 __all__ = ["FedAvgMember"]

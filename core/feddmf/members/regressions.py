@@ -65,7 +65,7 @@ class ReleaseRegression:
 
         known, asked = _usable(self.supported, self._counts, inputs), np.flatnonzero(self.supported[outputs])
         lines = self._release.places(inputs[known]), self._release.places(outputs[asked])
-        fitted = ridge_maps(self._release.gram, *lines, rank=rank)
+        fitted = ridge_maps(self._release.cleaned, *lines, rank=rank)
         return _spread(fitted, (known, len(inputs)), (asked, len(outputs)))
 
 

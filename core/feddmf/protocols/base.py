@@ -11,10 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
 from feddmf.payload import EMPTY, NOTHING, Payload, PayloadSchema
 from feddmf.plan import MatchedRows, Plan
 
-__all__ = ["Capabilities", "Dropout", "Outcome", "Phase", "RunProtocol"]
+__all__ = ["Arrays", "Capabilities", "Dropout", "Outcome", "Phase", "RunProtocol"]
+
+# Named arrays that stay where they are made.
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Dropout(enum.Enum):
@@ -27,11 +32,15 @@ class Dropout(enum.Enum):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a protocol can do; run files are checked against it before anybody trains."""
+    """What a protocol can do; run files are checked against it before anybody trains.
+
+    quorum: whether a round may be combined of fewer than all. Every reply is then to everybody, absent or
+    not, and one of an earlier round of its phase may be skipped.
+    """
 
     name: str
     min_parties: int = 2
-    max_parties: int = 16
+    max_parties: int = 64
     quorum: bool = False
     publishes_vectors: bool = True
 
@@ -81,7 +90,18 @@ class RunProtocol(Protocol):
         ...
 
     def combine(self, state: Any, phase: str, number: int, contributions: Mapping[str, Payload]) -> Outcome:
-        """Combine one round; contributions come in sorted party id. Raises Misconduct or RunFailed."""
+        """Combine one round; contributions come in sorted party id. Raises Misconduct or RunFailed.
+
+        They are all parties', or with a quorum those of the parties who were there.
+        """
+        ...
+
+    def snapshot(self, state: Any) -> Arrays:
+        """Return everything that `restore` needs to make `state` again, bit for bit."""
+        ...
+
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> Any:
+        """Return the state that `snapshot` was made of."""
         ...
 
     def on_dropout(self, state: Any, party: str) -> Dropout:

@@ -1,8 +1,9 @@
 """Federated collaborative filtering at the coordinator: parties sum over their users, it steps the items.
 
 Phases: `items` exchanges sums for the factors of matched items; `close` measures where they ended. J is that
-of `feddmf.als`, over the cells of each party: its users by the items that it sells. Source: Ammad-ud-din et
-al., "Federated collaborative filtering" (2019); `mm` and `exact` are other item steps for the same J.
+of `feddmf.als`, over the cells of each party that is there: its users by the items that it sells. Source:
+Ammad-ud-din et al., "Federated collaborative filtering" (2019); `mm` and `exact` are other item steps for the
+same J.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy.typing as npt
 from feddmf.als import majorised_step, packed_length, solve_statistics
 from feddmf.payload import ArraySpec, Axis, DType, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan
-from feddmf.protocols.base import Capabilities, Phase
-from feddmf.protocols.summed import Step, Totals
+from feddmf.protocols.base import Arrays, Capabilities, Phase
+from feddmf.protocols.summed import Present, Step, Totals
 from feddmf.starts import keyed_normal
 
 __all__ = ["FCF", "ITEMS", "LOSS_UNIT", "START_STD", "FCFState"]
@@ -40,18 +41,23 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
 @dataclass(frozen=True, eq=False)
 class FCFState:
-    """What the coordinator remembers between rounds, all [n_aligned, rank]: Y and Adam's two moments."""
+    """What the coordinator remembers between rounds.
+
+    factors, first, second: Y and Adam's two moments, [n_aligned, rank]; taken: steps of Adam that each item
+    has taken, int64 [n_aligned]: fewer than there were rounds where all who sell it were absent.
+    """
 
     plan: Plan
     factors: Floats
     first: Floats
     second: Floats
+    taken: npt.NDArray[np.int64]
 
 
 class FCF:
     """Factors of matched items from sums over the parties' users; a `SumProtocol`."""
 
-    capabilities = Capabilities(name="fcf")
+    capabilities = Capabilities(name="fcf", quorum=True)
 
     def phases(self, plan: Plan) -> tuple[Phase, ...]:
         """Return the items and close phases."""
@@ -72,48 +78,90 @@ class FCF:
     def init(self, plan: Plan, rows: MatchedRows) -> FCFState:
         """Return the state before the first round; every party draws the same factors for its own items."""
         factors = keyed_normal(rows.keys, plan.settings.fcf.rank, START_STD, plan.settings.seed)
-        return FCFState(plan, factors, np.zeros_like(factors), np.zeros_like(factors))
+        return _fresh(plan, factors)
 
-    def step(self, state: FCFState, phase: str, number: int, totals: Totals) -> Step:
+    def step(
+        self,
+        state: FCFState,
+        phase: str,
+        number: int,  # noqa: ARG002  (each item counts its own steps)
+        totals: Totals,
+        present: Present,
+    ) -> Step:
         """Measure J at the factors that the parties had; step the items, unless the run closes.
 
         Raises RunFailed where the step has no single solution.
         """
-        settings = state.plan.settings.fcf
+        settings, sold = state.plan.settings.fcf, present.sold
+        own = state.factors[sold]
         # Lambda counts once for an item, however many parties sell it; so it is for the coordinator to add.
         objective = LOSS_UNIT * float(totals["loss"][0, 0]) + settings.regularization * float(
-            np.vdot(state.factors, state.factors)
+            np.vdot(own, own)
         )
         diagnostics = {"objective": objective, "method": settings.method}
         if phase == _CLOSE:
             return Step(state, {}, {}, diagnostics, done=True)
-        state = _stepped(state, number, totals)
+        state = _stepped(state, totals, sold)
         return Step(state, {"factors": state.factors}, {}, diagnostics)
 
+    def snapshot(self, state: FCFState) -> Arrays:
+        """Return the factors, and what Adam remembers."""
+        if state.plan.settings.fcf.method != "adam":
+            return {"factors": state.factors}
+        moments = {"first": state.first, "second": state.second, "taken": state.taken}
+        return {"factors": state.factors, **moments}
 
-def _stepped(state: FCFState, number: int, totals: Totals) -> FCFState:
-    settings = state.plan.settings.fcf
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> FCFState:  # noqa: ARG002
+        """Return the state that `snapshot` was made of."""
+        state = _fresh(plan, snapshot["factors"])
+        if "taken" not in snapshot:
+            return state
+        first, second, taken = (snapshot[name] for name in ("first", "second", "taken"))
+        return replace(state, first=first, second=second, taken=taken)
+
+
+def _fresh(plan: Plan, factors: Floats) -> FCFState:
+    empty = np.zeros_like(factors)
+    return FCFState(plan, factors, empty, empty, np.zeros(len(factors), dtype=np.int64))
+
+
+def _stepped(state: FCFState, totals: Totals, sold: npt.NDArray[np.bool_]) -> FCFState:
+    """Step the items that are `sold` by somebody who is there; sums over nobody would pull them to zero."""
+    settings, own = state.plan.settings.fcf, state.factors[sold]
     if settings.method == "exact":
-        factors = solve_statistics(totals["statistics"], settings.rank, settings.regularization)
-        return replace(state, factors=factors)
+        stepped = solve_statistics(totals["statistics"][sold], settings.rank, settings.regularization)
+        return replace(state, factors=_with_rows(state.factors, sold, stepped))
+    slope = totals["gradient"][sold]
     if settings.method == "mm":
         # The Grams of all parties, times the largest confidence there can be, are at least the weighted Gram
         # of the users of those that sell an item, whoever they are: the sum majorises J for every overlap.
-        factors = majorised_step(
-            state.factors, totals["gradient"], totals["gram"][0], settings.regularization
-        )
-        return replace(state, factors=factors)
-    slope = totals["gradient"] + 2 * settings.regularization * state.factors
-    return _adam(state, slope, number + 1, settings.learning_rate)
+        stepped = majorised_step(own, slope, totals["gram"][0], settings.regularization)
+        return replace(state, factors=_with_rows(state.factors, sold, stepped))
+    return _adam(state, slope + 2 * settings.regularization * own, sold, settings.learning_rate)
 
 
-def _adam(state: FCFState, slope: Floats, step: int, learning_rate: float) -> FCFState:
-    """Adam, algorithm 1 of Kingma and Ba (2015), with their constants."""
-    first = _BETA_1 * state.first + (1 - _BETA_1) * slope
-    second = _BETA_2 * state.second + (1 - _BETA_2) * slope**2
+def _adam(state: FCFState, slope: Floats, sold: npt.NDArray[np.bool_], learning_rate: float) -> FCFState:
+    """Adam, algorithm 1 of Kingma and Ba (2015), with their constants, on the rows that are `sold`."""
+    taken = state.taken + sold
+    step = taken[sold, None]  # [sold, 1]
+    first = _BETA_1 * state.first[sold] + (1 - _BETA_1) * slope
+    second = _BETA_2 * state.second[sold] + (1 - _BETA_2) * slope**2
     mean, spread = first / (1 - _BETA_1**step), second / (1 - _BETA_2**step)
-    factors = state.factors - learning_rate * mean / (np.sqrt(spread) + _EPSILON)
-    return replace(state, factors=factors, first=first, second=second)
+    factors = state.factors[sold] - learning_rate * mean / (np.sqrt(spread) + _EPSILON)
+    return replace(
+        state,
+        factors=_with_rows(state.factors, sold, factors),
+        first=_with_rows(state.first, sold, first),
+        second=_with_rows(state.second, sold, second),
+        taken=taken,
+    )
+
+
+def _with_rows(table: Floats, chosen: npt.NDArray[np.bool_], rows: Floats) -> Floats:
+    """Return a copy with other rows: what was given out before must not change."""
+    changed = table.copy()
+    changed[chosen] = rows
+    return changed
 
 
 def _sums(method: str, rank: int) -> tuple[ArraySpec, ...]:

@@ -2,7 +2,8 @@
 
 Phases: `average` exchanges each party's part for the average; `close` lets the last average be taken in.
 User vectors and the rows of exclusive items stay home. Source: FedDMF paper, eq. 3, item by item over the
-parties that sell it; McMahan et al., "Communication-efficient learning of deep networks" (2017).
+parties that sell it and are there; McMahan et al., "Communication-efficient learning of deep networks"
+(2017).
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import numpy.typing as npt
 from feddmf.errors import RunFailed
 from feddmf.payload import ArraySpec, Axis, DType, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan
-from feddmf.protocols.base import Capabilities, Phase
-from feddmf.protocols.summed import Step, Totals
+from feddmf.protocols.base import Arrays, Capabilities, Phase
+from feddmf.protocols.summed import Present, Step, Totals
 from feddmf.runfile import ModelSettings
+from feddmf.starts import keyed_normal
 
-__all__ = ["CLOSE", "FedAvg", "FedAvgState", "layer_numbers"]
+__all__ = ["CLOSE", "START_STD", "FedAvg", "FedAvgState", "layer_numbers"]
 
 CLOSE = "close"
+
+START_STD = 0.1
+"""Standard deviation of item vectors at the start."""
 
 _VECTOR_NORM = 1e4
 _LOSS = ArraySpec("loss", ReleaseKind.LOSS_SCALAR, Axis.ONE, 1)
@@ -29,11 +34,10 @@ _LOSS = ArraySpec("loss", ReleaseKind.LOSS_SCALAR, Axis.ONE, 1)
 
 @dataclass(frozen=True, eq=False)
 class FedAvgState:
-    """What stays the same from round to round; owners: how many sell each item, float64 [n_aligned, 1]."""
+    """What the coordinator remembers between rounds; vectors: the last averages, float32 [n_aligned, dim]."""
 
     weighted: bool
-    parties: int
-    owners: npt.NDArray[np.float64]
+    vectors: npt.NDArray[np.float32]
 
 
 class FedAvg:
@@ -43,7 +47,7 @@ class FedAvg:
     weight in the open knows how many pairs that party trains on.
     """
 
-    capabilities = Capabilities(name="fedavg")
+    capabilities = Capabilities(name="fedavg", quorum=True)
 
     def phases(self, plan: Plan) -> tuple[Phase, ...]:
         """Return the average and close phases."""
@@ -62,8 +66,10 @@ class FedAvg:
         return PayloadSchema((ArraySpec("vectors", ReleaseKind.ATTRIBUTE_VECTOR, Axis.OFFERED_ITEMS, dim),))
 
     def init(self, plan: Plan, rows: MatchedRows) -> FedAvgState:
-        """Return the state of every round."""
-        return FedAvgState(_weighted(plan), len(plan.roster), rows.owners[:, None].astype(np.float64))
+        """Return the state before the first round; every party draws the same vectors for its own items."""
+        settings = plan.settings
+        start = keyed_normal(rows.keys, settings.model.embedding_dim, START_STD, settings.seed)
+        return FedAvgState(_weighted(plan), start.astype(np.float32))
 
     def step(
         self,
@@ -71,22 +77,36 @@ class FedAvg:
         phase: str,
         number: int,  # noqa: ARG002  (every round is alike)
         totals: Totals,
+        present: Present,
     ) -> Step:
         """Divide the totals by who added to them; raises RunFailed where the weights are none."""
-        diagnostics = {"loss": float(totals["loss"][0, 0]) / state.parties}
+        diagnostics = {"loss": float(totals["loss"][0, 0]) / present.parties}
         if phase == CLOSE:
             return Step(state, {}, {}, diagnostics, done=True)
-        by_item, overall = state.owners, np.array([[float(state.parties)]])
+        sold = present.sold
+        by_item = present.owners[sold, None].astype(np.float64)
+        overall = np.array([[float(present.parties)]])
         if state.weighted:
-            by_item, overall = totals["weights"], totals["weight"]
-            if not (by_item.min() > 0 and overall.min() > 0):
+            by_item, overall = totals["weights"][sold], totals["weight"]
+            if not ((by_item > 0).all() and overall.min() > 0):
                 raise RunFailed(
                     "the parties' weights add up to nothing or less, so no average can be taken",
                     hint='all must run the same version; weighting = "uniform" needs no weights',
                 )
-        vectors = (totals["vectors"] / by_item).astype(np.float32)
+        # What nobody who is there sells keeps its last average.
+        vectors = state.vectors.copy()
+        vectors[sold] = (totals["vectors"][sold] / by_item).astype(np.float32)
         layers = (totals["layers"] / overall).astype(np.float32)
-        return Step(state, {"vectors": vectors}, {"layers": layers}, diagnostics)
+        told = {"vectors": vectors}, {"layers": layers}
+        return Step(FedAvgState(state.weighted, vectors), *told, diagnostics)
+
+    def snapshot(self, state: FedAvgState) -> Arrays:
+        """Return the last averages."""
+        return {"vectors": state.vectors}
+
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> FedAvgState:  # noqa: ARG002
+        """Return the state that `snapshot` was made of."""
+        return FedAvgState(_weighted(plan), snapshot["vectors"])
 
 
 def layer_numbers(model: ModelSettings) -> int:

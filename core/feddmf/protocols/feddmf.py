@@ -20,10 +20,11 @@ from feddmf.errors import RunFailed
 from feddmf.payload import ArraySpec, Axis, DType, Encoding, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan, StageRows
 from feddmf.protocols.answers import answer
-from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
+from feddmf.protocols.base import Arrays, Capabilities, Dropout, Outcome, Phase
 from feddmf.protocols.following import Following
 from feddmf.protocols.marked import least_response
 from feddmf.protocols.relaying import side_by_side
+from feddmf.protocols.remembered import following_arrays, restored_following
 from feddmf.protocols.tables import TABLES, aligned_rows
 from feddmf.runfile import RunSettings
 
@@ -130,6 +131,17 @@ class FedDMF:
             # Another training, from the start.
             state = replace(state, following=_nobody_yet(state.plan), training=phase)
         return self._aligned(state, phase, number, contributions)
+
+    def snapshot(self, state: FedDMFState) -> Arrays:
+        """Return which training goes on, and what is known of who follows."""
+        training = np.frombuffer(state.training.encode(), np.uint8)
+        return {"training": training, **following_arrays(state.following)}
+
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> FedDMFState:
+        """Return the state that `snapshot` was made of."""
+        tied = plan.settings.alignment.method == "tie"
+        following = restored_following(_nobody_yet(plan), snapshot, plan.roster, tied=tied)
+        return FedDMFState(plan, rows, following, snapshot["training"].tobytes().decode())
 
     def on_dropout(self, state: FedDMFState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
         """Abort: a party's vectors cannot be replaced by anybody else's."""

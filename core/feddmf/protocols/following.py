@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import Misconduct
+from feddmf.protocols.base import Arrays
 from feddmf.runfile import EnforcementSettings
 
 __all__ = ["Evidence", "Following", "Told", "Verdict"]
@@ -53,12 +54,20 @@ class Evidence(Protocol):
         """Return the evidence of both."""
         ...
 
+    def sums(self) -> tuple[float, ...]:
+        """Return all that is known, as numbers."""
+        ...
+
 
 class Told(Protocol):
     """What a party sent of a table in one round, and what it was told then."""
 
     def news(self, after: Floats) -> Any:
         """Return the evidence in what it sends next, [rows, dim]."""
+        ...
+
+    def arrays(self) -> Arrays:
+        """Return all of it by name, without copying."""
         ...
 
 

@@ -13,11 +13,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from feddmf.blocks import row_blocks
+from feddmf.protocols.base import Arrays
 from feddmf.randomness import generator
 
 __all__ = ["Mark", "Marked", "MarkedEvidence", "draw_marks", "least_response"]
@@ -130,6 +132,16 @@ class MarkedEvidence:
             self.along + other.along, self.mark + other.mark, self.variance + other.variance, other.moved
         )
 
+    def sums(self) -> tuple[float, ...]:
+        """Return the sums, in the order of `of`, and 1 where something moved."""
+        return self.along, self.mark, self.variance, float(self.moved)
+
+    @classmethod
+    def of(cls, sums: Sequence[float]) -> Self:
+        """Return the evidence of `sums`."""
+        along, mark, variance, moved = sums
+        return cls(along, mark, variance, bool(moved))
+
     @property
     def tells_early(self) -> bool:
         """Early steps are long, and most of a mark is forgotten; later it stays."""
@@ -176,3 +188,14 @@ class Marked:
         squares = after.size * float(self.mark.size) ** 2
         # Under independence each product varies by the squares of both.
         return MarkedEvidence(along, squares, difference * squares / max(after.size, 1), moved)
+
+    def arrays(self) -> Arrays:
+        """Return all of it by name."""
+        mark = {"signs": self.mark.signs, "size": np.array([self.mark.size])}
+        return {"vectors": self.vectors, "told": self.told, **mark}
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Self:
+        """Return what `arrays` were made of."""
+        told = arrays["told"]
+        return cls(arrays["vectors"], told, Mark(arrays["signs"], told.shape[1], arrays["size"][0]))

@@ -10,13 +10,16 @@ pulled.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from feddmf.alignment import unit_rows
 from feddmf.blocks import row_blocks
+from feddmf.protocols.base import Arrays
 
 __all__ = ["Pulled", "PulledEvidence"]
 
@@ -60,6 +63,15 @@ class PulledEvidence:
             self.along + other.along, self.movement + other.movement, self.pull + other.pull
         )
 
+    def sums(self) -> tuple[float, ...]:
+        """Return the sums, in the order of `of`."""
+        return self.along, self.movement, self.pull
+
+    @classmethod
+    def of(cls, sums: Sequence[float]) -> Self:
+        """Return the evidence of `sums`."""
+        return cls(*sums)
+
     @property
     def tells_early(self) -> bool:
         """Whatever is pulled moves from the first round on."""
@@ -101,6 +113,15 @@ class Pulled:
             pulls = self.told[rows] * self.pulling[rows, None]
             found = found.add(unit_rows(self.vectors[rows]), unit_rows(after[rows]), pulls)
         return found
+
+    def arrays(self) -> Arrays:
+        """Return all of it by name."""
+        return {"vectors": self.vectors, "told": self.told, "pulling": self.pulling}
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Self:
+        """Return what `arrays` were made of."""
+        return cls(arrays["vectors"], arrays["told"], arrays["pulling"])
 
 
 def _sum_of_products(left: Floats, right: Floats) -> float:

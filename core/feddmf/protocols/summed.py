@@ -16,9 +16,9 @@ import numpy.typing as npt
 from feddmf.masks import KEY_WORDS, from_fixed
 from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan
-from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
+from feddmf.protocols.base import Arrays, Capabilities, Dropout, Outcome, Phase
 
-__all__ = ["KEYS", "Step", "SumProtocol", "Summed", "Totals", "add_up", "masked"]
+__all__ = ["KEYS", "Present", "Step", "SumProtocol", "Summed", "Totals", "add_up", "masked"]
 
 KEYS = "keys"
 """The phase in which masked parties tell one another their public keys."""
@@ -26,6 +26,23 @@ KEYS = "keys"
 Floats = npt.NDArray[np.float64]
 # By array name: [n_aligned, columns] summed over the parties that sell each item, [1, columns] over all.
 Totals = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Present:
+    """Of whom the totals of a round are.
+
+    parties: how many; owners: how many of them sell each item, int64 [n_aligned]. A row of totals that none
+    of them sells is zero, and says nothing.
+    """
+
+    parties: int
+    owners: npt.NDArray[np.int64]
+
+    @property
+    def sold(self) -> npt.NDArray[np.bool_]:
+        """Which items one of them sells at least, bool [n_aligned]."""
+        return self.owners > 0
 
 
 @dataclass(frozen=True)
@@ -62,8 +79,19 @@ class SumProtocol(Protocol):
         """Return the state before the first round."""
         ...
 
-    def step(self, state: Any, phase: str, number: int, totals: Totals) -> Step:
-        """Take one round's totals in; raises RunFailed."""
+    def step(self, state: Any, phase: str, number: int, totals: Totals, present: Present) -> Step:
+        """Take one round's totals in; an item that nobody `present` sells stays as it is.
+
+        Raises RunFailed.
+        """
+        ...
+
+    def snapshot(self, state: Any) -> Arrays:
+        """Return everything that `restore` needs to make `state` again, bit for bit."""
+        ...
+
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> Any:
+        """Return the state that `snapshot` was made of."""
         ...
 
 
@@ -100,8 +128,7 @@ class Summed:
 
     def init(self, plan: Plan, rows: MatchedRows) -> _State:
         """Return the state before the first round."""
-        phases = {phase.name: phase for phase in self.phases(plan)}
-        return _State(plan, rows, phases, self.inner.init(plan, rows))
+        return self._around(plan, rows, self.inner.init(plan, rows))
 
     def combine(
         self, state: _State, phase: str, number: int, contributions: Mapping[str, Payload]
@@ -112,16 +139,27 @@ class Summed:
             told = Payload({"public_keys": keys})
             return Outcome(state, dict.fromkeys(contributions, told), {})
         totals = add_up(state.rows, state.phases[phase].contribution, contributions)
-        step = self.inner.step(state.inner, phase, number, totals)
+        step = self.inner.step(state.inner, phase, number, totals, _present(state.rows, contributions))
         replies = {
             party: Payload({name: each[rows] for name, each in step.rows.items()} | dict(step.whole))
             for party, rows in state.rows.aligned.items()
         }
         return Outcome(replace(state, inner=step.state), replies, step.diagnostics, step.done)
 
+    def snapshot(self, state: _State) -> Arrays:
+        """Return the inner snapshot: totals are not remembered."""
+        return self.inner.snapshot(state.inner)
+
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> _State:
+        """Return the state that `snapshot` was made of."""
+        return self._around(plan, rows, self.inner.restore(plan, rows, snapshot))
+
     def on_dropout(self, state: _State, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
-        """Abort: a total without a party is another one, and under masks it is noise."""
-        return Dropout.ABORT
+        """Abort, unless the run has a quorum: a total without a party is another one, under masks noise."""
+        return Dropout.CONTINUE if state.plan.settings.waits.quorum else Dropout.ABORT
+
+    def _around(self, plan: Plan, rows: MatchedRows, inner: Any) -> _State:
+        return _State(plan, rows, {phase.name: phase for phase in self.phases(plan)}, inner)
 
 
 def masked(schema: PayloadSchema) -> PayloadSchema:
@@ -137,6 +175,11 @@ def masked(schema: PayloadSchema) -> PayloadSchema:
 def add_up(rows: MatchedRows, schema: PayloadSchema, contributions: Mapping[str, Payload]) -> Totals:
     """Return the totals of one round; contributions come in sorted party id, and add up in that order."""
     return {spec.name: _total(rows, spec, contributions) for spec in schema.arrays}
+
+
+def _present(rows: MatchedRows, contributions: Mapping[str, Payload]) -> Present:
+    sold = np.concatenate([rows.aligned[party] for party in contributions])
+    return Present(len(contributions), np.bincount(sold, minlength=rows.n_aligned))
 
 
 def _total(rows: MatchedRows, spec: ArraySpec, contributions: Mapping[str, Payload]) -> Floats:

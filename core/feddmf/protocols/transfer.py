@@ -12,7 +12,7 @@ import numpy as np
 
 from feddmf.payload import ArraySpec, Axis, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan
-from feddmf.protocols.base import Capabilities, Dropout, Outcome, Phase
+from feddmf.protocols.base import Arrays, Capabilities, Dropout, Outcome, Phase
 from feddmf.protocols.relaying import side_by_side
 
 __all__ = ["CLOSE", "CONTEXTS", "Transfer", "TransferState"]
@@ -78,6 +78,14 @@ class Transfer:
             "parties": {party: {"loss": loss} for party, loss in losses.items()},
         }
         return Outcome(state, {}, diagnostics, done=True)
+
+    def snapshot(self, state: TransferState) -> Arrays:  # noqa: ARG002  (the interface's)
+        """Return nothing: the state is the plan."""
+        return {}
+
+    def restore(self, plan: Plan, rows: MatchedRows, snapshot: Arrays) -> TransferState:  # noqa: ARG002
+        """Return the state of the plan."""
+        return self.init(plan, rows)
 
     def on_dropout(self, state: TransferState, party: str) -> Dropout:  # noqa: ARG002  (the interface's)
         """Abort: nobody else has the party's map."""

@@ -18,7 +18,7 @@ from feddmf.payload import Payload
 from feddmf.plan import PartyItems, Plan, matched_rows
 from feddmf.protocol_settings import FCFSettings
 from feddmf.protocols.fcf import FCF, START_STD
-from feddmf.protocols.summed import add_up
+from feddmf.protocols.summed import Present, add_up
 from feddmf.randomness import generator
 from feddmf.runfile import RunSettings
 from feddmf.starts import keyed_normal
@@ -122,6 +122,7 @@ def federated(
         for party in plan.roster
     }
     protocol, sent = FCF(), 0
+    everybody = Present(len(plan.roster), rows.owners)
     phase = protocol.phases(plan)[0]
     state = protocol.init(plan, rows)
     for number in range(settings.rounds):
@@ -131,7 +132,7 @@ def federated(
         contributions = {party: members[party].contribute(phase.name, number, reply) for party in asked}
         totals = add_up(rows, phase.contribution, contributions)
         scaled = {name: total * (len(plan.roster) / len(asked)) for name, total in totals.items()}
-        stepped = protocol.step(state, phase.name, number, scaled).state
+        stepped = protocol.step(state, phase.name, number, scaled, everybody).state
         chosen = random.random(rows.n_aligned) < part
         state = replace(stepped, factors=np.where(chosen[:, None], stepped.factors, state.factors))
         up = next(iter(contributions.values()))

@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 import numpy as np
+import pytest
 
+from feddmf.errors import RunFailed
 from feddmf.members.base import Reply, drive
 from feddmf.payload import NOTHING, Payload
 from feddmf.protocols.base import Phase
@@ -22,9 +24,10 @@ def number(value: int) -> Payload:
 class Script:
     """A member and an exchange that write down what they are asked."""
 
-    def __init__(self, done_at: int = -1) -> None:
+    def __init__(self, done_at: int = -1, jumps: dict[int, tuple[str, int]] | None = None) -> None:
         self.seen: list[tuple[Any, ...]] = []
         self.done_at = done_at
+        self.jumps = jumps or {}
 
     def contribute(self, phase: str, at: int, reply: Payload | None) -> Payload:
         """Note the call; contribute its place."""
@@ -34,7 +37,8 @@ class Script:
     async def exchange(self, phase: str, at: int, payload: Payload) -> Reply:
         """Note the call; answer with its place."""
         self.seen.append(("exchange", phase, at, int(payload["n"][0, 0])))
-        return Reply(number(len(self.seen)), done=len(self.seen) == self.done_at)
+        after = self.jumps.get(len(self.seen))
+        return Reply(number(len(self.seen)), done=len(self.seen) == self.done_at, next_round=after)
 
 
 def play(script: Script, **settings: Any) -> list[tuple[Any, ...]]:
@@ -60,6 +64,35 @@ def test_each_contribution_answers_the_last_reply() -> None:
 def test_a_run_that_is_done_ends_there() -> None:
     """A reply that says done is the last one."""
     assert play(Script(done_at=4))[-1] == ("exchange", "align", 1, 3)
+
+
+def test_whoever_was_left_behind_goes_on_where_the_others_are() -> None:
+    """With the reply that it was given, from the round that it was told of on."""
+    assert play(Script(jumps={2: ("align", 2)})) == [
+        ("contribute", "align", 0, None),
+        ("exchange", "align", 0, 1),
+        ("contribute", "align", 2, 2),
+        ("exchange", "align", 2, 3),
+        ("contribute", "close", 0, 4),
+        ("exchange", "close", 0, 5),
+    ]
+
+
+def test_who_comes_back_goes_on_where_its_last_reply_says() -> None:
+    """The reply that was kept names a later round than the one after it."""
+    kept = Reply(number(9), next_round=("close", 0))
+    assert play(Script(), start=1, reply=kept) == [
+        ("contribute", "close", 0, 9),
+        ("exchange", "close", 0, 1),
+    ]
+    assert play(Script(), start=3, reply=Reply(number(9)))[0] == ("contribute", "close", 0, 9)
+
+
+@pytest.mark.parametrize("after", [("align", 0), ("align", 1), ("align", 3), ("open", 0)])
+def test_a_round_that_does_not_come_later_is_not_gone_on_with(after: tuple[str, int]) -> None:
+    """Nobody sends a round twice, or one that the run does not have, because it is told to."""
+    with pytest.raises(RunFailed, match=f"round {after[1]} of '{after[0]}', which does not come later"):
+        play(Script(jumps={4: after}))
 
 
 def test_computing_can_be_handed_to_a_thread() -> None:

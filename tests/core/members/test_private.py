@@ -60,7 +60,7 @@ class Recorder:
         return getattr(self.member, name)
 
 
-def a_run(sections: dict[str, Any], parties: int = 2, epsilon: float = 100.0) -> SmallRun:
+def a_run(sections: dict[str, Any], parties: int = 2, epsilon: float = 15.0) -> SmallRun:
     """Return a private run of parties with 60 shared items and 80 users each."""
     privacy = {"privacy": {"mode": "gram", "epsilon": epsilon}}
     return small_run(parties, **{"shared": 60, "own": 12, "users": 80, "each": 14} | sections | privacy)
@@ -144,7 +144,7 @@ def test_a_private_run_without_a_release_has_no_member() -> None:
     """Whoever forgets to hand one in gets no member that works without."""
     run = a_run(HISTORY)
     with pytest.raises(ConfigError, match="run small-1 is private, and nothing releases"):
-        run.member("acme")
+        member_for(run.items["acme"], run.tables["acme"], ())
 
 
 @BOTH
@@ -235,7 +235,7 @@ def test_towers_are_told_of_in_no_private_run() -> None:
     plan = run.plan.model_copy(update={"settings": settings.model_copy(update={"alignment": once})})
     items = PartyItems(plan, run.items["acme"].view)
     codes = released_codes(items, items.exclusive)
-    release = ItemRelease(codes, source_of(run, "acme")())
+    release = ItemRelease(codes, source_of(run, "acme")(), 8)
     member = PrivateHistoryMember(items, run.tables["acme"], items.exclusive, release)
     for phase in ("reveal", "linear"):
         with pytest.raises(ConfigError, match=r"cannot train its (pilot|align) stage alone"):

@@ -9,13 +9,16 @@ import pytest
 
 from feddmf.errors import RunFailed
 from feddmf.payload import NOTHING, Axis, DType, ReleaseKind
-from feddmf.protocols.fedavg import FedAvg, layer_numbers
+from feddmf.protocols.fedavg import START_STD, FedAvg, layer_numbers
 from feddmf.protocols.registry import protocol_for
+from feddmf.protocols.summed import Present
 from feddmf.runfile import ModelSettings
+from feddmf.starts import keyed_normal
 from support.runs import SmallRun, catalogue_of, small_run
 
 NAMES = ("acme", "bolt", "cargo")
 OWNERS = {"a": ("acme", "bolt"), "b": NAMES}
+ALL = Present(3, np.array([2, 3]))
 MODEL = {"embedding_dim": 2, "hidden_dim": 3}
 
 
@@ -28,11 +31,11 @@ def make_run(**fedavg: Any) -> SmallRun:
     )
 
 
-def step(run: SmallRun, phase: str = "average", **totals: Any) -> Any:
-    """Let the protocol step on totals."""
+def step(run: SmallRun, phase: str = "average", *, present: Present = ALL, **totals: Any) -> Any:
+    """Let the protocol step on totals of those who are there."""
     protocol = FedAvg()
     arrays = {name: np.array(total, dtype=np.float64) for name, total in totals.items()}
-    return protocol.step(protocol.init(run.plan, run.rows), phase, 0, arrays)
+    return protocol.step(protocol.init(run.plan, run.rows), phase, 0, arrays, present)
 
 
 def test_it_asks_for_matched_rows_layers_and_a_loss() -> None:
@@ -91,6 +94,23 @@ def test_a_weighted_mean_is_over_the_weights() -> None:
     assert done.rows["vectors"].tolist() == [[0.5, 1], [6, 18]]
     assert done.whole["layers"].tolist() == [[0.5] * 19]
     assert done.diagnostics == {"loss": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("weighting", "weights"), [("uniform", {}), ("samples", {"weights": [[0], [0.5]], "weight": [[0.5]]})]
+)
+def test_a_mean_is_over_those_who_are_there(weighting: str, weights: Any) -> None:
+    """One of three; nobody of those who sell item a, which keeps the vector that all began with."""
+    run = make_run(weighting=weighting)
+    parts = {"vectors": [[0, 0], [1.5, 4.5]], "layers": [[3.0] * 19], "loss": [[1.5]]}
+    done = step(run, present=Present(1, np.array([0, 1])), **parts, **weights)
+    share = 0.5 if weights else 1
+    fresh = keyed_normal(("a", "b"), 2, START_STD, 0).astype(np.float32)
+    assert done.rows["vectors"].tolist() == [fresh[0].tolist(), [1.5 / share, 4.5 / share]]
+    assert done.whole["layers"].tolist() == [[3.0 / share] * 19]
+    assert done.diagnostics == {"loss": 1.5}
+    again = FedAvg().restore(run.plan, run.rows, FedAvg().snapshot(done.state))
+    assert again.vectors.tolist() == done.rows["vectors"].tolist()
 
 
 @pytest.mark.parametrize(("weights", "weight"), [([[1], [0]], [[1]]), ([[1], [1]], [[-1]])])

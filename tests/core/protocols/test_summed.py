@@ -11,7 +11,7 @@ from feddmf.masks import to_fixed
 from feddmf.payload import ArraySpec, Axis, DType, Payload, PayloadSchema, ReleaseKind
 from feddmf.plan import MatchedRows, Plan
 from feddmf.protocols.base import Capabilities, Dropout, Phase
-from feddmf.protocols.summed import KEYS, Step, Summed, Totals, add_up, masked
+from feddmf.protocols.summed import KEYS, Present, Step, Summed, Totals, add_up, masked
 from support.runs import catalogue_of, small_run
 
 NAMES = ("acme", "bolt", "cargo")
@@ -50,10 +50,11 @@ class Echo:
         del plan, rows
         return ()
 
-    def step(self, state: Any, phase: str, number: int, totals: Totals) -> Step:
+    def step(self, state: Any, phase: str, number: int, totals: Totals, present: Present) -> Step:
         """Tell the totals; the second round is the last."""
         told = {"rows": totals["rows"]}, {"whole": totals["gram"]}
-        return Step((*state, totals), *told, {"at": (phase, number)}, done=number == 1)
+        of = {"at": (phase, number), "parties": present.parties, "owners": present.owners.tolist()}
+        return Step((*state, totals), *told, of, done=number == 1)
 
 
 def make_run(*, masks: bool) -> tuple[Plan, MatchedRows]:
@@ -146,7 +147,7 @@ def test_each_party_is_told_of_its_own_items(masks: bool) -> None:
     first = protocol.combine(protocol.init(plan, rows), "add", 0, given)
     last = protocol.combine(first.state, "add", 1, given)
     assert (first.done, last.done) == (False, True)
-    assert last.diagnostics == {"at": ("add", 1)}
+    assert last.diagnostics == {"at": ("add", 1), "parties": 3, "owners": [2, 3, 2, 2]}
     assert len(last.state.inner) == 2
     a, b, c, d = TOTAL_ROWS
     for party, expected in {"acme": [a, b, d], "bolt": [a, b, c], "cargo": [b, c, d]}.items():
