@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test results bench bench-full fuzz install check format types lint protos protos-check docs docs-check lock test-coordinator clean
+.PHONY: help demo test results bench bench-full fuzz faults soak install check format types lint protos protos-check docs docs-check lock test-coordinator test-postgres clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -51,6 +51,20 @@ FUZZ_SEED ?= 1
 fuzz: install ## Readers of what others wrote: FUZZ_INPUTS and FUZZ_SECONDS at most a reader, FUZZ_SEED.
 	FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest \
 	  -n $(WORKERS) --dist worksteal --timeout 0 -rP tests/fuzz
+
+# One process killed in each run; what went wrong is had again with its seed: make faults SEED=1017 RUNS=1
+SEED ?= 1
+RUNS ?= 200
+faults: install ## RUNS runs from SEED on, a random kill of coordinator or party in each: same bytes at the end.
+	$(BIN)/python tests/support/warm.py
+	FAULT_SEED=$(SEED) FAULT_RUNS=$(RUNS) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -rA tests/faults/test_kills.py
+
+SOAK_MINUTES ?= 30
+SOAK_PARTIES ?= 8
+soak: install ## Runs back to back for SOAK_MINUTES, SOAK_PARTIES parties, a fault every 10 s; SEED.
+	$(BIN)/python tests/support/warm.py
+	SOAK_SEED=$(SEED) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_PARTIES=$(SOAK_PARTIES) $(BIN)/python -m pytest \
+	  --timeout 0 -s tests/faults/soak.py
 
 lint: install
 	$(BIN)/ruff check .
@@ -89,7 +103,7 @@ results: install ## Run all published experiments in full: docs/RESULTS.md.
 # Speed against baselines; at SCALE=full some hours, and the rows are those of docs/PERFORMANCE.md.
 SCALE ?= usual
 BENCH_OUT ?= out/bench
-SUITES := train growth ranks align wire load score end-to-end
+SUITES := train growth ranks align wire load score parties end-to-end
 bench: install ## Every benchmark: SCALE=small, usual or full.
 	mkdir -p $(BENCH_OUT)
 	for suite in $(SUITES); do $(BIN)/feddmf bench $$suite --scale $(SCALE) --out $(BENCH_OUT)/bench-$$suite.json || exit 1; done
@@ -107,6 +121,12 @@ test-coordinator: ## The coordinator's suite where there is no torch.
 	! $(COORDINATOR)/bin/python -c 'import torch' 2>/dev/null
 	$(COORDINATOR)/bin/python -m pytest tests/coordinator
 
+# A server of its own, from Debian's package, is started by the tests and gone with them.
+ON_POSTGRES := tests/coordinator $(addprefix tests/federation/test_, coordinator_backup.py coordinator_resume.py \
+  safekeeping.py scheduling.py submitting.py)
+test-postgres: install ## The coordinator's suite, and runs with kill and resume, with its state in PostgreSQL.
+	FEDDMF_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ON_POSTGRES)
+
 lock: install ## Pin the requirement files anew.
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" --override requirements/overrides.txt --extra all --extra dev \
@@ -114,6 +134,13 @@ lock: install ## Pin the requirement files anew.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" -c requirements/all.txt --extra coordinator \
 	  pyproject.toml requirements/coordinator.in -o requirements/coordinator.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" -c requirements/all.txt --extra postgres --extra otel \
+	  pyproject.toml requirements/build.in -o requirements/image-coordinator.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" -c requirements/all.txt --override requirements/overrides.txt \
+	  --extra party --extra api --extra sql --extra otel \
+	  pyproject.toml requirements/build.in requirements/torch-needs.in -o requirements/image-party.txt
 
 clean: ## Remove what was made here.
 	rm -rf $(VENV) out

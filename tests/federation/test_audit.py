@@ -47,7 +47,11 @@ def test_a_run_can_be_verified_compared_and_exported_and_no_edit_passes(
     acme, coordinator = tmp_path / "acme", tmp_path / "coordinator"
     data = cli.data("audit", "verify", "--folder", acme)
     # A key, an offer, a join, 13 rounds and their end, a publication.
-    assert (data["holds"], data["records"], data["releases"]) == (True, 17, 15)
+    assert (data["holds"], data["records"], data["releases"]) == (True, 17, 14)
+    assert data["sent"] == {"offer": 1, "release": 14}
+    assert (
+        data["keys"][0]["key_fingerprint"] == cli.data("party", "status", "--folder", acme)["key_fingerprint"]
+    )
     assert data["countersigned_records"] == data["records"]
     assert data["countersignatures"] == 15
     assert cli.data("audit", "verify", "--folder", coordinator)["receipts"] == 30
@@ -58,7 +62,7 @@ def test_a_run_can_be_verified_compared_and_exported_and_no_edit_passes(
     cli.data("audit", "export", "--folder", coordinator, "--party", "acme", "--out", theirs)
     for one, other in ((acme, theirs), (ours, theirs)):
         found = cli.data("audit", "compare", one, other)
-        assert (found["agrees"], found["releases"], found["heads"]) == (True, 15, 15)
+        assert (found["agrees"], found["sent"], found["heads"]) == (True, 15, 15)
     _spoil(cli, acme, ours, theirs)
 
 
@@ -101,7 +105,7 @@ def offer(folder: PartyFolder, key: str = "acme-000") -> Any:
 
 
 def test_a_head_that_does_not_go_on_is_refused_and_said_why(tmp_path: Path) -> None:
-    """A shorter ledger, and another of the same length, are refused with both lengths."""
+    """At home, by what was countersigned; where that is gone too, by the coordinator, with both lengths."""
 
     async def main() -> None:
         async with live(tmp_path) as federation, connected(federation) as client:
@@ -109,6 +113,14 @@ def test_a_head_that_does_not_go_on_is_refused_and_said_why(tmp_path: Path) -> N
             await client.announce_offer(offer(folder))
             await client.announce_offer(offer(folder))
             assert len(folder.countersignatures.read_bytes().splitlines()) == 4
+            folder.ledger.unlink()
+            async with connected(federation) as another:
+                with pytest.raises(
+                    InputError, match="the last that the coordinator countersigned, is not th"
+                ):
+                    await another.announce_offer(offer(folder, "acme-001"))
+            kept = folder.countersignatures.read_bytes()
+            folder.countersignatures.unlink()
             folder.ledger.unlink()
             async with connected(federation) as another:
                 with pytest.raises(
@@ -120,6 +132,7 @@ def test_a_head_that_does_not_go_on_is_refused_and_said_why(tmp_path: Path) -> N
                     await another.announce_offer(offer(folder, "acme-001"))
                 # Once it is longer nothing can be seen from its length; the party's own audit tells.
                 await another.announce_offer(offer(folder, "acme-001"))
+            folder.countersignatures.write_bytes(kept)
             found = audit_party(party_papers(folder.path)).problems
             assert "record 1 is not the one that the coordinator countersigned" in found[0].message
 

@@ -22,10 +22,11 @@ from feddmf_coordinator.store.catalogues import add_catalogue
 from feddmf_coordinator.store.matchings import MatchingId, find_sent
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.client.federation import FederationClient
-from feddmf_party.egress import ClearedPoints, PointsGate
+from feddmf_party.egress import ClearedPoints
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.matching import Found, Matcher, check_version
+from feddmf_party.points_gate import PointsGate
 from support.federation import LiveFederation, live
 from support.hostile import bare
 
@@ -167,7 +168,7 @@ def test_a_pair_matches_once_a_version(tmp_path: Path) -> None:
             acme, bolt = await both(federation, version=2)
             assert acme.common == bolt.common == BOTH
             PartyFolder(federation.folder("acme")).ledger.unlink()
-            with pytest.raises(InputError, match="acme tells a ledger of 2 records, and told one of"):
+            with pytest.raises(InputError, match="record 4, the last that the coordinator countersigned, is"):
                 await find(federation, "acme", ("guess",), version=2)
 
     asyncio.run(main())

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from feddmf_coordinator.store.runs import ask_to_stop
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
 from support.federation import WAITS, founded, quick_run, submit
 from support.ports import free_ports
@@ -25,6 +26,13 @@ HISTORY: dict[str, Any] = {
     "model": {"tower": "history", "embedding_dim": 8},
     "training": {"epochs": 400, "batch_size": 4, "max_steps": 2_000},
     "alignment": {"method": "tie", "max_rounds": 20, "hidden_share": 0.2},
+}
+PRIVATE: dict[str, Any] = {
+    "recipe": "default",
+    "model": {"tower": "history", "embedding_dim": 8},
+    "training": {"epochs": 5, "batch_size": 20},
+    "alignment": {"method": "tie", "max_rounds": 3, "hidden_share": 0.2},
+    "linear_rank": 4,
 }
 EMBEDDING: dict[str, Any] = {
     "recipe": "embedding",
@@ -111,3 +119,35 @@ def test_a_rank_that_crashes_is_gone_on_from_with_the_same_bytes(
     for party in PARTIES:
         assert kept_bytes(home[party], whole) == kept_bytes(home[party], broken)
     assert not list(home["acme"].glob("runs/*/checkpoint"))
+
+
+def test_a_private_run_is_charged_and_drawn_once_by_several_processes(tmp_path: Path) -> None:
+    """The first process makes and trains all of it, the other waits; then both go on with the next run."""
+    enrolled = founded(
+        tmp_path, small_run(2), node={"beat_s": 0.2, "call_s": 5, "reconnect_s": 5, "checkpoint_s": 0.0}
+    )
+    home = {party: enrolled.parties[party] for party in PARTIES}
+    for folder in home.values():
+        (folder / "policy.toml").write_text('[privacy]\noverride_by = "Ann Example"\nlifetime_epsilon = 9\n')
+    waits = {**WAITS, "join_s": 120, "absent_s": 40, "round_s": 60}
+    private = quick_run(PARTIES, waits=waits, privacy={"mode": "gram"}, **PRIVATE)
+    node = ("party", "start", "--folder")
+    coordinator = str(enrolled.folder.path)
+    with (
+        started(tmp_path, "coordinator", "coordinator", "start", "--folder", coordinator) as serving,
+        launched(tmp_path, "acme-log", *node, str(home["acme"]), command=torchrun()) as acme,
+        started(tmp_path, "bolt-log", *node, str(home["bolt"])) as bolt,
+    ):
+        serving.until("is served at")
+        for _ in range(2):
+            run = submit(enrolled, private)
+            acme.until(f"run {run} is finished", within_s=180)
+            bolt.until(f"run {run} is finished", within_s=60)
+            records = [
+                each for each in LedgerFile(home["acme"] / "ledger.jsonl").records() if each.get("run") == run
+            ]
+            events = [each["event"] for each in records]
+            assert events[:3] == ["join", "charge", "private_release"]
+            assert set(events[3:]) == {"release"}
+            assert kept_bytes(home["acme"], run)
+        acme.terminate(within_s=10)

@@ -62,6 +62,21 @@ def test_the_last_state_is_gone_on_from_and_what_is_older_is_removed(tmp_path: P
     ]
 
 
+def test_a_reply_that_leaves_rounds_out_says_so_again(tmp_path: Path) -> None:
+    """Also where the state after it is all that is left beside it."""
+    kept = begun(tmp_path)
+    kept.keep_reply(2, Reply(reply(1.0).payload, next_round=("items", 7)))
+    kept.keep_state(3, {"x": np.array([1])})
+    kept.keep_reply(7, reply(2.0))
+    resumed = kept.resumption()
+    assert resumed.reply is not None
+    assert (resumed.position, resumed.reply.next_round) == (3, ("items", 7))
+    assert (last := kept.reply(7)) is not None
+    assert last.next_round is None
+    kept.keep_state(8, {"x": np.array([2])})
+    assert (kept.has_reply(2), kept.has_reply(7)) == (False, True)
+
+
 def test_a_state_may_come_before_the_first_reply(tmp_path: Path) -> None:
     """What is drawn once is there though nothing was answered; the replies that came are worked through."""
     kept = begun(tmp_path)

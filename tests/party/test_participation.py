@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from feddmf.errors import CatalogueError, ConfigError, FedDMFError, InputError, PolicyError
+from feddmf.errors import CatalogueError, ConfigError, FedDMFError, InputError, PolicyError, RunFailed
+from feddmf.members.base import Reply
 from feddmf.payload import EMPTY, Payload
 from feddmf.plan import Plan
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import write_offer
-from feddmf_party.participation import Participation, _check_published, prepare
+from feddmf_party.participation import Participation, _check_published, _cleared_exchange, prepare
 from support.federation import founded, quick_run
 from support.runs import small_run
 
@@ -97,6 +99,20 @@ def test_a_policy_is_held_against_the_plan_before_data_is_read(home: Path, tmp_p
     (tmp_path / "policy.toml").unlink()
     with pytest.raises(FedDMFError, match=r"interactions\.csv"):
         prepare(bare, "acme", _plan(), RUN)
+
+
+def test_a_round_is_not_left_out_of_a_run_that_waits_for_everybody(home: Path) -> None:
+    """The plan that was joined says so, whatever the coordinator does later."""
+
+    class Skipping:
+        async def exchange(self, *_: Any, **__: Any) -> Reply:
+            return Reply(EMPTY, next_round=("align", 5))
+
+    part = _prepare(home, _plan())
+    exchange = _cleared_exchange(part, Skipping())  # type: ignore[arg-type]  # no more of it is called
+    contribution = part.member.contribute("align", 0, None)
+    with pytest.raises(RunFailed, match="closed round 1 of align without this party"):
+        asyncio.run(exchange("align", 0, contribution))
 
 
 def test_a_finished_run_is_not_written_over(home: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from feddmf.errors import PayloadError, PolicyError
 from feddmf.matching import Blinding, Step
 from feddmf.payload import Payload, ReleaseKind
-from feddmf_party.egress import PointsGate
 from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.points_gate import PointsGate
 from feddmf_party.policy import Policy
 
 OPEN = Policy(release_kinds=(ReleaseKind.PSI_POINT,))

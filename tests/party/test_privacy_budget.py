@@ -67,3 +67,11 @@ def test_a_release_is_found_by_its_run() -> None:
     drawn = {"event": "private_release", "run": "a", "number": 5}
     assert release_of([charge("a"), drawn], "a") == drawn
     assert release_of([charge("b"), drawn], "b") is None
+
+
+def test_what_nothing_bounds_no_policy_allows() -> None:
+    """So many weak releases that the noise's own exactness would decide: no line is offered."""
+    spent = [Charge(number, "now", f"run-{number}", Terms(15.0, 1e-9, 0.46), "d") for number in range(9)]
+    with pytest.raises(PolicyError, match="beyond what any bound holds for") as caught:
+        check_budget("next", ONE, spent, PrivacyPolicy(lifetime_epsilon=1000.0))
+    assert "no line of policy.toml can allow it" in caught.value.hint

@@ -211,3 +211,13 @@ def test_such_a_run_is_declined_before_it_is_joined(tmp_path: Path) -> None:
     assert folder.ledger.read_bytes() == before
     part = prepare(folder, "acme", plan_of(TWO, seed=1).model_dump_json().encode(), "again-1")
     assert [phase.name for phase in part.phases] == ["keys", "average", "close"]
+
+
+def test_a_run_with_a_quorum_is_like_no_other() -> None:
+    """Who is there in its rounds is a matter of the moment: with the same seed another one may tell more."""
+    open_runs = [plan_of(THREE, run, masks=False, waits={"quorum": 2}) for run in ("again-1", "again-2")]
+    everybody = [plan_of(THREE, run, masks=False) for run in ("again-1", "again-2")]
+    first, second = (conditions_of(plan, TABLE) for plan in open_runs)
+    of_all, again = (conditions_of(plan, TABLE) for plan in everybody)
+    assert of_all == again
+    assert len({first, second, of_all}) == 3

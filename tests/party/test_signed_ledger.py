@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from feddmf.identity import encode_certificate, encode_key, make_key
 from feddmf.ledger import GENESIS, Head, chain, encode_line
 from feddmf.locks import only_one
 from feddmf.signing import Countersigned, Domain, sign
+from feddmf_party.client.witnessed import LedgerEnd
 from feddmf_party.countersignatures import Countersignatures
 from feddmf_party.identity import IdentityFiles
 from feddmf_party.ledger_file import LedgerFile
@@ -235,6 +237,31 @@ def test_a_countersignature_is_checked_before_it_is_kept(sides: BothSides) -> No
     for _ in range(2):
         kept(sides).keep(head, at_ms=at_ms, signature=signed(), certificate_der=der)
     assert len(sides.folder().countersignatures.read_bytes().splitlines()) == 3
+
+
+def test_what_was_countersigned_must_be_there_at_the_call(sides: BothSides) -> None:
+    """A cut into the last told record, mended by the next one, stops the first call that releases."""
+    sides.release(0)
+    sides.release(1)
+    path = sides.folder().ledger
+    whole = path.read_bytes()
+
+    def told() -> None:
+        asyncio.run(LedgerEnd(sides.folder().path).tell())
+
+    told()
+    sides.record(2)
+    told()
+    path.write_bytes(whole[:-20])
+    with pytest.raises(InputError, match=r"record 2, the last that the .* countersigned, is not there"):
+        told()
+    sides.record(2)
+    assert path.with_name("ledger.jsonl.torn").exists()
+    with pytest.raises(InputError, match=r"record 2, the last .* countersigned, is another one") as caught:
+        told()
+    assert "restore it from a backup" in caught.value.hint
+    path.write_bytes(whole)
+    told()
 
 
 def test_a_party_that_has_not_enrolled_has_nothing_to_check(tmp_path: Path, sides: BothSides) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,18 +12,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from feddmf.files import write_bytes
+from feddmf.files import write_bytes, write_text
 from feddmf.identity import encode_certificate, encode_key, key_fingerprint, make_key, make_request
 from feddmf.invitation import Invitation
 from feddmf_coordinator import enrolling
 from feddmf_coordinator.authority import Authority, read_passphrase
-from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings
+from feddmf_coordinator.settings import CoordinatorFolder, CoordinatorSettings, render_toml
 from feddmf_coordinator.store import enrolment as store
 from feddmf_coordinator.store.database import Database
+from feddmf_coordinator.store.rows import put_rows, write_rows
 from feddmf_party.identity import Federation, IdentityFiles, PartyIdentity, load_identity
+from support.databases import new_url
 from support.ports import free_ports
 
-__all__ = ["EnrolledFederation", "enrol", "made_certificate", "make_federation", "open_authority"]
+__all__ = ["EnrolledFederation", "copied", "enrol", "made_certificate", "make_federation", "open_authority"]
 
 NAME = "testfed"
 
@@ -56,7 +59,11 @@ def make_federation(
     """Make a coordinator's folder in `path`/coordinator and an enrolled folder a party beside it."""
     port, enrolment_port = free_ports(2)
     settings = CoordinatorSettings(
-        federation=NAME, port=port, enrolment_port=enrolment_port, enrolment_poll_s=0.02
+        federation=NAME,
+        port=port,
+        enrolment_port=enrolment_port,
+        enrolment_poll_s=0.02,
+        database=new_url(),
     )
     folder = CoordinatorFolder(path / "coordinator")
     founding = enrolling.init(folder, settings, now=now)
@@ -64,6 +71,21 @@ def make_federation(
     for party, party_folder in made.items():
         enrol(folder, party, party_folder, now=now)
     return EnrolledFederation(folder, settings, founding.root_fingerprint, made)
+
+
+def copied(made: EnrolledFederation, path: Path) -> EnrolledFederation:
+    """Return a federation of one's own in `path`, with folders and database as those of `made` are."""
+    shutil.copytree(made.folder.path.parent, path, dirs_exist_ok=True)
+    folder = CoordinatorFolder(path / made.folder.path.name)
+    settings = made.settings
+    if settings.database is not None:
+        with made.open_database() as database, database.read() as connection:
+            rows = write_rows(connection, path / "rows.jsonl")
+        settings = settings.model_copy(update={"database": new_url()})
+        Database.create(folder.database_url(settings), lambda new: put_rows(new, rows)).close()
+        write_text(folder.settings_file, render_toml(settings), mode=0o600)
+    parties = {party: path / home.name for party, home in made.parties.items()}
+    return EnrolledFederation(folder, settings, made.root_fingerprint, parties)
 
 
 def enrol(folder: CoordinatorFolder, party: str, party_folder: Path, *, now: datetime | None = None) -> None:

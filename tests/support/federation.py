@@ -181,7 +181,8 @@ class Watch:
 
     def events(self) -> NodeEvents:
         """Return events that are kept."""
-        names = NodeEvents.__dataclass_fields__
+        # That the coordinator was reached comes with every call, and at any time.
+        names = NodeEvents.__dataclass_fields__.keys() - {"reached"}
         return NodeEvents(**{name: self._keeper(name) for name in names})
 
     def count(self, name: str) -> int:

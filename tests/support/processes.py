@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Running", "feddmf", "started", "wait_until"]
+__all__ = ["Running", "Service", "feddmf", "started", "wait_until"]
 
 # One thread a process: these share two cores.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -46,7 +46,7 @@ class Running:
         return self.process.wait(within_s)
 
     def kill(self) -> None:
-        """End the process as a power cut does."""
+        """End the process as a power cut does; one that has ended stays as it is."""
         self.process.kill()
         self.process.wait(10)
 
@@ -66,21 +66,63 @@ def started(
 
     command: what is started with the arguments instead of `feddmf`.
     """
-    log = folder / f"{name}.log"
+    running = _start(folder / f"{name}.log", [*command, *arguments])
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+class Service:
+    """`feddmf ARGUMENTS` under somebody who starts it again; each start has its output in a file of its own.
+
+    folder: where the outputs go; ready: the words by which a process says that it works.
+    """
+
+    def __init__(self, folder: Path, name: str, *arguments: str, ready: str) -> None:
+        self.name = name
+        self.starts = 0
+        self._folder, self._arguments, self._ready = folder, arguments, ready
+        self._running: Running | None = None
+
+    @property
+    def running(self) -> Running:
+        """The process of the last start, which may have ended."""
+        assert self._running is not None, f"{self.name} was never started"
+        return self._running
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self._running is not None and self._running.process.poll() is None
+
+    def start(self, command: Sequence[str] = tuple(_COMMAND)) -> None:
+        """Start a process, and wait for nothing; command: what is started instead of `feddmf`."""
+        assert not self.alive, f"{self.name} is running"
+        log = self._folder / f"{self.name}-{self.starts:03}.log"
+        self._running = _start(log, [*command, *self._arguments])
+        self.starts += 1
+
+    def until_ready(self, *, within_s: float = 90.0) -> None:
+        """Wait until the process of the last start works; AssertionError, with what it said, otherwise."""
+        self.running.until(self._ready, within_s=within_s)
+
+    def kill(self) -> None:
+        """End the process, if there is one, as a power cut does."""
+        if self._running is not None:
+            self._running.kill()
+
+
+def _start(log: Path, command: Sequence[str]) -> Running:
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, *arguments],
+            command,
             env=os.environ | _ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    try:
-        yield Running(process, log)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
+    return Running(process, log)
 
 
 def feddmf(*arguments: str, within_s: float = 60.0) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,10 @@ import numpy as np
 from feddmf.catalogue.table import Catalogue
 from feddmf.interactions import Interactions
 from feddmf.members.base import Member
+from feddmf.members.item_release import ReleaseSource, draw_once
 from feddmf.members.registry import member_for
 from feddmf.plan import MatchedRows, PartyItems, Plan, matched_rows
+from feddmf.randomness import generator
 from feddmf.runfile import RunSettings
 
 __all__ = [
@@ -35,6 +37,18 @@ SIXTEEN = (
 )
 
 
+@dataclass(frozen=True)
+class _Seeded:
+    """Noise that a member which is made again finds as it was; the product has none such."""
+
+    party: str
+
+    def gaussian(self, shape: tuple[int, ...], sigma: float) -> np.ndarray:
+        """Return whole numbers, by the party and how many are asked for."""
+        drawn = generator(5, "release", self.party, *shape).standard_normal(shape)
+        return np.rint(drawn * sigma)
+
+
 @dataclass(frozen=True, eq=False)
 class SmallRun:
     """A run and all private tables of its parties."""
@@ -48,7 +62,14 @@ class SmallRun:
     def member(self, party: str) -> Member:
         """Return a fresh member for `party`, which offers all its exclusive items."""
         items = self.items[party]
-        return member_for(items, self.tables[party], items.exclusive)
+        is_private = self.plan.settings.privacy.is_private
+        release = self.release(party) if is_private else None
+        return member_for(items, self.tables[party], items.exclusive, release=release)
+
+    def release(self, party: str) -> ReleaseSource:
+        """Return what gives the release of `party` in a private run: the same for each of its members."""
+        items, noise = self.items[party], _Seeded(party)
+        return draw_once(items, self.tables[party], items.exclusive, noise)
 
     def members(self) -> dict[str, Member]:
         """Return a fresh member a party."""

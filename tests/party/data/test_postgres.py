@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +10,9 @@ import pytest
 
 from feddmf.errors import ConnectError, DataError, FedDMFError, Refused
 from feddmf_party.data import InteractionsSettings, PartyTable, alchemy, load_interactions
+from support.postgres import PASSWORD, execute, postgres_server
 
 ITEMS = ("a", "b", "7")
-PASSWORD = "p@ss word"  # noqa: S105  (of a server that lives for one test)
-PATIENCE_S = 30.0
 TABLE = """
 CREATE SCHEMA shop;
 CREATE TABLE shop."Sales" ("user" uuid, item text, quantity numeric, at timestamptz, number bigint);
@@ -35,75 +28,12 @@ CREATE ROLE guest LOGIN PASSWORD 'p@ss word';
 """
 
 
-def unprivileged(*command: str) -> list[str]:
-    """Return the command as one that root runs as nobody: PostgreSQL refuses to be run by root."""
-    who = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-    return [*(who if os.getuid() == 0 else ()), *command]
-
-
-def binary(name: str) -> str:
-    """Return the path of a program of PostgreSQL, which Debian keeps off the path; skip without it."""
-    found = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), default="")
-    if not found:
-        pytest.skip(f"PostgreSQL's {name} is not installed (Debian: apt-get install postgresql)")
-    return found
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """Start a server in a folder of its own; yield host, port and database of its URL."""
-    initdb, postgres = binary("initdb"), binary("postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="feddmf-postgres-"))
-    data = str(folder / "data")
-    (folder / "password").write_text(PASSWORD)
-    if os.getuid() == 0:
-        for path in (folder, folder / "password"):
-            shutil.chown(path, "nobody", "nogroup")
-    how = ("-U", "owner", "-A", "scram-sha-256", "-N", "-E", "UTF8", "--no-locale")
-    made = subprocess.run(
-        unprivileged(initdb, "-D", data, *how, f"--pwfile={folder / 'password'}"),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
-    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    running = subprocess.Popen(
-        unprivileged(postgres, "-D", data, "-p", str(port), *settings),
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        at = f"127.0.0.1:{port}/postgres"
-        execute(at, TABLE, process=running)
+    """Start a server with tables; yield host, port and database of its URL."""
+    with postgres_server() as at:
+        execute(at, TABLE)
         yield at
-    finally:
-        running.terminate()
-        running.wait(PATIENCE_S)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def execute(at: str, statements: str, *, process: subprocess.Popen[bytes]) -> None:
-    """Execute SQL as the owner once the server lets us in."""
-    psycopg = pytest.importorskip("psycopg", reason="the extra `sql` is not installed")
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            with psycopg.connect(
-                f"postgresql://owner@{at}", password=PASSWORD, autocommit=True
-            ) as connection:
-                connection.execute(statements)
-                return
-        except psycopg.OperationalError:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 def load(at: str, monkeypatch: pytest.MonkeyPatch, *, url: str | None = None, **keys: Any) -> PartyTable:
