@@ -98,7 +98,8 @@ def metric_lines() -> Iterator[str]:
     yield "\nWritten by `make docs` from the code; do not edit."
     yield (
         "\nEach side shows its own at `/metrics` for Prometheus, where `[metrics]` in its settings names "
-        "a port, and its health at `/healthz`. Series of a run go when 16 others have ended after it. "
+        "a port. There `/healthz` says that the process runs, `/readyz` whether what it needs is there. "
+        "Series of a run go when 16 others have ended after it. "
         "[examples/deploy](../examples/deploy/README.md) has a dashboard and alerts."
     )
     for title, metrics, always in (

@@ -24,13 +24,12 @@ from feddmf_coordinator.store.ledger import Receipts
 from feddmf_coordinator.store.migrations import HEAD, REVISIONS, migrate
 from feddmf_coordinator.store.operators import note
 from feddmf_coordinator.store.rows import kept_rows, put_rows, write_rows
-from feddmf_coordinator.store.runs import RunState, list_ids
+from feddmf_coordinator.store.runs import RunState, list_ids, numbers_lost_at_restore
 
 __all__ = ["KEPT", "SIDE", "Backup", "Restored", "Upgraded", "back_up", "restore", "upgrade", "verified"]
 
 SIDE = "coordinator"
 _ROWS = "database.jsonl"
-_UNDER_WAY = (RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 KEPT = (
     "coordinator.toml",
     "root.pem",
@@ -123,9 +122,9 @@ def restore(file: Path, folder: CoordinatorFolder, *, database: str | None = Non
         def fill(connection: Connection) -> None:
             put_rows(connection, rows)
             migrate(connection)
-            what = {"backup_made_at": manifest.made_at.isoformat()}
+            what = {"backup_made_at": manifest.made_at.isoformat(), **numbers_lost_at_restore(connection)}
             note(connection, RESTORE, "restore", what, now=datetime.now(UTC))
-            under_way.extend(list_ids(connection, *_UNDER_WAY))
+            under_way.extend(list_ids(connection, *RunState.under_way()))
             Receipts(folder, settings.federation).note_restored(manifest.made_at)
 
         url = folder.database_url(settings)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from feddmf.errors import InputError
 from feddmf.identity import check_party
 from feddmf.ledger import Head
 from feddmf_coordinator.operating import operating
 from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.store.enrolment import list_parties
 from feddmf_coordinator.store.ledger import Receipts
 from feddmf_coordinator.store.runs import RunState, list_runs
 
 __all__ = ["let_go_on"]
-
-_UNDER_WAY = (RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 
 
 def let_go_on(folder: CoordinatorFolder, party: str, *, reason: str) -> Head:
@@ -20,10 +21,14 @@ def let_go_on(folder: CoordinatorFolder, party: str, *, reason: str) -> Head:
 
     The operators' log and the coordinator's ledger both say so, and a server that runs knows it at once.
     Raises InputError where a run of the party is under way, in which it would send something a second time,
-    and where it has told no ledger.
+    where there is no such party or it has told no ledger, and for an empty reason.
     """
+    if not reason.strip():
+        raise InputError("there is no reason", hint="say what happened, for everybody's audit: --reason")
     with operating(folder, "ledger reset", party=check_party(party), reason=reason) as act:
-        for run in list_runs(act.connection, *_UNDER_WAY):
+        if party not in {each.party for each in list_parties(act.connection, now=datetime.now(UTC))}:
+            raise InputError(f"there is no party {party!r}", hint="list them: feddmf coordinator status")
+        for run in list_runs(act.connection, *RunState.under_way()):
             if party in run.plan.roster:
                 raise InputError(
                     f"{party} is in run {run.run}, which is under way: it would send what it sent before, or "

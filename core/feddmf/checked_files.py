@@ -12,13 +12,14 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from feddmf.errors import InputError
+from feddmf.errors import InputError, LocalResourceError
 from feddmf.files import explain_os_error, replacing
 from feddmf.payload import Payload
 
@@ -28,6 +29,7 @@ _PRIVATE = 0o600
 _NAME = re.compile(r"([a-z]+)-(\d{6,})\.checked")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _SIZE_BYTES = 4
+_UNREADABLE = "look at that disk and at who may read the folder, then start again; nothing was changed"
 # What arrays may be of: numbers of a fixed size, in this machine's order.
 _DTYPES = frozenset({"bool", "uint8", "int64", "uint64", "float32", "float64"})
 
@@ -48,9 +50,16 @@ class CheckedFiles:
         """Tell whether a file is there."""
         return self.path(kind, number).is_file()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder is there; LocalResourceError where the disk does not say."""
+        with self._explained(self._named):
+            return self.folder.is_dir()
+
     def numbers(self, kind: str) -> list[int]:
-        """Return the numbers of the files of a kind, ascending."""
-        found = (_NAME.fullmatch(path.name) for path in self.folder.glob(f"{kind}-*"))
+        """Return the numbers of the files of a kind, ascending; LocalResourceError as `is_there`."""
+        with self._explained(self._named):
+            found = [_NAME.fullmatch(path.name) for path in self.folder.iterdir()] if self.is_there else []
         return sorted(int(match[2]) for match in found if match and match[1] == kind)
 
     def missing(self, kind: str, number: int) -> InputError:
@@ -66,8 +75,11 @@ class CheckedFiles:
         self._write(kind, number, hashlib.sha256(content).digest(), content)
 
     def read(self, kind: str, number: int) -> bytes:
-        """Return what `write` wrote; InputError where it is not there or damaged."""
-        with self._open(kind, number) as file:
+        """Return what `write` wrote; InputError where it is not there or damaged.
+
+        LocalResourceError where it may be there whole, and the disk does not give it now.
+        """
+        with self._reading(kind, number) as file:
             digest, content = file.read(_DIGEST_BYTES), file.read()
         if hashlib.sha256(content).digest() != digest:
             raise self.damaged(kind, number)
@@ -90,8 +102,8 @@ class CheckedFiles:
         self._write(kind, number, _digest(head, payloads), size, head, *parts)
 
     def read_payloads(self, kind: str, number: int) -> tuple[dict[str, Any], dict[str, Payload]]:
-        """Return what `write_payloads` wrote; InputError where it is not there or damaged."""
-        with self._open(kind, number) as file:
+        """Return what `write_payloads` wrote; raises as `read`."""
+        with self._reading(kind, number) as file:
             try:
                 left = os.fstat(file.fileno()).st_size - _DIGEST_BYTES - _SIZE_BYTES
                 digest = file.read(_DIGEST_BYTES)
@@ -130,15 +142,23 @@ class CheckedFiles:
     def _shown(self, kind: str, number: int) -> str:
         return f"{self._named}/{self.path(kind, number).name}"
 
-    def _open(self, kind: str, number: int) -> BinaryIO:
+    @contextmanager
+    def _reading(self, kind: str, number: int) -> Iterator[BinaryIO]:
+        with self._explained(self._shown(kind, number)):
+            try:
+                file = self.path(kind, number).open("rb")
+            except FileNotFoundError as error:
+                raise self.missing(kind, number) from error
+            with file:
+                yield file
+
+    @contextmanager
+    def _explained(self, shown: str) -> Iterator[None]:
         try:
-            return self.path(kind, number).open("rb")
-        except FileNotFoundError as error:
-            raise self.missing(kind, number) from error
+            yield
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            shown = self._shown(kind, number)
-            raise InputError(f"cannot read {shown}: {reason}", hint=self._hint) from error
+            raise LocalResourceError(f"cannot read {shown}: {reason}", hint=_UNREADABLE) from error
 
     def _write(self, kind: str, number: int, *parts: bytes | memoryview) -> None:
         with replacing(self.path(kind, number), mode=_PRIVATE) as beside, beside.open("wb") as file:

@@ -46,6 +46,11 @@ class ClosedRounds:
         self._late = late
         self._last: dict[str, ClosedRound] = {}
 
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of the rounds that are held."""
+        return tuple(self._last)
+
     def add(self, phase: str, closed: ClosedRound) -> None:
         """Note the round that was closed last."""
         self.next_begins()

@@ -81,6 +81,7 @@ class RoundTable:
         self._on_round = on_round
         self._keeper = keeper
         self._closing: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Future[None] | None = None
         self.finished = asyncio.Event()
         self.combine_s = 0.0
         """How long the last round's contributions were computed with."""
@@ -104,6 +105,11 @@ class RoundTable:
     def current(self) -> tuple[Phase, int]:
         """The phase and number of the round that is being collected (the last one at the end)."""
         return self._schedule[min(self._position, len(self._schedule) - 1)]
+
+    @property
+    def answered(self) -> tuple[Phase, ...]:
+        """The phases whose last replies are held: for those who lost theirs, and where they may come late."""
+        return tuple(self.phase(name) for name in self._closed.phases)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -142,10 +148,16 @@ class RoundTable:
         self._interruption = error
         self._open.answer.give(error=error)
 
-    async def settled(self) -> None:
-        """Wait for the end of what is being computed or kept."""
+    async def settled(self, *, computing_s: float | None = None) -> None:
+        """Wait for the end of what is being computed or kept.
+
+        computing_s: how long at most for what is computed, which a table that goes on computes again; what
+        is on its way to disk is seen through.
+        """
         if self._closing is not None:
-            await asyncio.wait((self._closing,))
+            await asyncio.wait((self._closing,), timeout=computing_s)
+        if self._keeping is not None:
+            await asyncio.wait((self._keeping,))
 
     def restore(self, position: int, snapshot: Arrays) -> None:
         """Go on before the round at `position`, from the state that was kept then."""
@@ -270,13 +282,20 @@ class RoundTable:
         """Combine a round, and keep it meanwhile."""
         if self._keeper is not None and self._keeper.is_due:
             position, state = self._kept_from
-            await self._keeper.keep_state(position, self._protocol.snapshot(state))
+            self._keeping = asyncio.ensure_future(
+                self._keeper.keep_state(position, self._protocol.snapshot(state))
+            )
+            await self._keeping
+            if self._interruption is not None:
+                # Whoever interrupted may not have waited for more than this.
+                raise self._interruption
         self._closed.next_begins()
         # Large tables take seconds, in which signs of life must be heard.
         combining = asyncio.to_thread(self._outcome, phase, collected.number, collected.contributions)
         if self._keeper is None:
             return await combining
-        both = asyncio.ensure_future(combining), asyncio.ensure_future(self._keeper.keep_round(collected))
+        self._keeping = asyncio.ensure_future(self._keeper.keep_round(collected))
+        both = asyncio.ensure_future(combining), self._keeping
         await asyncio.wait(both)
         refused = both[1].exception()
         outcome = both[0].result()

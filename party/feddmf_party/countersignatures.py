@@ -21,6 +21,11 @@ from feddmf_party.signing import signer_of
 
 __all__ = ["Countersignatures"]
 
+_CUT = (
+    "the file was cut or written anew; restore it from a backup; see `feddmf audit verify`. Without a "
+    "backup: end the node, move the ledger and {name} aside together, and ask the operator for a ledger "
+    "reset, as docs/operations.md says"
+)
 _ASK = "do not go on; ask the operator what answers in the coordinator's place"
 
 
@@ -45,6 +50,11 @@ class Countersignatures:
         """When the coordinator last countersigned, by its clock; None where it never has."""
         return datetime.fromtimestamp(self._last[1] / 1_000, UTC) if self._last[1] else None
 
+    @property
+    def head(self) -> Head:
+        """The longest head that the coordinator has countersigned; an empty one where there is none."""
+        return self._head
+
     def check(self, ledger: LedgerFile) -> None:
         """Raise InputError unless `ledger` holds the last head that the coordinator countersigned.
 
@@ -60,7 +70,7 @@ class Countersignatures:
             what = f"record {last.length - 1}, the last that the coordinator countersigned, {found}"
             raise InputError(
                 f"{ledger.path}: {what}",
-                hint="the file was cut or written anew; restore it from a backup; see `feddmf audit verify`",
+                hint=_CUT.format(name=self._file.path.name),
             )
 
     def keep(self, head: Head, *, at_ms: int, signature: bytes, certificate_der: bytes) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from feddmf.errors import InputError, PolicyError, RunFailed
+from feddmf.errors import InputError, LocalResourceError, PolicyError, RunFailed
+from feddmf.free_space import require_free
 from feddmf.members.private import check_private_offer
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems
@@ -17,6 +18,7 @@ from feddmf_party.private_terms import against_terms, agreed_on
 from feddmf_party.repetition import check_not_repeated, conditions_of, hidden
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.seat import Place, check_users, load_place
+from feddmf_party.space import kept_bytes
 
 __all__ = ["objections_here"]
 
@@ -46,6 +48,8 @@ def objections_here(
 def _against(folder: PartyFolder, policy: Policy, place: Place) -> Iterator[Objection]:
     items, data = place.items, place.table.interactions
     plan, ledger = items.plan, LedgerFile(folder.ledger)
+    needed = kept_bytes(items, users=data.users, offered=len(place.offered))
+    yield from _raised(plan.run, lambda: require_free(folder.path, needed, what=f"run {plan.run}"))
     yield from _raised(plan.run, lambda: check_users(place, policy))
     if plan.settings.privacy.is_private:
         yield from _raised(plan.run, lambda: check_private_offer(items, place.offered, place.attributes))
@@ -74,6 +78,6 @@ def _raised(run: str, check: Callable[[], None]) -> tuple[Objection, ...]:
     """Return what `check` raises, as an objection."""
     try:
         check()
-    except (InputError, PolicyError, RunFailed) as error:
+    except (InputError, LocalResourceError, PolicyError, RunFailed) as error:
         return (Objection.of(error, run),)
     return ()

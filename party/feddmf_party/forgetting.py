@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from feddmf.backup.moment import remove_left_behind
 from feddmf.errors import FedDMFError, InputError
 from feddmf.files import explain_os_error
 from feddmf.leaving import users_in, without_users
@@ -60,6 +61,7 @@ def forget_users(home: PartyFolder, users: Sequence[str]) -> Erased:
     with contextlib.ExitStack() as locks:
         for name, doing in _DOING.items():
             locks.enter_context(only_one(getattr(home, name), doing=doing))
+        remove_left_behind(home.path)
         return _forget(home, asked)
 
 

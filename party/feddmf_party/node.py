@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from feddmf.backup.moment import remove_left_behind
 from feddmf.errors import ConnectError, FedDMFError, PolicyError, RunFailed, TimedOut
 from feddmf.locks import only_one
 from feddmf.ranks import Ranks
@@ -21,6 +22,7 @@ from feddmf_party.checkpoints import Checkpoints, unfinished_runs
 from feddmf_party.client.federation import FederationClient
 from feddmf_party.computing import Worker
 from feddmf_party.folder import PartyFolder
+from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.participation import Participation, RoundFigures, prepare
 from feddmf_party.pulse import Pulse
 from feddmf_party.renewing import keep_renewed
@@ -76,6 +78,9 @@ class Node:
         when no run has begun by then. Raises ConnectError when the coordinator stays away.
         """
         with only_one(self._folder.lock, doing="running a node in"):
+            remove_left_behind(self._folder.path)
+            # One that does not hold together is said at the start: nothing could leave.
+            await asyncio.to_thread(LedgerFile, self._folder.ledger)
             async with FederationClient(
                 self._folder.path, self._settings, self._addresses, reached=self._events.reached
             ) as client:

@@ -103,10 +103,17 @@ def against_budget(
     return (objection,)
 
 
-def is_restored_since(records: Iterable[Mapping[str, Any]], charge: Charge) -> bool:
-    """Tell whether the ledger goes on from a backup since `charge`: what followed it then is not known."""
-    restored = (int(each["number"]) for each in records if each.get("event") == RESTORED_EVENT)
-    return any(number > charge.number for number in restored)
+def is_restored_since(records: Iterable[Mapping[str, Any]], run: str) -> bool:
+    """Tell whether the ledger goes on from a backup since it joined `run`: what followed then is not known.
+
+    A charge of the run may be among what is lost, and so may be what it released.
+    """
+    begun = False
+    for each in records:
+        if begun and each.get("event") == RESTORED_EVENT:
+            return True
+        begun = begun or (each.get("event") in {"join", CHARGE_EVENT} and each.get("run") == run)
+    return False
 
 
 def release_of(records: Iterable[Mapping[str, Any]], run: str) -> Mapping[str, Any] | None:

@@ -80,12 +80,7 @@ class PrivateRelease:
         recorded = release_of(self.ledger.records(), self.run)
         if recorded is not None:
             return self._kept(str(recorded["sha256"]))
-        if is_restored_since(self.ledger.records(), charge):
-            raise RunFailed(
-                f"run {self.run} was charged before this party was restored from a backup: what it released "
-                "then is lost, and it must not release again",
-                hint=_AGAIN,
-            )
+        self._check_not_lost()
         drawn = release_gram(self.listed(), self.noise, charge.terms.sigma)
         content = packed(
             {
@@ -120,10 +115,22 @@ class PrivateRelease:
 
     def objections(self) -> tuple[Objection, ...]:
         """Return what the budget holds against the run; raises as `check` does for all else."""
-        if self._charge() is not None:
+        charge = self._charge()
+        self._check_not_lost()
+        if charge is not None:
             return ()
         check_release(self.users, len(self.keys), self.terms.sigma)
         return against_budget(self.terms, charges_in(self.ledger.records()), self.policy)
+
+    def _check_not_lost(self) -> None:
+        """Raise RunFailed where the run may have been charged and released behind a backup gone on from."""
+        records = tuple(self.ledger.records())
+        if release_of(records, self.run) is None and is_restored_since(records, self.run):
+            raise RunFailed(
+                f"run {self.run} was joined before this party was restored from a backup: what it released "
+                "then may be lost, and it must not release again",
+                hint=_AGAIN,
+            )
 
     def _charged(self) -> Charge:
         """Return the run's charge, made now unless it is in the ledger."""

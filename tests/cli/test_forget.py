@@ -44,13 +44,16 @@ def test_a_person_is_told_what_is_left_to_do(cli: Cli, federation: EnrolledFeder
     """The table that still has them, an id that nothing has, files that nobody tracks."""
     home = federation.parties["acme"]
     code, out, err = cli.call("party", "forget", "u001", "nobody", "--folder", home)
-    assert (code, out) == (4, "2 users forgotten: 1 since now, NOTHING FOUND of 1\n")
+    assert (code, out) == (4, "2 users named: 1 forgotten now, NOTHING FOUND of 1\n")
     assert "user 'nobody' is in nothing that was looked at" in err
     assert f"{home}/interactions.csv still has 1 of them" in err
     assert "not tracked" in err
     assert load_forgotten(home / "forgotten.json").knows("u001")
     # Who was named before is known, and nothing more is to be done.
-    assert cli.text("party", "forget", "u001", "nobody", "--folder", home) == "2 users forgotten: 2 before\n"
+    assert (
+        cli.text("party", "forget", "u001", "nobody", "--folder", home)
+        == "2 users named: 2 forgotten before\n"
+    )
     data = cli.data("party", "status", "--folder", home)
     assert (data["forgotten"], data["learned_from_forgotten"]) == (2, [])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from feddmf import free_space
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
@@ -149,3 +150,13 @@ def test_what_tables_and_earlier_runs_hold_against_a_run_is_said(
     (found,) = objections(cli, home, run_file)
     assert "interactions.csv" in found["reason"]
     assert found["to_do"]
+
+
+def test_a_disk_without_room_for_the_run_is_said(
+    cli: Cli, home: Path, run_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the node would decline it; the run asks for the same room there."""
+    monkeypatch.setattr(free_space, "free_bytes", lambda _: 1_000)
+    (found,) = objections(cli, home, run_file)
+    assert "which has 1.0 kB left" in found["reason"]
+    assert "free space on that disk" in found["to_do"]

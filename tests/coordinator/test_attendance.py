@@ -196,7 +196,7 @@ def test_too_few_contributions_end_a_run_as_everybodys_would(database: Database,
         run.now += 61
         for party in THREE:
             run.session.touch(party)
-        with pytest.raises(PartyMissing, match="bolt and cargo is missing: nothing came within 60 s"):
+        with pytest.raises(PartyMissing, match="bolt and cargo are missing: nothing came within 60 s"):
             await sent
 
     play(scenario, database, tmp_path, absent_s=1000)

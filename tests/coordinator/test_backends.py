@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import JSON, Column, Connection, MetaData, Table, select, text
 
 from feddmf.errors import ConfigError, InputError, LocalResourceError
+from feddmf_coordinator.server import alone
 from feddmf_coordinator.server.alone import stay_alone
 from feddmf_coordinator.store import backends
 from feddmf_coordinator.store.database import Database
@@ -97,13 +98,32 @@ def test_tables_are_made_in_the_transaction_too(two: tuple[Database, Database]) 
         connection.execute(text("CREATE TABLE u (x INTEGER)"))
 
 
+@pytest.mark.skipif(POSTGRES, reason="a server's database cannot be removed while it is connected to")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_removed_under_the_server_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    """What would be written goes nowhere from then on."""
+    monkeypatch.setattr(alone, "_LOOK_S", 0.01)
+    file = tmp_path / "hub.db"
+    with Database.create(f"sqlite:///{file}") as database, database.sole_server() as server:
+        server.check()
+        if replaced:
+            (tmp_path / "other").write_bytes(file.read_bytes())
+            (tmp_path / "other").replace(file)
+        else:
+            file.unlink()
+        with pytest.raises(LocalResourceError, match=r"hub\.db is gone, or another file lies in its place"):
+            asyncio.run(stay_alone(server, asyncio.Event()))
+
+
 def test_one_process_serves(two: tuple[Database, Database]) -> None:
     """A second is refused while the first does; others read and write."""
     one, other = two
-    with one.sole_server() as alone:
+    with one.sole_server() as server:
         with pytest.raises(LocalResourceError, match="serving the database"), other.sole_server():
             pass
-        alone.check()
+        server.check()
         with other.begin() as connection:
             connection.execute(text("UPDATE t SET x = 1"))
     with other.sole_server():
@@ -148,20 +168,20 @@ class TestPostgreSQL:
         ends = text(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = :lock"
         )
-        with one.sole_server() as alone:
+        with one.sole_server() as server:
             for _ in range(2):
                 with other.read() as connection:
                     pass
                 with other.engine.connect() as connection:
                     assert connection.scalars(ends, {"lock": backends._SERVING}).all() == [True]
-                alone.check()
+                server.check()
             with pytest.raises(LocalResourceError), other.sole_server():
                 pass
             with other.engine.connect() as connection:
                 connection.execute(ends, {"lock": backends._SERVING})
             monkeypatch.setattr("feddmf_coordinator.server.alone._LOOK_S", 0.01)
             with other.sole_server(), pytest.raises(LocalResourceError, match="serving"):
-                asyncio.run(stay_alone(alone, asyncio.Event()))
+                asyncio.run(stay_alone(server, asyncio.Event()))
 
     def test_an_empty_schema_is_a_database_that_is_gone(self) -> None:
         """It is not filled; what to do is said, and no password."""
@@ -189,6 +209,25 @@ class TestPostgreSQL:
                 pass
             with other.read() as connection:
                 assert connection.scalar(text("SELECT count(*) FROM runs")) == 0
+
+    @pytest.mark.parametrize(
+        ("limit", "value", "words"),
+        [
+            ("backends.STATEMENT_TIMEOUT_MS", 100, "statement timeout"),
+            ("postgres_line.SILENT_S", 0.3, "server has not answered for 0.3 s"),
+        ],
+    )
+    def test_an_answer_is_not_waited_for_forever(
+        self, url: str, monkeypatch: pytest.MonkeyPatch, limit: str, value: float, words: str
+    ) -> None:
+        """The server ends what takes too long, we end a line without a word; the next call has another."""
+        monkeypatch.setattr(f"feddmf_coordinator.store.{limit}", value)
+        with Database.open(url) as database:
+            with pytest.raises(LocalResourceError, match=words) as caught, database.begin() as connection:
+                connection.execute(text("SELECT pg_sleep(60)"))
+            assert "see w" in caught.value.hint
+            with database.read() as connection:
+                assert connection.scalar(text("SELECT x FROM t")) == 0
 
     def test_lines_that_were_cut_are_no_error_of_the_next_call(self, two: tuple[Database, Database]) -> None:
         """Connections that the server has ended are made anew."""

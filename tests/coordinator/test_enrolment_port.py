@@ -15,6 +15,7 @@ from feddmf.identity import make_key, make_request
 from feddmf.wire.enrolment_pb2 import EnrollReply, EnrollRequest
 from feddmf.wire.enrolment_pb2_grpc import EnrolmentStub
 from feddmf_coordinator import enrolling
+from feddmf_coordinator.server import enrolment
 from feddmf_coordinator.server.enrolment import serve_enrolment
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.database import Database
@@ -153,6 +154,26 @@ def test_a_port_that_is_taken_later_is_tried_again(
                 enrolling.invite(folder, "acme")
                 await until(lambda: "cannot be opened now" in caplog.text)
             await until(lambda: port_is_open(folder))
+
+    asyncio.run(watch())
+
+
+def test_a_database_that_is_away_leaves_the_port_as_it_is(
+    folder: CoordinatorFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no reason to end: the next look may find it."""
+    enrolling.invite(folder, "acme")
+
+    def away(*_: object, **__: object) -> bool:
+        raise LocalResourceError("it is away", hint="")
+
+    async def watch() -> None:
+        async with serving_enrolment(folder):
+            await until(lambda: port_is_open(folder))
+            with monkeypatch.context() as patch:
+                patch.setattr(enrolment, "is_enrolling", away)
+                await until(lambda: "cannot look who is invited: it is away" in caplog.text)
+                assert await port_is_open(folder)
 
     asyncio.run(watch())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +67,7 @@ def test_a_state_is_due_after_a_time_or_where_rounds_take_much_room(
     assert kept.is_due
     kept.keep_state(0, {})
     assert not kept.is_due
-    monkeypatch.setattr("feddmf_coordinator.store.kept_rounds._MOST_BYTES", 31)
+    monkeypatch.setattr("feddmf_coordinator.store.kept_rounds.MOST_BYTES", 31)
     kept.keep_round(Collected(0, "align", 0, SENT), seconds=0.0)
     assert kept.is_due
 
@@ -89,3 +91,22 @@ def test_runs_that_have_ended_are_forgotten(tmp_path: Path) -> None:
     folder.of("r-2").check()
     with pytest.raises(RunFailed, match="cannot go on with the run: rounds/r-1 is missing"):
         folder.of("r-1").check()
+
+
+def test_what_is_damaged_is_left_for_a_month(tmp_path: Path) -> None:
+    """Beside the runs under way, in the way of nothing; a run of which nothing is there leaves nothing."""
+    folder = RoundsFolder(tmp_path / "rounds")
+    kept = _kept(tmp_path, rounds=1)
+    aside = tmp_path / "rounds" / "r-1.damaged"
+    for _ in range(2):
+        kept.set_aside()
+        folder.keep_only(())
+        assert [path.name for path in aside.iterdir()] == ["round-000000.checked"]
+        assert not kept.is_there
+        kept = _kept(tmp_path, rounds=1)
+    kept.remove()
+    kept.set_aside()
+    a_month_ago = time.time() - 31 * 86_400
+    os.utime(aside, (a_month_ago, a_month_ago))
+    folder.keep_only(())
+    assert not aside.exists()

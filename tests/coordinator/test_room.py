@@ -89,6 +89,43 @@ def test_a_run_that_ends_while_it_waits_is_told() -> None:
     asyncio.run(main())
 
 
+def test_what_a_round_leaves_counts_until_the_next_one() -> None:
+    """Beside it less comes in; the next round of the same run has it within its own."""
+
+    async def main() -> None:
+        room = Room(100)
+        await room.take("a", 60)
+        room.keep("a", 30)
+        assert room.held == 30
+        await room.take("b", 60)
+        c = await taken(room, "c", 20)
+        assert (c.done(), room.held) == (False, 90)
+        room.leave("b")
+        await c
+        await room.take("a", 80)
+        assert room.held == 100
+
+    asyncio.run(main())
+
+
+def test_what_is_left_keeps_nobody_out_where_no_round_is_open() -> None:
+    """Nothing but a next round would make room."""
+
+    async def main() -> None:
+        room = Room(100)
+        for run in "ab":
+            await room.take(run, 60)
+            room.keep(run, 60)
+        assert (await taken(room, "a", 60)).done()
+        b = await taken(room, "b", 60)
+        assert not b.done()
+        room.keep("a", 1)
+        await b
+        assert room.held == 61
+
+    asyncio.run(main())
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 150)), min_size=1, max_size=30))
 def test_every_round_comes_in_at_last(asked: list[tuple[str, int]]) -> None:
     """Whatever is asked for: the room is never over-full but for one alone, and nobody is left waiting."""

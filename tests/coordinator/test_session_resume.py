@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 
 from feddmf.errors import InputError, LocalResourceError, RunFailed
 from feddmf.payload import Payload
+from feddmf.rounds import RoundTable
+from feddmf_coordinator.server import journal
+from feddmf_coordinator.server import session as sessions
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.kept_rounds import KeptRounds
 from feddmf_coordinator.store.publications import list_publications
@@ -253,7 +260,7 @@ def test_a_silence_before_the_coordinator_came_back_is_nobodys(database: Databas
             assert not served.task.done()
             served.now += 11
             found = await served.ended()
-            assert found.reason.startswith("acme and bolt is missing: not heard from for 31 s")
+            assert found.reason.startswith("acme and bolt are missing: not heard from for 31 s")
 
     asyncio.run(main())
 
@@ -272,5 +279,74 @@ def test_other_bytes_than_those_published_are_refused_by_the_next_process(
             other = Payload({"vectors": np.zeros((1, 2), np.float32)})
             with pytest.raises(RunFailed, match="bolt has published other vectors"):
                 await served.session.publish("bolt", ("own-b",), other)
+
+    asyncio.run(main())
+
+
+def test_figures_whose_writing_was_not_heard_of_are_there_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database took them, and the line was cut before it said so."""
+    add, added = journal.add_round, [0]
+    begin, lost = Database.begin, [0]
+
+    def counted(*arguments: Any) -> None:
+        added[0] += 1
+        add(*arguments)
+
+    @contextmanager
+    def cut(self: Database) -> Iterator[Connection]:
+        before = added[0]
+        with begin(self) as connection:
+            yield connection
+        if added[0] > before and not lost[0]:
+            lost[0] = added[0]
+            raise LocalResourceError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(journal, "add_round", counted)
+    monkeypatch.setattr(Database, "begin", cut)
+
+    async def main() -> None:
+        async with serving(database, tmp_path) as served:
+            await _both_rounds(served)
+            for party in PARTIES:
+                await served.publish(party)
+            assert (await served.ended()).state is RunState.FINISHED
+            with database.read() as connection:
+                assert [each["position"] for each in list_rounds(connection, served.run.run)] == [0, 1]
+        assert 0 < lost[0] < added[0]
+
+    asyncio.run(main())
+
+
+def test_a_process_that_is_stopped_does_not_wait_for_a_round_that_is_combined(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody was answered; the next process combines what was kept of it, and answers."""
+    monkeypatch.setattr(sessions, "_COMPUTING_S", 0.05)
+    combine, entered, over = RoundTable._outcome, threading.Event(), threading.Event()
+
+    def slow(table: RoundTable, *arguments: Any) -> Any:
+        entered.set()
+        over.wait(60)
+        return combine(table, *arguments)
+
+    async def main() -> None:
+        async with serving(database, tmp_path) as served:
+            await served.join()
+            with monkeypatch.context() as patch:
+                patch.setattr(RoundTable, "_outcome", slow)
+                both = asyncio.create_task(served.round(0))
+                await asyncio.to_thread(entered.wait, 10)
+                try:
+                    async with asyncio.timeout(10):
+                        await served.leave()
+                finally:
+                    over.set()
+                with pytest.raises(LocalResourceError, match="being stopped"):
+                    await both
+            await served.come_back()
+            assert served.session._table.position == 1
+            await served.round(0)
 
     asyncio.run(main())

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import errno
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from sqlalchemy import update
@@ -17,10 +21,19 @@ from feddmf_coordinator.store.catalogues import add_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.kept_rounds import RoundsFolder
 from feddmf_coordinator.store.publications import VectorShelf
-from feddmf_coordinator.store.runs import Run, RunState, add_run, find_run, runs, set_state
+from feddmf_coordinator.store.runs import (
+    Run,
+    RunState,
+    add_run,
+    ask_to_stop,
+    find_run,
+    list_rounds,
+    runs,
+    set_state,
+)
 from support.databases import new_database
 from support.enrolment import until
-from support.sessions import CATALOGUE, CATALOGUE_CSV, serving
+from support.sessions import CATALOGUE, CATALOGUE_CSV, ServedRun, serving
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -148,10 +161,100 @@ def test_a_lost_round_fails_its_run_alone_and_is_named(database: Database, tmp_p
             assert served.run.reason == (
                 "the coordinator cannot go on with the run: rounds/r-1/round-000000.checked is damaged"
             )
-            assert "submit the run again" in served.run.hint
+            assert served.run.hint == "submit the run again"
             assert not served.rounds.exists()
+            assert (tmp_path / "rounds" / "r-1.damaged" / "round-000000.checked").read_bytes() == b"torn"
 
     asyncio.run(main())
+
+
+def test_a_disk_that_cannot_be_read_for_a_moment_leaves_runs_as_they_are(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coordinator does not start; the next time it goes on."""
+
+    async def main() -> None:
+        async with _left_after_a_round(database, tmp_path) as served:
+            opened = Path.open
+
+            def broken(path: Path, mode: str = "r") -> IO[Any]:
+                if path.suffix == ".checked":
+                    raise OSError(errno.EIO, "Input/output error")
+                return opened(path, mode)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "open", broken)
+                with pytest.raises(LocalResourceError, match="cannot read rounds/r-1/round-000000"):
+                    await _supervisor(database, tmp_path).recover(asyncio.Event())
+            assert served.run.state is RunState.RUNNING
+            await _goes_on(database, tmp_path)
+
+    asyncio.run(main())
+
+
+def test_another_folder_of_rounds_is_not_served_with(database: Database, tmp_path: Path) -> None:
+    """Nothing is ended and nothing removed, until the operator gives the run up."""
+
+    async def main() -> None:
+        async with _left_after_a_round(database, tmp_path) as served:
+            elsewhere = tmp_path / "elsewhere"
+            with pytest.raises(LocalResourceError, match="elsewhere/rounds has no rounds of r-1") as caught:
+                await _supervisor(database, elsewhere).recover(asyncio.Event())
+            assert caught.value.hint.endswith("feddmf run stop r-1")
+            assert served.run.state is RunState.RUNNING
+            await _goes_on(database, tmp_path)
+            with database.begin() as connection:
+                ask_to_stop(connection, "r-1")
+            await _supervisor(database, elsewhere).recover(asyncio.Event())
+            assert (served.run.state, served.run.reason) == (RunState.STOPPED, "the operator stopped the run")
+
+    asyncio.run(main())
+
+
+@asynccontextmanager
+async def _left_after_a_round(database: Database, folder: Path) -> AsyncIterator[ServedRun]:
+    async with serving(database, folder) as served:
+        with database.begin() as connection:
+            add_catalogue(connection, CATALOGUE_CSV, where="catalogue.csv", now=NOW)
+        await served.join()
+        await served.round(0)
+        await until(lambda: bool(_rounds(database)))
+        await served.leave()
+        yield served
+
+
+def _rounds(database: Database) -> tuple[dict[str, Any], ...]:
+    with database.read() as connection:
+        return list_rounds(connection, "r-1")
+
+
+async def _goes_on(database: Database, folder: Path) -> None:
+    """Go on with the run r-1, and leave it again."""
+    supervisor, stop = _supervisor(database, folder), asyncio.Event()
+    await supervisor.recover(stop)
+    assert (await supervisor.session("r-1", "acme")).state is RunState.RUNNING
+    stop.set()
+    await supervisor.serve(stop)
+
+
+@pytest.mark.parametrize("away", ["_make_session", "_end"])
+def test_a_database_that_is_away_for_a_moment_costs_no_submitted_run(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    """It waits until it can be begun, or until its end can be written."""
+    run, attempts = _add(database), itertools.count()
+    works = getattr(Supervisor, away)
+
+    def sometimes(self: Supervisor, *arguments: object) -> object:
+        if next(attempts) < 2:
+            assert _row(database, run) == ("submitted", "")
+            raise LocalResourceError("the database is away")
+        return works(self, *arguments)
+
+    monkeypatch.setattr(Supervisor, away, sometimes)
+    _serve(database, tmp_path, run)
+    assert _row(database, run) == ("failed", "catalogue version 1 has not been published")
+    assert next(attempts) == 3
 
 
 def test_a_stop_while_runs_are_taken_up_leaves_them(database: Database, tmp_path: Path) -> None:

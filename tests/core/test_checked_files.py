@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,22 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalResourceError, match="cannot write"):
         _files(tmp_path / "file").write("round", 0, b"")
+
+
+@pytest.mark.parametrize("read", ["read", "read_payloads"])
+def test_what_the_disk_does_not_give_now_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """It may be there whole the next time."""
+    files = _files(tmp_path)
+    files.write_payloads("round", 0, {}, PAYLOADS)
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", broken)
+    with pytest.raises(LocalResourceError, match=r"cannot read kept/here/round-000000\.checked: Input/out"):
+        getattr(files, read)("round", 0)
+    monkeypatch.setattr(Path, "iterdir", broken)
+    with pytest.raises(LocalResourceError, match="cannot read kept/here: Input/output error"):
+        files.numbers("round")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -261,3 +262,39 @@ def test_no_registry_is_named() -> None:
     for path in DEPLOY.rglob("*"):
         if path.is_file():
             assert not re.search(r"pypi|docker\.io|ghcr|quay|pytorch\.org", path.read_text()), path
+
+
+def test_settings_are_founded_with_and_left_alone_from_then_on(tmp_path: Path) -> None:
+    """Those that a restored folder has name its own database; a founding that was cut is made good."""
+    (script,) = next(pods())["initContainers"][0]["args"]
+    home, given, tools = (tmp_path / name for name in ("data", "settings", "bin"))
+    for folder in (home, given, tools):
+        folder.mkdir()
+    (given / "coordinator.toml").write_text("given")
+    command = tools / "feddmf"
+    command.write_text(f"#!/bin/sh\nset -e\ntouch {home}/root.pem\nprintf init > {home}/coordinator.toml\n")
+    command.chmod(0o700)
+
+    def started() -> str:
+        words = script.replace("/data", str(home)).replace("/etc/feddmf", str(given))
+        path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+        subprocess.run(["sh", "-ceu", words], env=path, check=True, timeout=60)
+        return (home / "coordinator.toml").read_text()
+
+    assert started() == "given"
+    (home / "coordinator.toml").write_text("restored")
+    assert started() == "restored"
+    (home / "founding").touch()
+    assert started() == "given"
+
+
+def test_a_database_that_is_away_has_no_pod_started_again() -> None:
+    """Only traffic depends on what the process needs; whether it is started again, on the process alone."""
+    for pod in pods():
+        for each in pod["containers"]:
+            probes = {kind: each[kind]["httpGet"]["path"] for kind in each if kind.endswith("Probe")}
+            assert probes == {
+                "startupProbe": "/healthz",
+                "readinessProbe": "/readyz",
+                "livenessProbe": "/healthz",
+            }

@@ -79,7 +79,7 @@ def test_a_run_is_seen_on_both_sides(tmp_path: Path) -> None:
                 await asyncio.gather(*(node(federation, party, watched[party]) for party in PARTIES))
             await federation.ended(run)
             scraped = await asyncio.to_thread(page, port, "/metrics")
-            return run, scraped, await asyncio.to_thread(page, port, "/healthz")
+            return run, scraped, await asyncio.to_thread(page, port, "/readyz")
 
     run, text, health = asyncio.run(main())
     assert json.loads(health) == {"status": "ok", "checks": {"database": "ok"}}
@@ -213,7 +213,7 @@ def test_processes_write_json_alone_and_end_in_time(tmp_path: Path) -> None:
         acme.until("connected to federation")
         wait_until(lambda: "feddmf_party_connected" in page(own, "/metrics"), within_s=60)
         assert figures(page(own, "/metrics"))['feddmf_party_connected{party="acme"}'] == 1
-        assert json.loads(page(own, "/healthz"))["status"] == "ok"
+        assert json.loads(page(own, "/readyz"))["status"] == "ok"
         assert (acme.terminate(), c.terminate()) == (0, 0)
         records = [json.loads(line) for each in (c, acme) for line in each.said.splitlines()]
     assert {record["logger"].partition(".")[0] for record in records} >= {"feddmf", "feddmf_coordinator"}

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feddmf.audit.comparing import compare
+from feddmf.audit.party_book import audit_party
+from feddmf.errors import InputError
 from feddmf_coordinator import backup as coordinators
+from feddmf_coordinator.letting import let_go_on
+from feddmf_coordinator.papers import coordinator_papers
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.runs import RunState
 from feddmf_party import backup as parties
+from feddmf_party.catalogue import AcceptedViews
+from feddmf_party.client.federation import FederationClient
+from feddmf_party.egress import clear_offer, clear_withdrawal
 from feddmf_party.folder import PartyFolder
+from feddmf_party.ledger_file import LedgerFile
+from feddmf_party.papers import party_papers
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.settings import NodeSettings
 from feddmf_party.simulating import simulate_folders
 from support.authority import EnrolledFederation
 from support.cli import Cli
@@ -118,23 +130,101 @@ def test_an_older_ledger_is_refused_until_the_operator_lets_it_go_on(
         assert cli.call("audit", "verify", "--folder", folder)[0] == 0
 
 
+def test_a_fork_is_refused_however_long_it_has_grown(tmp_path: Path) -> None:
+    """A restored party tells first where it was restored: the coordinator knows another record there."""
+
+    async def main() -> None:
+        async with live(tmp_path) as federation:
+            acme = PartyFolder(federation.folder("acme"))
+            await told(acme)
+            parties.back_up(acme, tmp_path / "acme.tar")
+            again = PartyFolder(tmp_path / "again")
+            await told(acme)
+            parties.restore(tmp_path / "acme.tar", again)
+            before = federation.enrolled.folder.ledger.read_bytes()
+            # Behind `restored` there are more records than the coordinator was ever told.
+            for _ in range(5):
+                clear_withdrawal(LedgerFile(again.ledger), "small-1", (), reason="")
+            with pytest.raises(InputError, match="of 3 records, and told one of 3 before: it was another"):
+                await told(again)
+            assert federation.enrolled.folder.ledger.read_bytes() == before
+
+    asyncio.run(main())
+
+
+def test_a_restored_party_that_lost_nothing_goes_on(tmp_path: Path) -> None:
+    """Its end at the restore is recorded once, signed, before the next one."""
+
+    async def main() -> None:
+        async with live(tmp_path) as federation:
+            acme, again = PartyFolder(federation.folder("acme")), PartyFolder(tmp_path / "again")
+            await told(acme)
+            parties.restore(parties.back_up(acme, tmp_path / "acme.tar").file, again)
+            for _ in range(2):
+                await told(again)
+            lines = map(json.loads, federation.enrolled.folder.ledger.read_text().splitlines())
+            heads = [line["length"] for line in lines if line["event"] == "receipt"]
+            assert heads == [2, 3, 4, 5]
+            assert audit_party(party_papers(again.path)).problems == []
+            found = compare(coordinator_papers(federation.enrolled.folder.path), party_papers(again.path))
+            assert (found.problems, found.differences) == ((), ())
+
+    asyncio.run(main())
+
+
+def test_a_party_without_its_ledger_goes_on_once_both_files_are_aside(tmp_path: Path) -> None:
+    """The hint says so; the coordinator's word without the ledger stops it, reset or not."""
+
+    async def main() -> None:
+        async with live(tmp_path) as federation:
+            acme = PartyFolder(federation.folder("acme"))
+            await told(acme)
+            acme.ledger.unlink()
+            with pytest.raises(InputError) as caught:
+                await told(acme)
+            assert "move the ledger and countersignatures.jsonl aside together" in caught.value.hint
+            acme.ledger.unlink()
+            acme.countersignatures.rename(tmp_path / "aside")
+            with pytest.raises(InputError, match="another one") as caught:
+                await told(acme)
+            assert "ledger reset acme" in caught.value.hint
+            await asyncio.to_thread(let_go_on, federation.enrolled.folder, "acme", reason="a disk")
+            await told(acme)
+            assert audit_party(party_papers(acme.path)).problems == []
+
+    asyncio.run(main())
+
+
+async def told(folder: PartyFolder) -> None:
+    """Record an offer in acme's ledger, and tell it."""
+    view = AcceptedViews(folder.catalogue, "acme").get().view
+    async with FederationClient(folder.path, NodeSettings(call_s=10, reconnect_s=5)) as client:
+        cleared = clear_offer(LedgerFile(folder.ledger), view, ["acme-000"], where="offer.toml")
+        await client.announce_offer(cleared)
+
+
 def test_a_restored_coordinator_serves_the_same_parties(tmp_path: Path) -> None:
-    """A run that it did not know when the backup was made was lost; the next one is not."""
+    """A run that it did not know when the backup was made is lost; the next one is not, nor has its id."""
 
     async def main() -> None:
         async with live(tmp_path) as federation:
             enrolled = federation.enrolled
             first = federation.submit(quick_run(PARTIES))
             assert set((await federation.nodes(*PARTIES)).values()) == {None}
-            made = await asyncio.to_thread(coordinators.back_up, enrolled.folder, tmp_path / "c.tar")
             await federation.ended(first)
+            made = await asyncio.to_thread(coordinators.back_up, enrolled.folder, tmp_path / "c.tar")
+            lost = federation.submit(quick_run(PARTIES))
+            assert set((await federation.nodes(*PARTIES)).values()) == {None}
+            await federation.ended(lost)
         folder = CoordinatorFolder(tmp_path / "elsewhere")
         coordinators.restore(made.file, folder, database=new_url())
         again = EnrolledFederation(folder, folder.load(), enrolled.root_fingerprint, enrolled.parties)
         async with served(again, small_run(2)) as federation:
             assert set(federation.published(first)) == set(PARTIES)
             run = federation.submit(quick_run(PARTIES))
+            assert (first, lost, run) == ("small-1", "small-2", "small-1002")
             assert set((await federation.nodes(*PARTIES)).values()) == {None}
-            assert (run, federation.run(run).state) != (first, RunState.FAILED)
+            assert federation.run(run).state is RunState.FINISHED
+            assert federation.submit(quick_run(PARTIES)) == "small-1003"
 
     asyncio.run(main())

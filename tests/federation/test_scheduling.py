@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection, update
 
 from feddmf.cli.main import run
 from feddmf.errors import InputError
@@ -21,10 +23,12 @@ from feddmf_coordinator.store.operators import read_log
 from feddmf_coordinator.store.runs import RunState, find_run, list_runs, set_state
 from feddmf_coordinator.store.schedules import (
     add_schedule,
+    due_schedules,
     find_schedule,
     list_schedules,
     next_time,
     remove_schedule,
+    schedules,
 )
 from support.authority import EnrolledFederation, copied
 from support.federation import founded, quick_run
@@ -32,6 +36,8 @@ from support.runs import small_run
 
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
+# A run file of another version.
+OLD = '{"name": "old", "purpose": "p", "parties": ["acme", "bolt"], "old_key": 1}'
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +127,76 @@ def test_a_schedule_that_was_removed_submits_nothing(database: Database) -> None
     assert submitted(database, NOON + WEEK) == ()
 
 
+def garble(database: Database) -> tuple[str, str]:
+    """Add a schedule that another version wrote, and one that is torn; return their ids."""
+    with database.begin() as connection:
+        old, torn = (
+            add_schedule(connection, quick_run(("acme", "bolt")), WEEK, by="ann", now=NOON) for _ in "ab"
+        )
+        for name, text in ((old, OLD), (torn, "{")):
+            row = update(schedules).where(schedules.c.schedule == name)
+            connection.execute(row.values(settings=text))
+    return old, torn
+
+
+def test_a_schedule_that_cannot_be_read_harms_nobody(database: Database) -> None:
+    """It is told as trouble, others are submitted, and it can be removed."""
+    old, torn = garble(database)
+    assert len(submitted(database, NOON)) == 1
+    with database.begin() as connection:
+        well, first, second = list_schedules(connection)
+        assert (well.trouble, well.times) == ("", 1)
+        assert "unknown key old_key" in first.trouble
+        assert second.trouble == f"the run file of schedule {torn} is damaged"
+        assert (first.times, first.next_at) == (0, NOON + WEEK)
+        remove_schedule(connection, old, now=NOON)
+        assert [each.schedule for each in list_schedules(connection)] == [well.schedule, torn]
+
+
+def test_a_schedule_that_is_removed_at_the_last_moment_harms_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what is due and its turn."""
+
+    def due(connection: Connection, now: datetime) -> tuple[str, ...]:
+        found = due_schedules(connection, now)
+        with database.begin() as other:
+            remove_schedule(other, found[0], now=now)
+        return found
+
+    monkeypatch.setattr("feddmf_coordinator.server.scheduling.due_schedules", due)
+    assert submitted(database, NOON) == ()
+
+
+def test_the_scheduler_outlives_whatever_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is due now is due at the next look."""
+    scheduler, stop = Scheduler(database, LimitSettings()), asyncio.Event()
+
+    def fail() -> None:
+        stop.set()
+        raise InputError("a look that fails")
+
+    monkeypatch.setattr(scheduler, "submit_due", fail)
+    asyncio.run(scheduler.serve(stop))
+    assert "cannot look at schedules: a look that fails" in caplog.text
+
+
+def test_a_clock_that_was_ahead_puts_nothing_off(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was set while it was years ahead comes one period after the clock is right again."""
+    (first,) = submitted(database, NOON + timedelta(days=3_650))
+    end(database, first)
+    assert submitted(database, NOON) == ()
+    with database.read() as connection:
+        (schedule,) = list_schedules(connection)
+    assert schedule.next_at == NOON + WEEK
+    assert f"the clock was ahead; one period from now comes schedule {schedule.schedule}" in caplog.text
+    assert len(submitted(database, NOON + WEEK)) == 1
+
+
 @given(st.integers(60, 10**6), st.integers(-(10**7), 10**7))
 def test_the_next_time_is_in_step_and_ahead(every_s: int, later_s: int) -> None:
     """It is a whole number of periods away, behind now, and never more than one period."""
@@ -153,12 +229,19 @@ def test_schedules_by_command(
     assert row.split()[:2] == ["every-weekly-1", "2w"]
     (listed,) = data("run", "schedules")["schedules"]  # type: ignore[misc]
     assert (listed["times"], listed["last_run"], listed["added_by"]) == (1, "weekly-1", "operator")
+    with own.open_database() as database:
+        old, torn = garble(database)
+    listed, unreadable, _ = data("run", "schedules")["schedules"]  # type: ignore[misc]
+    assert (listed["trouble"], unreadable["name"]) == (None, None)
+    assert "unknown key old_key" in unreadable["trouble"]
+    for each in (old, torn):
+        data("run", "unschedule", each)
     assert data("run", "unschedule", "every-weekly-1") == {"schedule": "every-weekly-1", "removed": True}
     assert data("run", "schedules") == {"schedules": []}
     with own.open_database() as database, database.read() as connection:
         actions = [record["action"] for record in read_log(connection)]
         assert len(list_runs(connection)) == 1
-    assert actions[-2:] == ["run submit", "run unschedule"]
+    assert actions[-4:] == ["run submit", *["run unschedule"] * 3]
 
 
 @pytest.mark.parametrize("period", ["0d", "7", "d", "-1d", "1.5h", "7 days", "99999w", "1s"])

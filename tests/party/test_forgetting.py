@@ -159,3 +159,13 @@ def test_the_next_run_trains_without_them(home: PartyFolder) -> None:
     settings = load_toml(home.settings_file, PartySettings).relative_to(home.path)
     table = load_interactions(settings.data, ["i0", "i1"], forgotten=load_forgotten(home.forgotten))
     assert table.user_ids == ("ann", "zoe")
+
+
+def test_what_a_killed_backup_still_holds_is_erased_too(home: PartyFolder) -> None:
+    """It holds models by second names, which a new file in their place does not touch."""
+    left = home.path / ".backup-x1"
+    left.mkdir()
+    (left / "held.lock").touch()
+    (left / "tmp1").write_bytes(b"ann")
+    forget_users(home, ["ann"])
+    assert not left.exists()

@@ -246,3 +246,17 @@ def test_a_person_who_answers_for_few_users_is_in_the_ledger(tmp_path: Path) -> 
     release(tmp_path, run="small-2")()
     charges = [record for record in records(tmp_path) if record["event"] == "charge"]
     assert [charge.get("override_by") for charge in charges] == ["Ann Example", None]
+
+
+def test_a_run_that_was_joined_before_a_restore_is_neither_charged_nor_drawn(tmp_path: Path) -> None:
+    """Both may be what is lost; a release that is in the ledger is given again, byte for byte."""
+    ledger = LedgerFile(tmp_path / "ledger.jsonl")
+    ledger.append({"event": "join", "run": "small-1"})
+    ledger.append({"event": "restored", "backup_made_at": ""})
+    for ask in (release(tmp_path), release(tmp_path).check, release(tmp_path).objections):
+        with pytest.raises(RunFailed, match="joined before this party was restored"):
+            ask()
+    assert [record["event"] for record in records(tmp_path)] == ["join", "restored"]
+    first = release(tmp_path, run="small-2")()
+    ledger.append({"event": "restored", "backup_made_at": ""})
+    assert release(tmp_path, run="small-2")().gram.tobytes() == first.gram.tobytes()

@@ -45,7 +45,7 @@ async def port_is_open(folder: CoordinatorFolder) -> bool:
     return True
 
 
-async def until(condition: Callable[[], object], *, within_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], *, within_s: float = 30.0) -> None:
     """Wait until `condition()`, awaited where it is awaitable, is true; TimeoutError otherwise."""
     async with asyncio.timeout(within_s):
         while True:

@@ -11,6 +11,7 @@ import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
+from feddmf.errors import ConfigError
 from feddmf_coordinator.cli.options import FolderOption, open_database
 from feddmf_coordinator.operating import operating
 from feddmf_coordinator.settings import CoordinatorFolder
@@ -86,10 +87,18 @@ def unschedule(
     show({"schedule": schedule, "removed": True}, output, lambda: f"{schedule} is submitted no more")
 
 
+def _name(each: Schedule) -> str | None:
+    """Return the name in the run file; None where that cannot be read, as its trouble says."""
+    try:
+        return each.settings.name
+    except ConfigError:
+        return None
+
+
 def _describe(each: Schedule) -> dict[str, object]:
     return {
         "schedule": each.schedule,
-        "name": each.settings.name,
+        "name": _name(each),
         "every_s": each.every.total_seconds(),
         "next_at": each.next_at.isoformat(),
         "times": each.times,

@@ -12,6 +12,7 @@ import typer
 
 from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.streams import leave
 from feddmf.cli.tables import utc
 from feddmf_coordinator.cli.options import FolderOption
 from feddmf_coordinator.limits import LimitSettings
@@ -25,7 +26,7 @@ from feddmf_coordinator.store.runs import RunState, list_runs
 
 __all__ = ["start", "status"]
 
-_UNDER_WAY = (RunState.SUBMITTED, RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
+_NOT_ENDED = (RunState.SUBMITTED, *RunState.under_way())
 
 
 def start(
@@ -41,7 +42,9 @@ def start(
     log_to_stderr(home.load().logging, verbose=verbose)
 
     async def main() -> None:
-        await serve_until_signal(home)
+        if not await serve_until_signal(home):
+            # asyncio and the interpreter would join threads that hang, or that combine a round.
+            leave(0)
 
     asyncio.run(main())
 
@@ -54,7 +57,7 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         parties = list_parties(connection, now=datetime.now(UTC))
         version = latest_version(connection)
         accepted = accepted_digests(connection, version)
-        runs = list_runs(connection, *_UNDER_WAY)
+        runs = list_runs(connection, *_NOT_ENDED)
         renewals = last_renewals(connection)
     data: dict[str, Any] = {
         "federation": settings.federation,

@@ -58,7 +58,7 @@ def check_names(
 def check_ports(checkup: Checkup, where: CoordinatorFolder, settings: CoordinatorSettings) -> None:
     """Tell whether this coordinator serves, and else whether it could."""
     address = endpoint(settings.listen, settings.port)
-    if is_held(where.path / "serving.lock"):
+    if is_held(where.serving_lock):
         checkup.look("port", lambda: _shake_hands(where, settings), lambda _: f"it serves at {address}")
         return
     for port in (settings.port, settings.enrolment_port):

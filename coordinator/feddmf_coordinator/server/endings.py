@@ -44,8 +44,9 @@ def stopped() -> RunFailed:
 def missing(parties: Sequence[str], why: str, what: str) -> PartyMissing:
     """Return the end of a wait for `what` of `parties`."""
     names = " and ".join(parties)
+    is_, its = ("is", "its") if len(parties) == 1 else ("are", "their")
     return PartyMissing(
         tuple(parties),
-        f"{names} is missing: {why}; the run waits for its {what}",
+        f"{names} {is_} missing: {why}; the run waits for {its} {what}",
         hint=f"look at the node of {names}, start it again (feddmf party start) and submit the run again",
     )

@@ -87,7 +87,7 @@ async def serve_enrolment(
     server: grpc.aio.Server | None = None
     try:
         while not stop.is_set():
-            needed = await asyncio.to_thread(port.is_needed)
+            needed = await asyncio.to_thread(port.is_needed, before=server is not None)
             if needed and server is None:
                 server = await port.open()
             elif not needed and server is not None:
@@ -108,9 +108,14 @@ class _Port:
     database: Database
     clock: Callable[[], datetime]
 
-    def is_needed(self) -> bool:
-        with self.database.read() as connection:
-            return is_enrolling(connection, now=self.clock())
+    def is_needed(self, *, before: bool) -> bool:
+        """Tell whether anybody is invited; what held `before` where the database is away."""
+        try:
+            with self.database.read() as connection:
+                return is_enrolling(connection, now=self.clock())
+        except LocalResourceError as error:
+            log.error("cannot look who is invited: %s", error.message)  # noqa: TRY400  (no traceback)
+            return before
 
     async def open(self) -> grpc.aio.Server | None:
         """Return a server that listens, or None where it cannot for now."""

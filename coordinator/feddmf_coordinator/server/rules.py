@@ -42,7 +42,7 @@ def _in(*states: RunState) -> frozenset[RunState]:
 
 
 _ALWAYS = frozenset(RunState)
-_UNDER_WAY = _in(RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
+_UNDER_WAY = _in(*RunState.under_way())
 
 RULES: Mapping[str, Rule] = MappingProxyType(
     {

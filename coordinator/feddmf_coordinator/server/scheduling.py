@@ -16,7 +16,14 @@ from feddmf_coordinator.operating import SCHEDULES
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.operators import note
 from feddmf_coordinator.store.runs import find_run
-from feddmf_coordinator.store.schedules import due_schedules, find_schedule, note_submission, note_trouble
+from feddmf_coordinator.store.schedules import (
+    due_schedules,
+    far_schedules,
+    find_schedule,
+    hold_to_period,
+    note_submission,
+    note_trouble,
+)
 from feddmf_coordinator.submitting import submit_run
 
 __all__ = ["Scheduler"]
@@ -43,7 +50,7 @@ class Scheduler:
         while not stop.is_set():
             try:
                 await asyncio.to_thread(self.submit_due)
-            except LocalResourceError as error:
+            except FedDMFError as error:
                 # A disk that is full or a database that is away: what is due now is due at the next look.
                 log.error("cannot look at schedules: %s", error.message)  # noqa: TRY400  (no traceback)
             with contextlib.suppress(TimeoutError):
@@ -54,7 +61,11 @@ class Scheduler:
         """Submit each schedule that is due, unless its last run is under way still; return the new runs."""
         now = self._clock()
         with self._database.read() as connection:
-            due = due_schedules(connection, now)
+            due, far = due_schedules(connection, now), far_schedules(connection, now)
+        if far:
+            log.warning("the clock was ahead; one period from now comes schedule %s", ", ".join(far))
+            with self._database.begin() as connection:
+                hold_to_period(connection, now)
         return tuple(run for schedule in due if (run := self._submit(schedule, now)))
 
     def _submit(self, schedule: str, now: datetime) -> str:
@@ -66,7 +77,7 @@ class Scheduler:
         except FedDMFError as error:
             log.warning("schedule %s submits nothing this time: %s", schedule, error.message)
             with self._database.begin() as connection:
-                note_trouble(connection, find_schedule(connection, schedule), error.message, now=now)
+                note_trouble(connection, schedule, error.message, now=now)
             return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import signal
@@ -13,6 +14,7 @@ from grpc_health.v1.health_pb2_grpc import (  # type: ignore[import-untyped]
     add_HealthServicer_to_server,
 )
 
+from feddmf.backup.moment import remove_left_behind
 from feddmf.errors import LocalResourceError
 from feddmf.files import remove_unfinished
 from feddmf.locks import only_one
@@ -27,8 +29,10 @@ from feddmf_coordinator.server.enrolment import serve_enrolment
 from feddmf_coordinator.server.federation import FederationService
 from feddmf_coordinator.server.health import Health
 from feddmf_coordinator.server.identity import Doorkeeper
+from feddmf_coordinator.server.leaving import closed_within, leave_at
 from feddmf_coordinator.server.library import Library
 from feddmf_coordinator.server.matching import Matchings
+from feddmf_coordinator.server.partials import Partials
 from feddmf_coordinator.server.patience import Patience
 from feddmf_coordinator.server.ports import check_port, endpoint
 from feddmf_coordinator.server.renewals import RenewalDesk
@@ -49,6 +53,8 @@ __all__ = ["listen", "serve", "serve_until_signal"]
 log = logging.getLogger(__name__)
 
 _GRACE_S = 2.0
+# From the signal on, before the threads; whoever manages services is promised an end within 5 s.
+_CLOSING_S = 3.5
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -64,12 +70,22 @@ _OPTIONS = (
 _MOST_CALLS = 1_024
 
 
-async def serve_until_signal(folder: CoordinatorFolder) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def serve_until_signal(folder: CoordinatorFolder) -> bool:
+    """Serve until SIGTERM or SIGINT; return whether all has ended a few seconds later.
+
+    What has not are threads that combine a round, or wait for a database or a disk that does not answer: the
+    process must be left as it is, which costs no more than a power cut.
+    """
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await serve(folder, stop)
+    serving, stopping = asyncio.create_task(serve(folder, stop)), asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if await closed_within(_CLOSING_S, serving):
+        return True
+    log.warning("ended in the middle: threads that do not end are left behind")
+    return False
 
 
 async def serve(
@@ -85,9 +101,14 @@ async def serve(
     traces = traces_of("coordinator", settings.federation)
     watching = Watching(settings.federation, traces)
     lock = only_one(folder.serving_lock, doing="serving")
-    with lock, Database.open(folder.database_url(settings)) as database, database.sole_server() as alone:
+    with lock, contextlib.ExitStack() as held:
+        # On threads, beside which a signal is heard.
+        database = await asyncio.to_thread(Database.open, folder.database_url(settings))
+        held.enter_context(database)
+        alone = await asyncio.to_thread(held.enter_context, database.sole_server())
         check_port(settings.listen, settings.port)
         shelf = VectorShelf(folder.path / "vectors")
+        remove_left_behind(folder.path)
         # Of an earlier process: what it did not finish to write was published by nobody.
         remove_unfinished(shelf.folder)
         rounds = RoundsFolder(folder.rounds, settings.checkpoint_s)
@@ -98,6 +119,7 @@ async def serve(
         library = Library(database, shelf)
         receipts = Receipts(folder, settings.federation)
         witness = Witness(receipts, database)
+        partials = Partials(most_bytes=settings.limits.cut_bytes)
         service = FederationService(
             settings.federation,
             calls,
@@ -106,8 +128,13 @@ async def serve(
             matchings=Matchings(database),
             renewals=RenewalDesk(doorkeeper, database),
             witness=witness,
+            partials=partials,
         )
-        for look in looks(folder, database, receipts, calls=calls.under_way, held=supervisor.held_bytes):
+
+        def memory() -> int:
+            return supervisor.held_bytes() + partials.nbytes
+
+        for look in looks(folder, database, receipts, calls=calls.under_way, held=memory):
             watching.meters.look(look)
         checks = {"database": functools.partial(check_database, database)}
         server = await listen(folder, settings, service, Health(calls, stop))
@@ -115,18 +142,21 @@ async def serve(
             async with exposed(settings.metrics, watching.meters, checks), asyncio.TaskGroup() as group:
                 ready()
                 group.create_task(supervisor.serve(stop))
-                group.create_task(serve_enrolment(folder, database, stop))
-                group.create_task(calls.watch(stop))
-                group.create_task(witness.keep_anchors(stop))
-                group.create_task(library.keep_tidy(stop))
-                group.create_task(watch_certificate(folder, stop))
-                group.create_task(stay_alone(alone, stop))
-                group.create_task(Scheduler(database, settings.limits).serve(stop))
+                for each in (
+                    serve_enrolment(folder, database, stop),
+                    calls.watch(stop),
+                    witness.keep_anchors(stop),
+                    library.keep_tidy(stop),
+                    watch_certificate(folder, stop),
+                    stay_alone(alone, stop),
+                    Scheduler(database, settings.limits).serve(stop),
+                ):
+                    group.create_task(leave_at(stop, each))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         finally:
             await server.stop(_GRACE_S)
-            await asyncio.to_thread(traces.close)
+            await leave_at(stop, asyncio.to_thread(traces.close))
             log.info("stopped")
 
 

@@ -26,6 +26,7 @@ from feddmf_coordinator.server.journal import Journal
 from feddmf_coordinator.server.left import Left
 from feddmf_coordinator.server.resuming import resume_rounds
 from feddmf_coordinator.server.room import Room
+from feddmf_coordinator.server.seat import Seat
 from feddmf_coordinator.server.waiting import Waiting
 from feddmf_coordinator.space import require_space
 from feddmf_coordinator.store.runs import RunState
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _STOP_POLL_S = 0.5
 _REFUSED_S = 1.0
+# How long a process that is being stopped waits for a round that is being combined.
+_COMPUTING_S = 2.0
 # Beats are held for so much of the time after which a silent party counts as missing.
 _HELD_WITHIN_ABSENT = 4
 
@@ -55,7 +58,6 @@ class Session:
     ) -> None:
         self.plan = plan
         self._observer = observer or Observer()
-        self._room = room or Room()
         self.state = RunState.GATHERING
         self.failure: FedDMFError | None = None
         self._labels = catalogue.labels
@@ -65,6 +67,7 @@ class Session:
         self._waiting = Waiting(self, waits, clock)
         self._protocol = protocol_for(plan.settings.protocol)
         self._rows = matched_rows(catalogue, plan)
+        self._seat = Seat(room or Room(), plan, self._rows)
         self._table = RoundTable(
             self._protocol,
             plan,
@@ -150,13 +153,15 @@ class Session:
         if left.state is RunState.GATHERING:
             return
         await resume_rounds(self._table, self._journal, noted=left.rounds_noted)
+        for phase in self._table.answered:
+            self._seat.answered(phase)
         log.info("run %s goes on from round %d", self.plan.run, self._table.position + 1)
 
     def suspend(self) -> None:
         """Leave the run as it is, to be gone on with: whoever waits is told to come again."""
         self._suspended = stopping()
         self._table.interrupt(self._suspended)
-        self._room.leave(self.plan.run)
+        self._seat.leave()
         for waited_for in (self._begun, self._rounds_over):
             waited_for.set()
         self._waiting.look_again()
@@ -226,7 +231,7 @@ class Session:
             return
         try:
             async with asyncio.timeout(patience_s):
-                await self._room.take(self.plan.run, self._round_bytes(phase))
+                await self._seat.take(phase)
         except TimeoutError:
             raise LocalResourceError(
                 f"run {self.plan.run} waits for room beside other runs", hint="it goes on by itself"
@@ -306,13 +311,15 @@ class Session:
                 "publication", self._unpublished, waits.publish_s, absent=not waits.quorum
             )
             await self._enter(RunState.FINISHED)
+            self._seat.leave()
         except FedDMFError as error:
             await self._end(RunState.FAILED, broken() if type(error) is FedDMFError else error)
         except _Stopped:
             await self._end(RunState.STOPPED, stopped())
         except asyncio.CancelledError:
-            # What is on its way to disk comes before the database is closed.
-            await self._table.settled()
+            # What is on its way to disk comes before the database is closed. A round that is still being
+            # combined has been answered to nobody: the next process does it again.
+            await self._table.settled(computing_s=_COMPUTING_S)
             raise
         except Exception:
             await self._end(RunState.FAILED, broken())
@@ -348,7 +355,7 @@ class Session:
     @property
     def held_up(self) -> bool:
         """Whether the run waits for room that other runs take, which is none of its parties' fault."""
-        return self._room.waits(self.plan.run)
+        return self._seat.waits
 
     @property
     def refusal(self) -> LocalResourceError | None:
@@ -377,7 +384,7 @@ class Session:
     async def _end(self, state: RunState, error: FedDMFError) -> None:
         self.state, self.failure = state, error
         self._table.fail(error)
-        self._room.leave(self.plan.run)
+        self._seat.leave()
         self._begun.set()
         self._rounds_over.set()
         log.warning("run %s %s: %s", self.plan.run, state.value, error.message)
@@ -398,19 +405,8 @@ class Session:
                 log.warning("run %s waits for the disk: %s", self.plan.run, error.message)
             await asyncio.sleep(_REFUSED_S)
 
-    def _round_bytes(self, phase: Phase) -> int:
-        """Return what a round of `phase` holds in memory: all contributions and all replies.
-
-        With a quorum also the replies of the round before, for those who are late.
-        """
-        sizes = [self._rows.sizes(party) for party in self.plan.roster]
-        replies = 2 if self._attendance.spare else 1
-        return sum(
-            phase.contribution.held_bytes(each) + replies * phase.reply.held_bytes(each) for each in sizes
-        )
-
     def _note_round(self, record: RoundRecord) -> None:
-        self._room.leave(self.plan.run)
+        self._seat.answered(self._table.phase(record.phase))
         seconds = self._journal.note_round(self._table.position, record)
         self._observer.round_closed(self.plan, record, seconds, self._table.combine_s)
         self._attendance.note(record)

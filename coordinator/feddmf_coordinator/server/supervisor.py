@@ -14,6 +14,7 @@ from feddmf_coordinator.observer import Observer
 from feddmf_coordinator.server.calls import legible
 from feddmf_coordinator.server.endings import broken, lost, stopped, stopping
 from feddmf_coordinator.server.journal import Journal
+from feddmf_coordinator.server.leaving import leave_at
 from feddmf_coordinator.server.left import Left, find_left
 from feddmf_coordinator.server.room import Room
 from feddmf_coordinator.server.session import Session
@@ -21,7 +22,7 @@ from feddmf_coordinator.store.catalogues import find_catalogue
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.kept_rounds import RoundsFolder
 from feddmf_coordinator.store.publications import VectorShelf, withdraw
-from feddmf_coordinator.store.runs import Run, RunState, find_run, list_ids, set_state
+from feddmf_coordinator.store.runs import Run, RunState, find_run, list_ids, list_kept, set_state
 
 __all__ = ["ANY_STATE", "Supervisor"]
 
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.25
 ANY_STATE = frozenset(RunState)
-_UNDER_WAY = (RunState.GATHERING, RunState.RUNNING, RunState.PUBLISHING)
 
 
 class Supervisor:
@@ -45,7 +45,7 @@ class Supervisor:
     ) -> None:
         self._observer = observer
         self._limits = limits or LimitSettings()
-        self._room = Room(self._limits.memory_mib << 20)
+        self._room = Room(self._limits.round_bytes)
         self._database = database
         self._shelf = shelf
         self._rounds = rounds
@@ -54,14 +54,15 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def held_bytes(self) -> int:
-        """Return what the rounds that are being collected take of the memory that they may."""
+        """Return what rounds take of the memory that they may."""
         return self._room.held
 
     async def recover(self, stop: asyncio.Event) -> None:
         """Go on with the runs that an earlier process left in the middle, or leave them so at `stop`.
 
-        A run of which something is gone has failed, and says what. Call it before parties can: they ask how
-        their run stands as soon as they are answered.
+        A run of which something is gone has failed, and says what; one that the operator has asked to stop is
+        not taken up. LocalResourceError where the disk or the database is away: no run is the worse for it.
+        Call it before parties can: they ask how their run stands as soon as they are answered.
         """
         works = asyncio.create_task(self._recover()), asyncio.create_task(stop.wait())
         try:
@@ -78,8 +79,7 @@ class Supervisor:
         """Begin runs as they are submitted until `stop`; leave those under way then to be gone on with."""
         try:
             while not stop.is_set():
-                for ready in await self._ready():
-                    await self._begin(ready)
+                await leave_at(stop, self._look())
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_S):
                         await stop.wait()
@@ -139,6 +139,10 @@ class Supervisor:
         found = await self.find(run, party)
         return found.state, found.reason
 
+    async def _look(self) -> None:
+        for ready in await self._ready():
+            await self._begin(ready)
+
     def _find(self, run: str) -> Run:
         with self._database.read() as connection:
             return find_run(connection, run)
@@ -157,7 +161,7 @@ class Supervisor:
         `sessions` are those from before the look: one that ends meanwhile has written its own end.
         """
         with self._database.read() as connection:
-            left = set(list_ids(connection, *_UNDER_WAY)) - set(sessions)
+            left = set(list_ids(connection, *RunState.under_way())) - set(sessions)
             submitted = list_ids(connection, RunState.SUBMITTED)
         for name in left:
             # Its session could not write its own end.
@@ -181,14 +185,33 @@ class Supervisor:
 
     async def _begin(self, run: Run) -> None:
         try:
-            session = await asyncio.to_thread(self._make_session, run)
-            session.require_space(self._rounds.path)
-        except Exception as error:
-            failure = error if isinstance(error, FedDMFError) else broken()
-            log.exception("cannot begin run %s", run.run)
-            await asyncio.to_thread(self._end, run.run, RunState.FAILED, failure)
+            session = await asyncio.to_thread(self._made, run)
+        except LocalResourceError as error:
+            # As above: it stays submitted.
+            log.error("run %s begins later: %s", run.run, error.message)  # noqa: TRY400  (no traceback)
             return
-        self._serve_session(run.run, session)
+        if session is not None:
+            self._serve_session(run.run, session)
+
+    def _made(self, run: Run) -> Session | None:
+        """Return a session for a run that begins; None where it cannot, and has ended."""
+        try:
+            session = self._make_session(run)
+        except LocalResourceError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever it is, the other runs go on)
+            self._refuse(run.run, error)
+            return None
+        try:
+            session.require_space(self._rounds.path)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._refuse(run.run, error)
+            return None
+        return session
+
+    def _refuse(self, run: str, error: Exception) -> None:
+        log.error("cannot begin run %s", run, exc_info=error)
+        self._end(run, RunState.FAILED, error if isinstance(error, FedDMFError) else broken())
 
     def _serve_session(self, run: str, session: Session) -> None:
         self._sessions[run] = session
@@ -205,7 +228,8 @@ class Supervisor:
 
     def _left(self) -> tuple[str, ...]:
         with self._database.read() as connection:
-            left = list_ids(connection, *_UNDER_WAY)
+            left, kept = list_ids(connection, *RunState.under_way()), list_kept(connection)
+        self._rounds.check_home(kept)
         self._rounds.keep_only(left)
         return left
 
@@ -216,19 +240,24 @@ class Supervisor:
     async def _resumed(self, run: str) -> Session | None:
         """Return a session that goes on with a run; None where it cannot, and has ended."""
         try:
-            session = await asyncio.to_thread(lambda: self._make_session(self._find(run)))
+            found = await asyncio.to_thread(self._find, run)
+            if found.stop_asked:
+                await asyncio.to_thread(self._end, run, RunState.STOPPED, stopped())
+                return None
+            session = await asyncio.to_thread(self._make_session, found)
             await session.resume(await asyncio.to_thread(self._find_left, run))
         except LocalResourceError:
             raise
+        except RunFailed as error:
+            await asyncio.to_thread(self._end, run, RunState.FAILED, error)
+            return None
         except Exception as error:
-            if isinstance(error, RunFailed):
-                failure: FedDMFError = error
-            elif isinstance(error, FedDMFError):
+            if isinstance(error, FedDMFError):
                 failure = lost(error.message, error.hint)
             else:
                 log.exception("cannot go on with run %s", run)
                 failure = broken()
-            await asyncio.to_thread(self._end, run, RunState.FAILED, failure)
+            await asyncio.to_thread(self._end, run, RunState.FAILED, failure, damaged=True)
             return None
         return session
 
@@ -243,12 +272,16 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("run %s broke this coordinator", run, exc_info=error)
 
-    def _end(self, run: str, state: RunState, error: FedDMFError) -> None:
+    def _end(self, run: str, state: RunState, error: FedDMFError, *, damaged: bool = False) -> None:
         with self._database.begin() as connection:
             set_state(connection, run, state, now=datetime.now(UTC), reason=error.message, hint=error.hint)
             withdraw(connection, run)
         self._shelf.remove(run)
-        self._rounds.of(run).remove()
+        kept = self._rounds.of(run)
+        if damaged:
+            kept.set_aside()
+        else:
+            kept.remove()
         log.warning("run %s %s: %s", run, state.value, error.message)
 
 

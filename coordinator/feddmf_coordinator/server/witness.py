@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 _ANCHOR_S = 1.0
 _HASH_BYTES = 32
 _LONGEST_PEER = 40
+# Each costs a signature to check, and a write.
+_MOST_RESTORED = 64
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,7 @@ class Witness:
         log says what was told instead.
         """
         try:
-            told = await self._signed(ledger, party, context)
-            self._receipts.check(party, told.head.head)
+            told = await self._taken_in(ledger, party, context)
         except InputError as error:
             log.warning("ledger of %s: %s", party, error.message)
             await _refuse(context, error)
@@ -74,8 +75,7 @@ class Witness:
         """Return what to say of a head in a call that comes to nothing; None where it does not hold."""
         try:
             if told is None:
-                told = await self._signed(ledger, party, context)
-                self._receipts.check(party, told.head.head)
+                told = await self._taken_in(ledger, party, context)
         except InputError:
             return None
         return await self.countersign(told)
@@ -120,6 +120,24 @@ class Witness:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ANCHOR_S):
                     await stop.wait()
+
+    async def _taken_in(self, ledger: pb.LedgerHead, party: str, context: Context) -> Told:
+        """Return the head, behind those at which the party was restored; InputError where one does not hold.
+
+        They are on disk here before the head is heard: a ledger that went on from a backup in two ways is
+        refused at the first of them, however long it has grown since.
+        """
+        if len(ledger.restored) > _MOST_RESTORED:
+            raise InputError(
+                f"{party} was restored {len(ledger.restored)} times and has told none of it",
+                hint="enrol the party anew",
+            )
+        for each in (*ledger.restored, ledger):
+            told = await self._signed(each, party, context)
+            self._receipts.check(party, told.head.head)
+            if each is not ledger:
+                await self.countersign(told)
+        return told
 
     async def _signed(self, ledger: pb.LedgerHead, party: str, context: Context) -> Told:
         if not 0 < ledger.length <= MAX_LENGTH or len(ledger.hash) != _HASH_BYTES:

@@ -26,7 +26,11 @@ __all__ = ["READS", "Backend", "SoleServer", "backend_of", "made_engine"]
 READS = "feddmf_reads"
 """Execution option of a connection whose transaction only reads."""
 BUSY_TIMEOUT_MS = 10_000
+STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_S = 10
+# Either end lets go within a minute of a machine that is gone, or of a network that is cut.
+_KEEPALIVES = {"idle": 30, "interval": 10, "count": 3}
+_UNHEARD_MS = 30_000
 # The server notices a little later that a process has ended.
 _LETTING_GO_S = 2.0
 # As many as a process has threads that wait for the database.
@@ -45,6 +49,8 @@ _SQLITE_HINTS = (
 )
 _POSTGRES_HINTS = (
     ("lock timeout", _HELD),
+    ("statement timeout", "see what keeps the database server busy; then run the command again"),
+    ("has not answered", "see why the database server hangs, or start it again; nothing was half-written"),
     ("no space left", "free space on the database server's disk; nothing was half-written"),
     ("could not extend", "free space on the database server's disk; nothing was half-written"),
     ("authentication failed", "check user and password of `database` in coordinator.toml"),
@@ -91,7 +97,7 @@ class _SQLite:
     def sole_server(self, engine: Engine, name: str) -> Iterator[SoleServer]:
         file = Path(f"{engine.url.database}.lock")
         with only_one(file, doing=f"serving the database {name} in"):
-            yield _Held()
+            yield _OwnFile(Path(str(engine.url.database)))
 
     def _prepare(self, connection: Any, _record: object) -> None:
         # The driver must not begin transactions by itself; `_begin` does, and says which kind.
@@ -119,10 +125,15 @@ class _PostgreSQL:
             # A server that was started again, or a line that was idle too long, is no error of the next call.
             pool_pre_ping=True,
             max_overflow=_MORE_CONNECTIONS,
-            connect_args={"connect_timeout": _CONNECT_S},
+            connect_args={
+                "connect_timeout": _CONNECT_S,
+                "tcp_user_timeout": _UNHEARD_MS,
+                **{f"keepalives_{name}": number for name, number in _KEEPALIVES.items()},
+            },
             json_serializer=_to_json,
             json_deserializer=_from_json,
         )
+        event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", self._begin)
         return engine
@@ -140,13 +151,19 @@ class _PostgreSQL:
         finally:
             lock.let_go()
 
+    def _connect(self, _dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> Any:
+        # The driver is an extra of the installation.
+        from feddmf_coordinator.store.postgres_line import Line
+
+        return Line.connect(*args, **options)
+
     def _prepare(self, connection: Any, _record: object) -> None:
         connection.autocommit = True
         connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
         connection.execute("SET synchronous_commit = on")
-        # The server lets go within a minute of what a machine held that is gone.
-        for name, seconds in (("idle", 30), ("interval", 10), ("count", 3)):
-            connection.execute(f"SET tcp_keepalives_{name} = {seconds}")
+        for name, number in _KEEPALIVES.items():
+            connection.execute(f"SET tcp_keepalives_{name} = {number}")
         connection.autocommit = False
 
     def _begin(self, connection: Connection) -> None:
@@ -157,9 +174,19 @@ class _PostgreSQL:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITING}, {_SCHEMA})")
 
 
-class _Held:
+class _OwnFile:
+    """The file that was opened: removed or replaced, it takes what is written, and nobody finds it again."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._is = file, _inode(file)
+
     def check(self) -> None:
-        """Do nothing: the operating system lets go of a file's lock when we end, and not before."""
+        """LocalResourceError where it lies there no more."""
+        if _inode(self._file) != self._is:
+            raise LocalResourceError(
+                f"the database {self._file} is gone, or another file lies in its place",
+                hint="put the file back, or restore the last backup, and start the coordinator again",
+            )
 
 
 class _AdvisoryLock:
@@ -201,6 +228,14 @@ class _AdvisoryLock:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+
+def _inode(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _BACKENDS: dict[str, Backend] = {"sqlite": _SQLite(), "postgresql": _PostgreSQL(), "postgres": _PostgreSQL()}

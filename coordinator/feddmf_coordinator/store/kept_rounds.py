@@ -7,6 +7,7 @@ coordinator that comes back takes the last state and combines the rounds that ca
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -15,20 +16,23 @@ from importlib.metadata import version
 from pathlib import Path
 
 from feddmf.checked_files import CheckedFiles
-from feddmf.errors import RunFailed
+from feddmf.errors import LocalResourceError, RunFailed
 from feddmf.files import explain_os_error, make_folder
 from feddmf.payload import Payload
 from feddmf.protocols.base import Arrays
 from feddmf.round_keeping import Collected
 
-__all__ = ["KeptRound", "KeptRounds", "RoundsFolder"]
+__all__ = ["MOST_BYTES", "KeptRound", "KeptRounds", "RoundsFolder"]
 
 _ROUND = "round"
 _STATE = "state"
 _WHOLE = "state"
-_BROKEN = "submit the run again, or restore the file from a backup and start the coordinator again"
+_BROKEN = "submit the run again"
+# What is damaged is left for whoever looks into it, for a month. No run has a dot in its id.
+_DAMAGED = ".damaged"
+_ASIDE_S = 30 * 86_400
 # What may lie on disk of one run behind its last state.
-_MOST_BYTES = 1 << 30
+MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +63,20 @@ class KeptRounds:
 
     def check(self) -> None:
         """Raise RunFailed where a run that had begun has no folder any more."""
-        if not self._files.folder.is_dir():
+        if not self.is_there:
             raise RunFailed(
                 f"the coordinator cannot go on with the run: {self._named} is missing", hint=_BROKEN
             )
 
     @property
+    def is_there(self) -> bool:
+        """Whether the run has a folder; LocalResourceError where the disk does not say."""
+        return self._files.is_there
+
+    @property
     def is_due(self) -> bool:
         """Whether it is time to keep the state again."""
-        return self._behind > _MOST_BYTES or self._clock() - self._saved >= self._every_s
+        return self._behind > MOST_BYTES or self._clock() - self._saved >= self._every_s
 
     def keep_round(self, collected: Collected, seconds: float) -> None:
         """Keep a round's contributions, durable on return; LocalResourceError where the disk refuses."""
@@ -110,6 +119,19 @@ class KeptRounds:
         """Forget the run; call it once its end is written."""
         self._files.remove()
 
+    def set_aside(self) -> None:
+        """Forget the run, and leave its files beside those of others: something of them is damaged."""
+        if not self.is_there:
+            return
+        folder = self._files.folder
+        aside = folder.with_name(folder.name + _DAMAGED)
+        with explain_os_error(aside):
+            if aside.exists():
+                shutil.rmtree(aside)
+            # It is kept for a time from now.
+            os.utime(folder)
+            folder.rename(aside)
+
     def _round(self, position: int) -> KeptRound:
         said, contributions = self._files.read_payloads(_ROUND, position)
         try:
@@ -137,8 +159,25 @@ class RoundsFolder:
         return KeptRounds(self.path / run, every_s=self.every_s)
 
     def keep_only(self, runs: Collection[str]) -> None:
-        """Remove what is left of other runs, which have ended."""
+        """Remove what is left of other runs, which have ended, and what was set aside long ago."""
         with explain_os_error(self.path), contextlib.suppress(FileNotFoundError):
             for folder in self.path.iterdir():
-                if folder.name not in runs:
+                if folder.name not in runs and not _is_aside(folder):
                     shutil.rmtree(folder)
+
+    def check_home(self, runs: Collection[str]) -> None:
+        """Raise LocalResourceError where rounds of `runs` were kept, and this folder has none of them.
+
+        It is another folder then: that of another machine, or one whose disk is not there.
+        """
+        if runs and not any(self.of(run).is_there for run in runs):
+            named = " and ".join(runs)
+            raise LocalResourceError(
+                f"{self.path} has no rounds of {named}, which the database says were kept",
+                hint="start the coordinator where they lie, or mount their disk there; where they are lost, "
+                f"end each such run first: feddmf run stop {next(iter(runs))}",
+            )
+
+
+def _is_aside(folder: Path) -> bool:
+    return folder.name.endswith(_DAMAGED) and time.time() - folder.stat().st_mtime < _ASIDE_S

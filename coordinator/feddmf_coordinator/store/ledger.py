@@ -25,8 +25,8 @@ from feddmf.errors import InputError
 from feddmf.files import read_bytes
 from feddmf.identity import decode_certificate, decode_key
 from feddmf.key_files import KeyFiles
-from feddmf.ledger import RESET_EVENT, RESTORED_EVENT, Head
-from feddmf.signing import Countersigned, Domain, sign, to_text
+from feddmf.ledger import KEY_EVENT, RESET_EVENT, RESTORED_EVENT, Head
+from feddmf.signing import Countersigned, Domain, from_text, sign, to_text
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.certificates import certificates
 from feddmf_coordinator.store.database import Database, metadata
@@ -35,6 +35,8 @@ __all__ = ["Countersignature", "Receipts", "kept_anchor", "party_certificates"]
 
 # What is remembered of one party, for calls that come again.
 _MOST_REMEMBERED = 256
+# What tells one receipt under a head from another.
+_ADDRESS = ("of", "run", "phase", "round", "sha256", "items")
 _HINT = "restore the file from a backup; `feddmf coordinator init` made it"
 
 anchors = Table(
@@ -55,6 +57,15 @@ class Countersignature:
     certificate_der: bytes
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What a receipt says of a countersignature, as the file has it."""
+
+    at_ms: int
+    signature: str
+    certificate: str
+
+
 class _Known:
     """What is remembered of one party: its certificate, the longest head, and the last heads and answers."""
 
@@ -62,7 +73,7 @@ class _Known:
         self.certificate = ""
         self.last = Head()
         self.heads: OrderedDict[int, str] = OrderedDict()
-        self.answers: OrderedDict[tuple[object, ...], Countersignature] = OrderedDict()
+        self.answers: OrderedDict[tuple[object, ...], _Answer] = OrderedDict()
         # Held while a receipt is written: a certificate and what it signed stand together in the file.
         self.turn = threading.Lock()
 
@@ -73,6 +84,12 @@ class _Known:
             self.last = head
         while len(self.heads) > _MOST_REMEMBERED:
             self.heads.popitem(last=False)
+
+    def answer(self, head: Head, what: Mapping[str, Any], answer: _Answer) -> None:
+        """Remember what was answered."""
+        self.answers[_address(head, what)] = answer
+        while len(self.answers) > _MOST_REMEMBERED:
+            self.answers.popitem(last=False)
 
     def forget(self) -> None:
         """Forget every head: whatever is told next is the beginning."""
@@ -91,6 +108,8 @@ class Receipts:
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
         self._anchored = 0
+        # Of the key that signs, by the file's last record of one.
+        self._certificate = ""
         self._file = ChainFile(folder.ledger, Domain.RECEIPTS, self._signer, self._remember)
 
     def __len__(self) -> int:
@@ -129,22 +148,17 @@ class Receipts:
         certificate: whose key signed the head. What was received before is not recorded again.
         """
         named = to_text(certificate.public_bytes(Encoding.DER))
-        address = (
-            told.head,
-            *(what.get(name) for name in ("of", "run", "phase", "round", "sha256", "items")),
-        )
         with self._lock:
             known = self._known.setdefault(party, _Known())
         # Beside the lock of all: a disk may be slow, and who is checked meanwhile must not wait for it.
         with known.turn:
-            if address in known.answers:
-                return known.answers[address]
-            before = [] if known.certificate == named else [_party_record(party, named)]
+            before = known.answers.get(_address(told.head, what))
+            if before is not None:
+                said = Countersigned(self._federation, party, told.head, before.at_ms)
+                return Countersignature(said, from_text(before.signature), from_text(before.certificate))
+            new = [] if known.certificate == named else [_party_record(party, named)]
             answer, record = self._countersign(party, told, what)
-            self._file.append(record, *before)
-            known.answers[address] = answer
-            while len(known.answers) > _MOST_REMEMBERED:
-                known.answers.popitem(last=False)
+            self._file.append(record, *new)
             return answer
 
     def reset(self, party: str, *, reason: str, operator: str) -> Head:
@@ -212,6 +226,9 @@ class Receipts:
 
     def _remember(self, record: Mapping[str, Any]) -> None:
         """Take in a record that is on disk."""
+        if record.get("event") == KEY_EVENT:
+            self._certificate = str(record.get("certificate"))
+            return
         with self._lock:
             known = self._known.setdefault(str(record.get("party")), _Known())
             if record.get("event") == "party":
@@ -219,7 +236,14 @@ class Receipts:
             elif record.get("event") == RESET_EVENT:
                 known.forget()
             elif record.get("event") == "receipt":
-                known.add(Head(int(record["length"]), str(record["head"])))
+                head = Head(int(record["length"]), str(record["head"]))
+                known.add(head)
+                told = _Answer(int(record["at_ms"]), str(record["countersignature"]), self._certificate)
+                known.answer(head, record, told)
+
+
+def _address(head: Head, what: Mapping[str, Any]) -> tuple[object, ...]:
+    return (head, *(what.get(name) for name in _ADDRESS))
 
 
 def party_certificates(connection: Connection, party: str) -> tuple[x509.Certificate, ...]:

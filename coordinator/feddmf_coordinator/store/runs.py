@@ -34,6 +34,7 @@ from feddmf.rounds import RoundRecord
 from feddmf.run_ids import plain_name
 from feddmf.runfile import RunSettings
 from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
+from feddmf_coordinator.store.operators import read_log
 
 __all__ = [
     "Run",
@@ -47,10 +48,16 @@ __all__ = [
     "is_asked_to_stop",
     "list_answers",
     "list_ids",
+    "list_kept",
     "list_rounds",
     "list_runs",
+    "numbers_lost_at_restore",
     "set_state",
 ]
+
+# More than are submitted between a backup and the loss of what came after it.
+_LOST_RUNS = 1_000
+_BEYOND = "runs_go_on_behind"
 
 runs = Table(
     "runs",
@@ -105,6 +112,11 @@ class RunState(enum.StrEnum):
         """Whether nothing more will happen."""
         return self in {RunState.FINISHED, RunState.FAILED, RunState.STOPPED}
 
+    @classmethod
+    def under_way(cls) -> tuple[RunState, ...]:
+        """Return the states of a run that is being served, or was when its coordinator died."""
+        return cls.GATHERING, cls.RUNNING, cls.PUBLISHING
+
 
 @dataclass(frozen=True)
 class Run:
@@ -130,7 +142,7 @@ def add_run(
 ) -> str:
     """Add a submitted run; return its id, which is its name in plain letters and a number."""
     name = plain_name(settings.name)
-    number = (connection.scalar(select(func.max(runs.c.number))) or 0) + 1
+    number = max(_last_number(connection), _reserved(connection)) + 1
     run = f"{name}-{number}"
     connection.execute(
         runs.insert().values(
@@ -146,6 +158,14 @@ def add_run(
     return run
 
 
+def numbers_lost_at_restore(connection: Connection) -> dict[str, int]:
+    """Return what the operator log says of a restore, so that runs go on behind the numbers that it names.
+
+    Runs since the backup are not in the database, and parties know them by their ids.
+    """
+    return {_BEYOND: max(_last_number(connection), _reserved(connection)) + _LOST_RUNS}
+
+
 def find_run(connection: Connection, run: str) -> Run:
     """Return a run; InputError where there is none of that id."""
     row = connection.execute(select(runs).where(runs.c.run == run)).one_or_none()
@@ -158,6 +178,13 @@ def list_ids(connection: Connection, *states: RunState) -> tuple[str, ...]:
     """Return the ids of the runs in `states`, oldest first, also of those that cannot be read any more."""
     query = select(runs.c.run).where(runs.c.state.in_(states)).order_by(runs.c.number)
     return tuple(connection.scalars(query))
+
+
+def list_kept(connection: Connection) -> tuple[str, ...]:
+    """Return the ids of the runs to be gone on with of which rounds were kept, oldest first."""
+    to_go_on = runs.c.state.in_((RunState.RUNNING, RunState.PUBLISHING)) & ~runs.c.stop_asked
+    begun = select(rounds.c.run).where(rounds.c.run == runs.c.run).exists()
+    return tuple(connection.scalars(select(runs.c.run).where(to_go_on, begun).order_by(runs.c.number)))
 
 
 def count_runs(connection: Connection) -> dict[str, int]:
@@ -216,8 +243,10 @@ def list_answers(connection: Connection, run: str) -> dict[str, tuple[bool, str]
 
 
 def add_round(connection: Connection, run: str, position: int, record: RoundRecord, seconds: float) -> None:
-    """Add the figures of a finished round."""
+    """Add the figures of a finished round; who did not hear that they are there may add them again."""
     values: Mapping[str, Any] = asdict(record)
+    same = (rounds.c.run == run, rounds.c.phase == record.phase, rounds.c.number == record.number)
+    connection.execute(rounds.delete().where(*same))
     connection.execute(rounds.insert().values(run=run, position=position, seconds=seconds, **values))
 
 
@@ -225,6 +254,14 @@ def list_rounds(connection: Connection, run: str, *, after: int = -1) -> tuple[d
     """Return the rounds of a run in order, from the position behind `after`."""
     query = select(rounds).where(rounds.c.run == run, rounds.c.position > after).order_by(rounds.c.position)
     return tuple(dict(row._mapping) for row in connection.execute(query))  # noqa: SLF001  (its public API)
+
+
+def _last_number(connection: Connection) -> int:
+    return connection.scalar(select(func.max(runs.c.number))) or 0
+
+
+def _reserved(connection: Connection) -> int:
+    return max((int(record["what"].get(_BEYOND, 0)) for record in read_log(connection)), default=0)
 
 
 def _run(row: Row[Any]) -> Run:

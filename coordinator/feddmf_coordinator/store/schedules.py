@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, Text, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+    update,
+)
 
 from feddmf.config import parse_settings
-from feddmf.errors import InputError
+from feddmf.errors import ConfigError, InputError
 from feddmf.run_ids import plain_name
 from feddmf.runfile import RunSettings
 from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
@@ -19,7 +32,9 @@ __all__ = [
     "Schedule",
     "add_schedule",
     "due_schedules",
+    "far_schedules",
     "find_schedule",
+    "hold_to_period",
     "list_schedules",
     "next_time",
     "note_submission",
@@ -48,12 +63,12 @@ schedules = Table(
 class Schedule:
     """A run file and when it is submitted next.
 
-    times: how often it was; last_run: the run that came of it last, "" before the first; trouble: why the
-    last time came to nothing, "" where it did not.
+    written: the run file, as it was kept; times: how often it was submitted; last_run: the run that came of
+    it last, "" before the first; trouble: why the last time came to nothing, "" where it did not.
     """
 
     schedule: str
-    settings: RunSettings
+    written: str
     every: timedelta
     next_at: datetime
     times: int
@@ -62,13 +77,24 @@ class Schedule:
     added_by: str
 
     @property
+    def settings(self) -> RunSettings:
+        """The run file; ConfigError where another version wrote it, and this one cannot read it."""
+        where, hint = f"the run file of schedule {self.schedule}", f"feddmf run unschedule {self.schedule}"
+        try:
+            return parse_settings(json.loads(self.written), RunSettings, where=where)
+        except ConfigError as error:
+            raise ConfigError(error.message, hint=f"{hint}, and submit a mended run file") from error
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{where} is damaged", hint=f"{hint}, and submit it again") from error
+
+    @property
     def next_settings(self) -> RunSettings:
         """The run file of the next time: its seed is one more each time.
 
         Sums of two runs with one seed would show what changed in between, and parties decline the second.
         """
-        seed = (self.settings.seed + self.times) % 2**63
-        return self.settings.model_copy(update={"seed": seed})
+        settings = self.settings
+        return settings.model_copy(update={"seed": (settings.seed + self.times) % 2**63})
 
 
 def add_schedule(
@@ -94,17 +120,16 @@ def add_schedule(
 
 def find_schedule(connection: Connection, schedule: str) -> Schedule:
     """Return a schedule; InputError where there is none of that id."""
-    query = select(schedules).where(schedules.c.schedule == schedule, schedules.c.removed_at.is_(None))
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    found = _find(connection, schedule)
+    if found is None:
         raise InputError(f"there is no schedule {schedule!r}", hint="list them: feddmf run schedules")
-    return _schedule(row)
+    return found
 
 
 def list_schedules(connection: Connection) -> tuple[Schedule, ...]:
-    """Return every schedule, oldest first."""
+    """Return every schedule, oldest first; one whose run file cannot be read has that as its trouble."""
     query = select(schedules).where(schedules.c.removed_at.is_(None)).order_by(schedules.c.number)
-    return tuple(_schedule(row) for row in connection.execute(query))
+    return tuple(_with_trouble(_schedule(row)) for row in connection.execute(query))
 
 
 def due_schedules(connection: Connection, now: datetime) -> tuple[str, ...]:
@@ -115,6 +140,17 @@ def due_schedules(connection: Connection, now: datetime) -> tuple[str, ...]:
         .order_by(schedules.c.next_at, schedules.c.number)
     )
     return tuple(connection.scalars(query))
+
+
+def far_schedules(connection: Connection, now: datetime) -> tuple[str, ...]:
+    """Return the ids of the schedules that are further away than one period, as no right clock sets."""
+    return tuple(connection.scalars(select(schedules.c.schedule).where(*_is_far(now))))
+
+
+def hold_to_period(connection: Connection, now: datetime) -> None:
+    """Bring what is further away than one period, set while the clock was ahead, to one period from now."""
+    following = to_seconds(now) + schedules.c.every_s
+    connection.execute(update(schedules).where(*_is_far(now)).values(next_at=following))
 
 
 def next_time(at: datetime, every: timedelta, now: datetime) -> datetime:
@@ -131,9 +167,14 @@ def note_submission(connection: Connection, found: Schedule, run: str, *, now: d
     _go_on(connection, found, now, times=found.times + 1, last_run=run, trouble="")
 
 
-def note_trouble(connection: Connection, found: Schedule, trouble: str, *, now: datetime) -> None:
-    """Note that a schedule's time has come to nothing, and why; it is tried again at its next time."""
-    _go_on(connection, found, now, trouble=trouble)
+def note_trouble(connection: Connection, schedule: str, trouble: str, *, now: datetime) -> None:
+    """Note that a schedule's time has come to nothing, and why; it is tried again at its next time.
+
+    Of one that was removed meanwhile nothing is noted.
+    """
+    found = _find(connection, schedule)
+    if found is not None:
+        _go_on(connection, found, now, trouble=trouble)
 
 
 def remove_schedule(connection: Connection, schedule: str, *, now: datetime) -> None:
@@ -151,11 +192,28 @@ def _go_on(connection: Connection, found: Schedule, now: datetime, **values: Any
     )
 
 
+def _is_far(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return schedules.c.removed_at.is_(None), schedules.c.next_at > to_seconds(now) + schedules.c.every_s
+
+
+def _find(connection: Connection, schedule: str) -> Schedule | None:
+    query = select(schedules).where(schedules.c.schedule == schedule, schedules.c.removed_at.is_(None))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _schedule(row)
+
+
+def _with_trouble(found: Schedule) -> Schedule:
+    try:
+        _ = found.settings
+    except ConfigError as error:
+        return replace(found, trouble=error.message)
+    return found
+
+
 def _schedule(row: Row[Any]) -> Schedule:
-    where = f"the run file of schedule {row.schedule}"
     return Schedule(
         schedule=row.schedule,
-        settings=parse_settings(json.loads(row.settings), RunSettings, where=where),
+        written=row.settings,
         every=timedelta(seconds=row.every_s),
         next_at=from_seconds(row.next_at),
         times=row.times,

@@ -119,7 +119,8 @@ CALLS_UNDER_WAY = Metric(
 HELD_BYTES = Metric(
     "feddmf_coordinator_held_bytes",
     Kind.GAUGE,
-    "Bytes that open rounds take of `[limits] memory_mib`, contributions that have yet to come included.",
+    "Bytes that are taken of `[limits] memory_mib`: open rounds with contributions that have yet to come, "
+    "the replies of the last rounds, and what came of calls that were cut.",
     read=True,
 )
 LEDGER_RECORDS = Metric(

@@ -30,7 +30,7 @@ def looks(
 ) -> tuple[Look, ...]:
     """Return what reads the coordinator's figures.
 
-    calls: how many are under way; held: bytes that open rounds take.
+    calls: how many are under way; held: bytes that are taken of the limit on memory.
     """
 
     def from_database() -> Iterator[Reading]:

@@ -7,6 +7,7 @@ here. Files of lines, which only grow, are held by how long they are.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -20,7 +21,10 @@ from feddmf.backup.archive import Archive
 from feddmf.errors import LocalResourceError
 from feddmf.files import explain_os_error
 
-__all__ = ["Moment", "at_one_moment"]
+__all__ = ["Moment", "at_one_moment", "remove_left_behind"]
+
+_PREFIX = ".backup-"
+_LOCK = "held.lock"
 
 _LINES = ".jsonl"
 # What is being written, and what only says who works.
@@ -117,13 +121,58 @@ class Moment:
 @contextmanager
 def at_one_moment(folder: Path) -> Iterator[Moment]:
     """Yield an empty `Moment` of a folder; what it holds is let go of at the end of the block."""
-    with explain_os_error(folder):
-        holding = Path(tempfile.mkdtemp(dir=folder, prefix=".backup-"))
-    try:
-        yield Moment(folder, holding)
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(holding)
+    remove_left_behind(folder)
+    with _holding(folder) as holding:
+        try:
+            yield Moment(folder, holding)
+        finally:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(holding)
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove what backups of `folder` that were killed still hold, and none that is being made.
+
+    They hold files by second names: what is erased in the folder is on the disk until these are gone.
+    """
+    for left in sorted(folder.glob(f"{_PREFIX}*")):
+        if not (left / _LOCK).is_file():
+            # Somebody else's, or one that holds nothing yet.
+            continue
+        with explain_os_error(left), contextlib.suppress(FileNotFoundError, _InUseError), _locked(left):
+            shutil.rmtree(left)
+
+
+class _InUseError(Exception):
+    """Another process works in a holding folder."""
+
+
+@contextmanager
+def _locked(holding: Path) -> Iterator[None]:
+    """Hold the lock in a holding folder; FileNotFoundError where the folder has gone meanwhile."""
+    name = holding / _LOCK
+    with name.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _InUseError from error
+        # Whoever removed the folder in between had it before us.
+        name.stat()
+        yield
+
+
+@contextmanager
+def _holding(folder: Path) -> Iterator[Path]:
+    """Yield a new holding folder, whose lock tells others that it is in use."""
+    with contextlib.ExitStack() as held:
+        with explain_os_error(folder):
+            while True:
+                holding = Path(tempfile.mkdtemp(dir=folder, prefix=_PREFIX))
+                # Before its lock is held it looks like one that was left behind.
+                with contextlib.suppress(FileNotFoundError, _InUseError):
+                    held.enter_context(_locked(holding))
+                    break
+        yield holding
 
 
 def _held(path: Path) -> _Held:

@@ -1,4 +1,4 @@
-"""The socket behind which a process shows its figures and its health: plain HTTP, two pages, nothing else.
+"""The socket behind which a process shows its figures and its health: plain HTTP, three pages, no more.
 
 It listens on loopback unless told otherwise, dials nobody, and what it shows is meant for operators alone.
 """
@@ -27,6 +27,7 @@ _MOST_HEAD = 16 << 10
 _HEAD_S = 5.0
 _ANSWER_S = 10.0
 _MOST_CONNECTIONS = 32
+_PAGES = ("/metrics", "/healthz", "/readyz")
 _METHODS = ("GET", "HEAD")
 _Answer = tuple[HTTPStatus, str, bytes]
 
@@ -35,9 +36,10 @@ _Answer = tuple[HTTPStatus, str, bytes]
 async def exposed(
     settings: MetricsSettings, meters: Meters, checks: Mapping[str, Check]
 ) -> AsyncIterator[None]:
-    """Show `meters` at /metrics and the outcome of `checks` at /healthz for the length of a block.
+    """Show `meters` at /metrics and the outcome of `checks` at /readyz for the length of a block.
 
-    Without a port in `settings` nothing is shown. LocalResourceError where it is taken.
+    /healthz answers as long as the process does, whatever it needs: to start it again would not bring that
+    back. Without a port in `settings` nothing is shown. LocalResourceError where it is taken.
     """
     if settings.port is None:
         yield
@@ -116,25 +118,28 @@ class _Pages:
             await writer.drain()
 
     async def _answer(self, method: str, path: str, head: str) -> _Answer:
-        if path not in {"/metrics", "/healthz"}:
-            return _plain(HTTPStatus.NOT_FOUND, "here are /metrics and /healthz")
+        if path not in _PAGES:
+            return _plain(HTTPStatus.NOT_FOUND, f"here are {', '.join(_PAGES)}")
         if method not in _METHODS:
             return _plain(HTTPStatus.METHOD_NOT_ALLOWED, "these pages are read alone")
+        if path == "/healthz":
+            # At once: that it comes is the answer.
+            return _json(HTTPStatus.OK, {"status": "ok"})
         with suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_S), self._turn:
-                if path == "/healthz":
-                    return await asyncio.to_thread(self._health)
+                if path == "/readyz":
+                    return await asyncio.to_thread(self._ready)
                 body, kind = await asyncio.to_thread(self._meters.scrape, _header(head, "accept"))
                 return HTTPStatus.OK, kind, body
         return _plain(HTTPStatus.SERVICE_UNAVAILABLE, "what is looked at does not answer in time")
 
-    def _health(self) -> _Answer:
+    def _ready(self) -> _Answer:
         found = {name: _outcome(name, check) for name, check in self._checks.items()}
         well = all(found.values())
         words = {True: "ok", False: "failing"}
         told = {"status": words[well], "checks": {name: words[each] for name, each in found.items()}}
         status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, "application/json", json.dumps(told).encode() + b"\n"
+        return _json(status, told)
 
 
 def _outcome(name: str, check: Check) -> bool:
@@ -142,9 +147,13 @@ def _outcome(name: str, check: Check) -> bool:
     try:
         check()
     except (FedDMFError, OSError) as error:
-        log.warning("not well, %s: %s", name, error)
+        log.warning("not ready, %s: %s", name, error)
         return False
     return True
+
+
+def _json(status: HTTPStatus, told: Mapping[str, object]) -> _Answer:
+    return status, "application/json", json.dumps(told).encode() + b"\n"
 
 
 def _plain(status: HTTPStatus, text: str) -> _Answer:

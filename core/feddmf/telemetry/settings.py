@@ -24,7 +24,7 @@ class MetricsSettings(Settings):
         None,
         ge=1,
         le=65_535,
-        description="Port of /metrics, for Prometheus, and of /healthz. Without it nothing listens.",
+        description="Port of /metrics, for Prometheus, of /healthz and /readyz. Without it nothing listens.",
         examples=[9470],
     )
 

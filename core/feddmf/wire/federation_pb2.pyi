@@ -54,22 +54,30 @@ class LedgerHead(_message.Message):
     LENGTH_FIELD_NUMBER: _builtins.int
     HASH_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
     length: _builtins.int
     """Records in the chain."""
     hash: _builtins.bytes
     """SHA-256 of the last record."""
     signature: _builtins.bytes
     """The party's ECDSA signature (P-256, SHA-256, DER, low s) over both: that of the ledger's last record."""
+    @_builtins.property
+    def restored(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerHead]:
+        """Ends of the ledger at each record that says it was restored from a backup, oldest first, until a head at or
+        behind it was countersigned: a ledger that had gone on from that backup otherwise is found out by them.
+        """
+
     def __init__(
         self,
         *,
         length: _builtins.int = ...,
         hash: _builtins.bytes = ...,
         signature: _builtins.bytes = ...,
+        restored: _abc.Iterable[Global___LedgerHead] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "length", b"length", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "length", b"length", "restored", b"restored", "signature", b"signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

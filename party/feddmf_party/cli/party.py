@@ -163,7 +163,7 @@ def forget(
 
 
 def _forgotten_text(erased: Erased, saved: Mapping[str, int]) -> str:
-    lines = [f"{counted(erased.users, 'user')} forgotten: {_since(erased)}"]
+    lines = [f"{counted(erased.users, 'user')} named: {_since(erased)}"]
     lines += [f"run {run}: {counted(count, 'user')} erased" for run, count in erased.runs.items()]
     lines += [
         f"run {run} was under way and is given up: who is in its state cannot be told, nor be taken out"
@@ -176,7 +176,7 @@ def _forgotten_text(erased: Erased, saved: Mapping[str, int]) -> str:
 def _since(erased: Erased) -> str:
     """Return which of those who are forgotten are so since now, were before, or were found nowhere."""
     strange = len(erased.strange)
-    parts = [(erased.new - strange, "since now"), (erased.users - erased.new, "before")]
+    parts = [(erased.new - strange, "forgotten now"), (erased.users - erased.new, "forgotten before")]
     told = [f"{count} {when}" for count, when in parts if count]
     return ", ".join([*told, *([f"NOTHING FOUND of {strange}"] if strange else [])])
 

@@ -81,7 +81,8 @@ def _lost(made: keeping.Restored) -> str:
     since = utc(made.manifest.made_at)
     party = made.manifest.about.get("party") or "PARTY"
     under_way = (
-        f"- runs under way then are gone on with if nothing was sent since: {', '.join(made.under_way)}\n"
+        f"- runs under way then are gone on with if nothing was sent since, private ones only behind their\n"
+        f"  release: {', '.join(made.under_way)}\n"
         if made.under_way
         else ""
     )
@@ -95,7 +96,7 @@ def _lost(made: keeping.Restored) -> str:
         "  were (feddmf audit show --party), and lower lifetime_epsilon in policy.toml by their cost\n"
         "- matchings and seeds of runs since are forgotten: decline what you would not have sent twice\n"
         f"{under_way}"
-        f"If anything was sent since, the coordinator was told a longer ledger, and refuses {party}: call\n"
+        f"If anything was sent since, the coordinator was told another ledger, and refuses {party}: call\n"
         "the operator, who looks into it and lets the party go on: "
         f"feddmf coordinator ledger reset {party} --reason WHY"
     )

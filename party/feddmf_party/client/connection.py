@@ -149,10 +149,11 @@ class Connection:
         progress: bytes of the call that have arrived at either end; while they grow, nobody is away.
         """
         outage = Outage(self._settings.reconnect_s)
+        is_away = False
         while True:
             began, line = time.monotonic(), self._line
             try:
-                return await self._attempt(line, call)
+                answer = await self._attempt(line, call)
             except Refused:
                 if line is self._line:
                     raise
@@ -160,9 +161,14 @@ class Connection:
                 continue
             except Away as error:
                 away = error
+            else:
+                if is_away:
+                    log.info("the coordinator at %s answers again", self.address)
+                return answer
             if not outage.note(away, began=began, heard=self._heard, progress=progress()):
                 raise self._unreachable(away, outage.lasted) from away
             if outage.begins:
+                is_away = True
                 self._reached(False)
                 log.warning(
                     "the coordinator at %s cannot be reached (%s); trying for %g s",

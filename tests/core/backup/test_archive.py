@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from feddmf.backup.archive import archiving, restoring, unpack, verify
-from feddmf.backup.moment import at_one_moment
+from feddmf.backup.moment import at_one_moment, remove_left_behind
 from feddmf.errors import InputError, LocalResourceError
 
 
@@ -200,3 +202,33 @@ def test_a_folder_is_gone_through_again_where_a_file_went(
         monkeypatch.setattr(moment, "_hold_file", lambda _: (_ for _ in ()).throw(FileNotFoundError))
         with pytest.raises(LocalResourceError, match="changes all the time"):
             moment.hold("deep")
+
+
+def test_what_a_killed_backup_held_is_removed_and_nothing_else(folder: Path) -> None:
+    """Second names keep what is erased; those of a backup under way, and others' folders, stay."""
+    own = folder / ".backup-of-mine"
+    own.mkdir()
+    (own / "kept").touch()
+    killed = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            (
+                "import sys, time; from pathlib import Path; from feddmf.backup.moment import at_one_moment\n"
+                "with at_one_moment(Path(sys.argv[1])) as moment:\n"
+                "    moment.hold('b.txt'); print(flush=True); time.sleep(600)"
+            ),
+            str(folder),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    remove_left_behind(folder)
+    assert (folder / "b.txt").stat().st_nlink == 2
+    killed.kill()
+    killed.communicate()
+    assert (folder / "b.txt").stat().st_nlink == 2
+    with at_one_moment(folder):
+        assert (folder / "b.txt").stat().st_nlink == 1
+    assert list(folder.glob(".backup-*")) == [own]
+    assert (own / "kept").exists()

@@ -75,8 +75,11 @@ def test_figures_are_shown_in_the_form_that_is_asked_for() -> None:
     serving(test, meters)
 
 
-def test_health_is_the_outcome_of_all_checks(caplog: pytest.LogCaptureFixture) -> None:
-    """One that fails makes it 503; which one is told, what is wrong stands in the log alone."""
+def test_ready_is_the_outcome_of_all_checks(caplog: pytest.LogCaptureFixture) -> None:
+    """One that fails makes it 503; which one is told, what is wrong stands in the log alone.
+
+    The process is well all the same: it must not be started again for what it needs.
+    """
     trouble: list[str] = []
 
     def check() -> None:
@@ -84,12 +87,14 @@ def test_health_is_the_outcome_of_all_checks(caplog: pytest.LogCaptureFixture) -
             raise LocalResourceError("the secret file is gone")
 
     async def test(port: int) -> None:
-        status, _, body = await get(port, "/healthz")
+        status, _, body = await get(port, "/readyz")
         assert (status, json.loads(body)) == (200, {"status": "ok", "checks": {"disk": "ok", "rest": "ok"}})
         trouble.append("x")
-        status, _, body = await get(port, "/healthz")
+        status, _, body = await get(port, "/readyz")
         assert (status, json.loads(body)["checks"]) == (503, {"disk": "failing", "rest": "ok"})
         assert b"secret" not in body
+        status, _, body = await get(port, "/healthz")
+        assert (status, json.loads(body)) == (200, {"status": "ok"})
 
     serving(test, checks={"disk": check, "rest": lambda: None})
     assert "the secret file is gone" in caplog.text
@@ -100,7 +105,7 @@ def test_health_is_the_outcome_of_all_checks(caplog: pytest.LogCaptureFixture) -
     [("GET", "/", 404), ("GET", "/metrics/", 404), ("POST", "/metrics", 405), ("DELETE", "/healthz", 405)],
 )
 def test_there_is_nothing_else(method: str, path: str, status: int) -> None:
-    """Two pages, to be read."""
+    """Three pages, to be read."""
 
     async def test(port: int) -> None:
         assert (await get(port, path, method=method))[0] == status
@@ -148,8 +153,11 @@ def test_a_look_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) ->
     meters.look(hang)
 
     async def test(port: int) -> None:
+        asked = asyncio.create_task(get(port, "/metrics"))
         try:
-            assert (await get(port, "/metrics"))[0] == 503
+            await asyncio.sleep(0.05)
+            assert (await get(port, "/healthz"))[0] == 200
+            assert (await asked)[0] == 503
         finally:
             over.set()
 
