@@ -122,7 +122,7 @@ test-coordinator: ## The coordinator's suite where there is no torch.
 	$(COORDINATOR)/bin/python -m pytest tests/coordinator
 
 # A server of its own, from Debian's package, is started by the tests and gone with them.
-ON_POSTGRES := tests/coordinator $(addprefix tests/federation/test_, coordinator_backup.py coordinator_resume.py \
+ON_POSTGRES := tests/coordinator $(addprefix tests/federation/test_, coordinator_backup.py coordinator_resume.py leaving.py receipts.py \
   safekeeping.py scheduling.py submitting.py)
 test-postgres: install ## The coordinator's suite, and runs with kill and resume, with its state in PostgreSQL.
 	FEDDMF_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ON_POSTGRES)
