@@ -62,8 +62,8 @@ class Demo:
             *("--port", str(port), "--enrolment-port", str(enrolment_port)),
         )
         settings = self.coordinator / "coordinator.toml"
-        # Enrolment is a matter of days in a company and of a second here.
-        write_text(settings, settings.read_text() + "\nenrolment_poll_s = 0.2\n")
+        # Enrolment is days in a company, a second here; in front, for the file ends in sections.
+        write_text(settings, f"enrolment_poll_s = 0.2\n{settings.read_text()}")
         self.processes.start("coordinator", "coordinator", "start", "--folder", str(self.coordinator))
         self.processes.until(self._serves, "the coordinator's start", _START_S)
         return str(made["root_fingerprint"])
