@@ -129,13 +129,13 @@ test-postgres: install ## The coordinator's suite, and runs with kill and resume
 
 lock: install ## Pin the requirement files anew.
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" --override requirements/overrides.txt --extra all --extra dev \
+	  --custom-compile-command "make lock" --override requirements/overrides.txt --extra all --extra dev --extra docs \
 	  pyproject.toml requirements/torch-needs.in -o requirements/all.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" -c requirements/all.txt --extra coordinator \
+	  --custom-compile-command "make lock" -c requirements/all.txt --extra console \
 	  pyproject.toml requirements/coordinator.in -o requirements/coordinator.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" -c requirements/all.txt --extra postgres --extra otel \
+	  --custom-compile-command "make lock" -c requirements/all.txt --extra postgres --extra console --extra otel \
 	  pyproject.toml requirements/build.in -o requirements/image-coordinator.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" -c requirements/all.txt --override requirements/overrides.txt \
