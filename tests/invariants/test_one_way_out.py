@@ -41,8 +41,8 @@ DOWNLOADS = "feddmf_party.datasets"
 # Listens for nothing: asks the operating system for a port that is free, for the demo's coordinator.
 PORTS = "feddmf_party.demo"
 
-# Listens for the company's own programs; what it calls is held to below.
-LISTENS = "feddmf_party.api.listening"
+# Listens for the company's own programs and people; what it calls is held to below.
+LISTENS = "feddmf.web.listening"
 # Shows figures of either side to the company's own monitoring; what it may know is held to below.
 SHOWS = "feddmf.telemetry"
 # What opens a port, whatever stands behind it, and the modules that do.
@@ -118,15 +118,15 @@ def test_nothing_else_of_the_party_reaches_the_network() -> None:
     reaching = {source.module for source in PARTY if source.imports_any(*NETWORK)} | modules_that(
         DIALS, PARTY
     )
-    allowed = (f"{CLIENT}.", f"{DOWNLOADS}.", f"{PORTS}.", LISTENS, *DATABASES)
+    allowed = (f"{CLIENT}.", f"{DOWNLOADS}.", f"{PORTS}.", *DATABASES)
     assert not {module for module in reaching if not module.startswith(allowed)}
 
 
-def test_the_query_api_listens_and_dials_nobody() -> None:
-    """Of the network it has a listening socket and TLS; it reaches neither the gate nor the client."""
-    parts = sources("feddmf_party.api")
+def test_api_and_consoles_listen_and_dial_nobody() -> None:
+    """Of the network they have one listening socket and TLS; they reach neither the gate nor the client."""
+    parts = [*sources("feddmf.web"), *sources("feddmf_party.api"), *sources("feddmf_party.console")]
     assert LISTENS in {source.module for source in parts}
-    assert not modules_that(DIALS, parts)
+    assert not modules_that(DIALS, tuple(parts))
     assert {source.module for source in parts if source.imports_any(*NETWORK)} == {LISTENS}
     for source in parts:
         assert not source.imports_any(*GATE, CLIENT, "feddmf.wire", "feddmf.payload")

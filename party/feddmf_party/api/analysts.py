@@ -23,7 +23,7 @@ from feddmf_party.prediction import Block
 from feddmf_party.prediction_table import encoded_predictions, score_column
 from feddmf_party.questions import Questions
 
-__all__ = ["router"]
+__all__ = ["RunQuery", "router"]
 
 router = APIRouter(prefix="/v1", tags=["analyst"])
 

@@ -1,29 +1,29 @@
-"""The query API as one ASGI app: routes behind a gate, errors in one form, an OpenAPI document."""
+"""What a party serves as one ASGI app: API for programs, console for people, one gate before both."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from feddmf.errors import FedDMFError, InputError
-from feddmf_party.api import analysts, overseers
+from feddmf.errors import FedDMFError
+from feddmf.web.failing import answer_errors
+from feddmf.web.gate import Gate
+from feddmf.web.listening import LOOPBACK_NAMES
+from feddmf.web.problems import ProblemBody
+from feddmf_party.api import analysts, changes, explanations, overseers
 from feddmf_party.api.accounts import Route, RouteList
 from feddmf_party.api.desk import Desk
-from feddmf_party.api.gate import Gate
-from feddmf_party.api.problems import DEFECT, Problem, ProblemBody, problem_response, problem_status
+from feddmf_party.api.door import ApiDoor, DeskKeys
 from feddmf_party.api.roles import ROUTES, Caller, question_of
+from feddmf_party.console.routes import Console
+from feddmf_party.tokens import Holder
 
-__all__ = ["LOOPBACK_NAMES", "make_api", "make_app"]
-
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+__all__ = ["make_api", "make_app"]
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ProblemBody, "description": "What was asked cannot be answered, or not to this token."},
@@ -33,10 +33,12 @@ _ABOUT = (
     "Predictions of one party for its own users, from its own files. Every request shows a token in the "
     "header Authorization: Bearer TOKEN. User ids are sent in bodies alone."
 )
+_API = ("/v1", "/openapi.json")
+_ROUTERS = (analysts.router, explanations.router, changes.router, overseers.router)
 
 
 def make_app(desk: Desk) -> FastAPI:
-    """Return the app without its gate, which alone says who calls: not to be served as it is."""
+    """Return the query API without its gate, which alone says who calls: not to be served as it is."""
     app = FastAPI(
         title="FedDMF query API",
         version=version("feddmf"),
@@ -49,8 +51,8 @@ def make_app(desk: Desk) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
-    app.include_router(analysts.router)
-    app.include_router(overseers.router)
+    for router in _ROUTERS:
+        app.include_router(router)
 
     @app.get("/openapi.json", name="openapi", include_in_schema=False)
     async def openapi(_caller: Caller) -> JSONResponse:
@@ -59,7 +61,7 @@ def make_app(desk: Desk) -> FastAPI:
     @app.get("/v1", name="routes", tags=["all"])
     async def routes(caller: Caller) -> RouteList:
         """List what the caller's role may ask for; /openapi.json describes it."""
-        every = (*app.routes, *overseers.router.routes, *analysts.router.routes)
+        every = (*app.routes, *(route for router in _ROUTERS for route in router.routes))
         open_ = (route for route in every if isinstance(route, APIRoute))
         return RouteList(
             role=caller.role.value,
@@ -72,53 +74,17 @@ def make_app(desk: Desk) -> FastAPI:
             ],
         )
 
-    app.add_exception_handler(Problem, _told)
-    app.add_exception_handler(FedDMFError, _failed)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(Exception, _broken)
+    def note(caller: Holder | None, route: str | None, error: FedDMFError) -> None:
+        if caller is not None:
+            desk.note_refused(caller, question_of(route) if route else "nothing known", error)
+
+    answer_errors(app, note, invalid="see what it takes: /openapi.json", unknown="see what there is: /v1")
     return app
 
 
 def make_api(desk: Desk, hosts: Collection[str] = LOOPBACK_NAMES) -> Gate:
-    """Return what is served; hosts: names that it answers to."""
-    return Gate(make_app(desk), desk, hosts)
-
-
-async def _told(_request: Request, error: Exception) -> JSONResponse:
-    problem = cast("Problem", error)
-    return problem_response(problem.status, problem.error, problem.headers)
-
-
-async def _failed(_request: Request, error: Exception) -> JSONResponse:
-    found = cast("FedDMFError", error)
-    return problem_response(problem_status(found), found)
-
-
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    # What was sent is not sent back: it may hold user ids.
-    first = cast("RequestValidationError", error).errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    message = str(first["msg"]).removeprefix("Value error, ")
-    told = InputError(f"{where}: {message}", hint="see what it takes: /openapi.json")
-    await _note(request, told)
-    return problem_response(422, told)
-
-
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    found = cast("HTTPException", error)
-    told = InputError(str(found.detail), hint="see what there is: /v1")
-    await _note(request, told)
-    return problem_response(found.status_code, told, found.headers or {})
-
-
-async def _note(request: Request, told: InputError) -> None:
-    """Write down what was refused before it came to a question; nothing that the caller wrote."""
-    route, desk = request.scope.get("route"), request.app.state.desk
-    question = question_of(route.name) if route else "nothing known"
-    await asyncio.to_thread(desk.note_refused, request.scope["state"]["holder"], question, told)
-
-
-async def _broken(_request: Request, _error: Exception) -> JSONResponse:
-    # The error goes on to the gate, which logs it.
-    return problem_response(500, DEFECT)
+    """Return what is served, API and console; hosts: names that it answers to."""
+    keys = DeskKeys(desk)
+    app, console, api = make_app(desk), Console(desk, keys), ApiDoor(keys)
+    console.join(app)
+    return Gate(app, lambda path: api if path.startswith(_API) else console.door, hosts)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["AudienceQuestion", "PredictionQuestion", "TopQuestion"]
+__all__ = ["AudienceQuestion", "Form", "PredictionQuestion", "Question", "Text", "TopQuestion"]
 
 _MOST_USERS = 100_000
 _MOST_KEYS = 5_000
@@ -16,7 +16,9 @@ Form = Literal["json", "csv", "parquet"]
 _FORM = "json, or a file: the columns are those of `feddmf query --out`, rows are streamed."
 
 
-class _Question(BaseModel):
+class Question(BaseModel):
+    """What every question says: of which run and owner, and whether in spite of the evidence."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     run: Text | None = Field(None, description="Run to ask; the one that finished last.")
@@ -24,7 +26,7 @@ class _Question(BaseModel):
     anyway: bool = Field(False, description="Answer also where the evidence says that it is of no use.")
 
 
-class PredictionQuestion(_Question):
+class PredictionQuestion(Question):
     """Which users to score for which attributes."""
 
     attributes: tuple[Text, ...] = Field(
@@ -36,7 +38,7 @@ class PredictionQuestion(_Question):
     format: Form = Field("json", description=_FORM)
 
 
-class AudienceQuestion(_Question):
+class AudienceQuestion(Question):
     """Of which attribute the most likely users are wanted, and where to cut their ranking."""
 
     attribute: Text = Field(description="Key of the attribute.")
@@ -52,7 +54,7 @@ class AudienceQuestion(_Question):
         return self
 
 
-class TopQuestion(_Question):
+class TopQuestion(Question):
     """Which users' best attributes are wanted."""
 
     users: tuple[Text, ...] = Field(min_length=1, max_length=_MOST_USERS, description="User ids.")

@@ -14,9 +14,10 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 
 from feddmf.errors import FedDMFError, InputError, LocalResourceError, TimedOut
-from feddmf_party.api.limits import RateLimit
-from feddmf_party.api.problems import Problem
+from feddmf.web.limits import RateLimit
+from feddmf.web.problems import Problem
 from feddmf_party.folder import PartyFolder
+from feddmf_party.identity import IdentityFiles
 from feddmf_party.policy import Policy
 from feddmf_party.quality_report import PeerQuality, quality_of
 from feddmf_party.query_log import Asked, QueryLog
@@ -83,6 +84,13 @@ class Desk:
         self._refusals, self._refusing = RateLimit(), threading.Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
         self._places = threading.Semaphore(_THREADS + _MOST_WAITING)
+
+    def name(self) -> str:
+        """Return whose desk it is: the party's id, the folder's name before it has enrolled."""
+        try:
+            return IdentityFiles(self.folder.path).load_federation().party
+        except FedDMFError:
+            return self.folder.path.resolve().name
 
     def policy(self) -> Policy:
         """Return the policy as it stands in the folder now."""

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-__all__ = ["AttributeList", "AudienceAnswer", "PredictionAnswer", "QualityAnswer", "TopAnswer"]
+__all__ = [
+    "Attribute",
+    "AttributeList",
+    "AudienceAnswer",
+    "Expected",
+    "Figure",
+    "PredictionAnswer",
+    "QualityAnswer",
+    "TopAnswer",
+]
 
 
 def _finite(value: Any) -> Any:

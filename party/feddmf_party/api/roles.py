@@ -13,7 +13,7 @@ from feddmf.errors import PolicyError
 from feddmf_party.api.desk import SharedDesk
 from feddmf_party.tokens import Holder, Role
 
-__all__ = ["ROUTES", "Caller", "admit", "question_of"]
+__all__ = ["PAGES", "ROUTES", "Caller", "admit", "question_of"]
 
 _ALL = frozenset(Role)
 _ANALYST, _AUDITOR, _ENGINEER = (frozenset({role}) for role in (Role.ANALYST, Role.AUDITOR, Role.ENGINEER))
@@ -28,15 +28,23 @@ ROUTES: Mapping[str, frozenset[Role]] = MappingProxyType(
         "policy": _ENGINEER | _AUDITOR,
         "privacy": _ENGINEER | _AUDITOR,
         "quality": _ANALYST | _ENGINEER,
+        "changes": _ANALYST | _ENGINEER,
         "attributes": _ANALYST,
         "predictions": _ANALYST,
         "audience": _ANALYST,
         "top_attributes": _ANALYST,
+        "why": _ANALYST,
         "ledger": _AUDITOR,
         "queries": _AUDITOR,
     }
 )
-"""The name of each route, and who may call it."""
+"""The name of each route of the API, and who may call it."""
+PAGES: Mapping[str, frozenset[Role]] = MappingProxyType(
+    {
+        "console_overview": _ALL,
+    }
+)
+"""The name of each page of the console, and who may open it."""
 
 # Says in the OpenAPI document how to show a token; the gate has looked at it before.
 _BEARER = HTTPBearer(auto_error=False, description="A token of `feddmf token add`.")
@@ -46,7 +54,7 @@ def admit(request: Request, desk: SharedDesk, _bearer: Annotated[object, Depends
     """Return who calls; PolicyError, which the query log has, where the role may not."""
     holder: Holder = request.scope["state"]["holder"]
     route = request.scope["route"].name
-    if holder.role not in ROUTES.get(route, ()):
+    if holder.role not in ROUTES.get(route, PAGES.get(route, ())):
         error = PolicyError(
             f"{holder.name} is {holder.role.value}, who may not ask for this",
             hint="ask with a token of another role: feddmf token add NAME --role ROLE",

@@ -1,4 +1,4 @@
-"""`feddmf api`: serve the query API of a party's folder, and look into its log."""
+"""`feddmf api`: serve the query API and the console of a party's folder, and look into their log."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def serve(
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
 ) -> None:
-    """Answer queries over HTTP, for holders of tokens (feddmf token add), until a signal."""
+    """Serve the console for people and the API for programs, to holders of tokens (feddmf token add)."""
     PartyFolder(folder).require()
     try:
         # Only this command needs a web server.
-        from feddmf_party.api.listening import Listening
-        from feddmf_party.api.listening import serve as serve_api
+        from feddmf.web.listening import Listening
+        from feddmf_party.api.serving import serve as serve_api
     except ModuleNotFoundError as error:
         raise InputError(
             f"this installation lacks {error.name}, which the query API needs",
@@ -53,7 +53,8 @@ def serve(
         ) from error
     log_to_stderr(PartyFolder(folder).settings().logging, verbose=verbose)
     where = Listening(listen, port, tuple(host or ()), tls_cert, tls_key)
-    asyncio.run(serve_api(PartyFolder(folder), where, ready=lambda: say(f"answers at {where.url}")))
+    told = f"answers at {where.url}v1; console at {where.url}"
+    asyncio.run(serve_api(PartyFolder(folder), where, ready=lambda: say(told)))
     say("stopped")
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from feddmf.web.gate import Gate
 from feddmf_party.api.app import make_api
 from feddmf_party.api.desk import Desk
-from feddmf_party.api.gate import Gate
 from feddmf_party.folder import PartyFolder
 from feddmf_party.query_log import read_queries
 from feddmf_party.tokens import Role, TokenFile
@@ -36,6 +36,11 @@ class Api:
     desk: Desk
     gate: Gate
     tokens: Mapping[Role, str]
+
+    @property
+    def door(self) -> Any:
+        """The door of the API, for tests that change its limits."""
+        return self.gate._door("/v1")
 
     def send(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
         """Send one request; options are those of httpx."""

@@ -218,7 +218,7 @@ def test_mistakes_are_named(  # noqa: PLR0917
     assert (told["kind"], told["exit_code"]) == (kind, 4)
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v2", 404), ("GET", PREDICTIONS, 405)])
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/v2", 404), ("GET", PREDICTIONS, 405)])
 def test_what_is_not_there_is_said_in_the_one_form(api: Api, method: str, path: str, status: int) -> None:
     """Unknown paths and methods are errors like any other."""
     api.fails(status, method, path)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from feddmf.web import gate
+from feddmf.web.limits import RateLimit
 from feddmf_party import tokens
-from feddmf_party.api import gate
-from feddmf_party.api.limits import RateLimit
 from feddmf_party.tokens import Role, TokenFile
 
 if TYPE_CHECKING:
@@ -29,11 +29,20 @@ def bearer(*values: str) -> list[tuple[str, str]]:
     return [("Authorization", value) for value in values]
 
 
-@pytest.mark.parametrize("path", [RUNS, "/openapi.json", "/v1/nothing", "/", "/docs", "/redoc"])
+@pytest.mark.parametrize("path", [RUNS, "/openapi.json", "/v1/nothing", "/v1"])
 def test_nothing_is_told_without_a_token(api: Api, path: str) -> None:
     """Known paths and others answer alike."""
     told = api.fails(401, "GET", path, token=None)
     assert (told["kind"], told["exit_code"], told["error"]) == ("Refused", 2, "no valid token")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/nothing"])
+def test_pages_are_shown_to_nobody_who_has_not_signed_in(api: Api, path: str) -> None:
+    """Neither with a token in the header: that is for programs."""
+    for token in (None, api.tokens[Role.ANALYST]):
+        response = api.send("GET", path, token=token)
+        assert (response.status_code, response.content) == (303, b"")
+        assert response.headers["Location"].startswith("/sign-in?next=")
 
 
 def test_every_way_to_fail_looks_the_same(api: Api) -> None:
@@ -159,7 +168,7 @@ def test_a_bucket_fills_again() -> None:
 
 def test_bodies_have_a_size(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said beforehand or found on the way, more is not read."""
-    monkeypatch.setattr(gate, "MAX_BODY", 1_000)
+    monkeypatch.setattr(api.door, "max_body", 1_000)
     body = b'{"attributes": ["pen"], "users": ["' + b"x" * 1_000 + b'"]}'
 
     async def parts() -> AsyncIterator[bytes]:
@@ -171,14 +180,14 @@ def test_bodies_have_a_size(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         assert told["kind"] == "InputError"
 
 
-def test_a_slow_sender_is_not_waited_for(api: Api) -> None:
+def test_a_slow_sender_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that does not come is given up."""
 
     async def part() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.sleep(60)
 
-    api.gate._body_s = 0.05
+    monkeypatch.setattr(api.door, "body_s", 0.05)
     told = api.fails(408, "POST", PREDICTIONS, content=part())
     assert told["kind"] == "TimedOut"
 

@@ -25,9 +25,10 @@ from cryptography.x509.oid import NameOID
 
 from feddmf.errors import InputError
 from feddmf.identity import encode_key
-from feddmf_party.api import listening
+from feddmf.web import listening
+from feddmf.web.listening import Listening
 from feddmf_party.api.desk import Desk
-from feddmf_party.api.listening import Listening
+from feddmf_party.api.serving import serve
 from feddmf_party.folder import PartyFolder
 from feddmf_party.tokens import Role, TokenFile
 from support.ports import free_ports
@@ -98,7 +99,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 async def while_serving(home: PartyFolder, where: Listening, call: object) -> None:
     """Run `call` in a thread while this process serves."""
     ready = asyncio.Event()
-    serving = asyncio.create_task(listening.serve(home, where, ready=ready.set))
+    serving = asyncio.create_task(serve(home, where, ready=ready.set))
     await asyncio.wait({serving, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
     try:
         await asyncio.to_thread(call)  # type: ignore[arg-type]
@@ -209,11 +210,11 @@ def test_a_key_that_does_not_fit_is_said(home: PartyFolder, tmp_path: Path) -> N
     for content in (encode_key(ec.generate_private_key(ec.SECP256R1())), encrypted, b""):
         key.write_bytes(content)
         with pytest.raises(InputError, match=r"cannot use .*cert\.pem"):
-            asyncio.run(listening.serve(home, Listening(port=1, certificate=certificate, key=key)))
+            asyncio.run(serve(home, Listening(port=1, certificate=certificate, key=key)))
 
 
 def test_a_log_that_was_changed_stops_the_server(home: PartyFolder) -> None:
     """Nothing is written behind a record that does not fit."""
     home.query_log.write_text(json.dumps({"number": 3}) + "\n")
     with pytest.raises(InputError, match=re.escape(str(home.query_log))):
-        asyncio.run(listening.serve(home, Listening(port=1)))
+        asyncio.run(serve(home, Listening(port=1)))

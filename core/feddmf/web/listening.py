@@ -1,4 +1,4 @@
-"""The server's socket and its TLS: the one place where the API meets the network. It dials nobody."""
+"""A server's socket and its TLS: the one place where API and consoles meet the network. It dials nobody."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from typing import Any
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from feddmf.errors import InputError, LocalResourceError
-from feddmf.locks import only_one
-from feddmf_party.api.app import LOOPBACK_NAMES, make_api
-from feddmf_party.api.desk import Desk
-from feddmf_party.folder import PartyFolder
 
-__all__ = ["Listening", "serve"]
+__all__ = ["LOOPBACK_NAMES", "Listening", "serve_app"]
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+"""Names that every server answers to."""
+
 
 _GRACE_S = 3
 _HEAD_S = 10.0
@@ -60,7 +61,7 @@ class Listening:
     def url(self) -> str:
         """Where it is found."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}/v1"
+        return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}/"
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -78,34 +79,27 @@ class Listening:
             ) from error
 
 
-async def serve(folder: PartyFolder, where: Listening, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called once somebody can connect.
+async def serve_app(app: ASGIApp, where: Listening, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve `app` until SIGTERM or SIGINT; `ready` is called once somebody can connect.
 
-    LocalResourceError where the port is taken or another process serves this folder, InputError where its
-    files or those of TLS cannot be used.
+    LocalResourceError where the port is taken, InputError where the files of TLS cannot be used.
     """
-    folder.require()
-    folder.policy()
-    with only_one(folder.api_lock, doing="serving the query API of"):
-        desk = Desk(folder)
-        desk.tokens.all()
-        listener = _listen(where)
-        try:
-            server = _Server(_config(desk, where), ready)
-            loop = asyncio.get_running_loop()
-            for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, server.stop)
-            await server.serve([listener])
-        finally:
-            listener.close()
-            desk.close()
+    listener = _listen(where)
+    try:
+        server = _Server(_config(app, where), ready)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, server.stop)
+        await server.serve([listener])
+    finally:
+        listener.close()
 
 
-def _config(desk: Desk, where: Listening) -> uvicorn.Config:
+def _config(app: ASGIApp, where: Listening) -> uvicorn.Config:
     tls = _tls(where)
     secured: dict[str, Any] = {} if tls is None else {"ssl_context_factory": lambda *_: tls}
     return uvicorn.Config(
-        make_api(desk, where.hosts),
+        app,
         http=_Patient,
         ws="none",
         lifespan="off",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-__all__ = ["RateLimit"]
+from feddmf.errors import TimedOut
+from feddmf.web.problems import Problem
+
+__all__ = ["RateLimit", "check_pace"]
 
 _MINUTE_S = 60.0
 # Who came last of so many is remembered; whoever is forgotten begins with a full bucket.
@@ -31,3 +35,11 @@ class RateLimit:
         if len(self._left) > _MOST_REMEMBERED:
             self._left.popitem(last=False)
         return wait
+
+
+def check_pace(limit: RateLimit, name: str, per_minute: int) -> None:
+    """Count a request of `name`; a problem with status 429 where it comes too soon."""
+    wait = limit.wait_s(name, per_minute)
+    if wait:
+        error = TimedOut(f"more than {per_minute} requests in a minute", hint="ask again in a while")
+        raise Problem(429, error, {"Retry-After": str(math.ceil(wait))})
