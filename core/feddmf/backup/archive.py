@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from feddmf.errors import InputError
 from feddmf.files import all_or_nothing, explain_os_error, replacing
+from feddmf.progress import MEGA, NOBODY, Progress, Tally
 
 __all__ = ["Archive", "Manifest", "archiving", "restoring", "unpack", "verify"]
 
@@ -59,11 +60,23 @@ class Archive:
         member.type, member.mode = tarfile.DIRTYPE, _OWNERS
         self._tar.addfile(member)
 
-    def add(self, name: str, source: IO[bytes], size: int, *, mode: int, at: float) -> None:
-        """Add the next `size` bytes of `source` as the file `name`, last changed at `at`."""
+    def add(
+        self,
+        name: str,
+        source: IO[bytes],
+        size: int,
+        *,
+        mode: int,
+        at: float,
+        told: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        """Add the next `size` bytes of `source` as the file `name`, last changed at `at`.
+
+        told: hears how many more bytes are in it.
+        """
         member = tarfile.TarInfo(name)
         member.size, member.mode, member.mtime = size, mode, int(at)
-        reading = _Reading(source)
+        reading = _Reading(source, told)
         self._tar.addfile(member, reading)
         self._files[name] = reading.digest.hexdigest()
         self._bytes += size
@@ -98,9 +111,9 @@ def archiving(file: Path) -> Iterator[Archive]:
         yield Archive(tar)
 
 
-def verify(file: Path, *, of: str) -> Manifest:
+def verify(file: Path, *, of: str, progress: Progress = NOBODY) -> Manifest:
     """Read a whole backup of side `of`; InputError where it is none, was cut short, or was changed."""
-    return _read(file, of, lambda _, content: _copied(content), lambda _: None)
+    return _read(file, of, lambda _, content: _read_through(content), lambda _: None, progress)
 
 
 @contextmanager
@@ -122,40 +135,43 @@ def restoring(folder: Path) -> Iterator[None]:
             raise
 
 
-def unpack(file: Path, folder: Path, *, of: str) -> Manifest:
+def unpack(file: Path, folder: Path, *, of: str, progress: Progress = NOBODY) -> Manifest:
     """Put what is in a backup of side `of` into `folder`, within `restoring`; return what the backup says.
 
     Raises InputError where the backup does not hold, LocalResourceError where the disk refuses.
     """
 
-    def put(member: tarfile.TarInfo, content: IO[bytes]) -> str:
+    def put(member: tarfile.TarInfo, content: _Reading) -> None:
         path = folder / member.name
         path.parent.mkdir(mode=_OWNERS, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as target:
-            digest = _copied(content, target)
+            shutil.copyfileobj(content, target, _BLOCK)
             target.flush()
             os.fchmod(target.fileno(), member.mode & 0o644)
             os.fsync(target.fileno())
         os.utime(path, (member.mtime, member.mtime))
-        return digest
+
+    def put_folder(name: str) -> None:
+        (folder / name).mkdir(mode=_OWNERS, parents=True, exist_ok=True)
 
     with explain_os_error(folder):
         folder.mkdir(mode=_OWNERS, parents=True, exist_ok=True)
-        return _read(
-            file, of, put, lambda name: (folder / name).mkdir(mode=_OWNERS, parents=True, exist_ok=True)
-        )
+        return _read(file, of, put, put_folder, progress)
 
 
 def _read(
     file: Path,
     of: str,
-    put: Callable[[tarfile.TarInfo, IO[bytes]], str],
+    put: Callable[[tarfile.TarInfo, _Reading], None],
     put_folder: Callable[[str], object],
+    progress: Progress,
 ) -> Manifest:
-    """Pass every file of a backup to `put`, which returns its SHA-256; return what the backup says."""
+    """Pass every file of a backup to `put`, which reads it to its end; return what the backup says."""
     found, size, said = dict[str, str](), 0, None
     try:
+        whole = file.stat().st_size
+        tally = Tally(progress, whole, "MB read", unit=MEGA)
         with tarfile.open(file, "r:") as tar:
             for member in tar:
                 if said is not None or not _is_safe(member):
@@ -166,8 +182,12 @@ def _read(
                 elif member.name == _MANIFEST:
                     said = content.read(_MOST_MANIFEST_BYTES)
                 else:
-                    found[member.name] = put(member, content)
+                    reading = _Reading(content, tally.add)
+                    put(member, reading)
+                    found[member.name] = reading.digest.hexdigest()
                     size += member.size
+            # The rest is what the tar says of its members.
+            tally.add(whole - size)
     except FileNotFoundError as error:
         if file.exists():
             raise
@@ -206,27 +226,23 @@ def _checked(file: Path, of: str, said: bytes, found: Mapping[str, str], size: i
 
 
 class _Reading(io.RawIOBase):
-    """A file of which a digest is taken while it is read."""
+    """A file of which a digest is taken while it is read; `told` hears how much has been read."""
 
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source = source
+    def __init__(self, source: IO[bytes], told: Callable[[int], object]) -> None:
+        self._source, self._told = source, told
         self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
         """Return what the file has next."""
         block = self._source.read(size)
         self.digest.update(block)
+        self._told(len(block))
         return block
 
 
-def _copied(content: IO[bytes], target: IO[bytes] | None = None) -> str:
-    """Read `content` to its end, into `target` if there is one; return its SHA-256, in hex."""
-    digest = hashlib.sha256()
-    while block := content.read(_BLOCK):
-        digest.update(block)
-        if target is not None:
-            target.write(block)
-    return digest.hexdigest()
+def _read_through(content: _Reading) -> None:
+    while content.read(_BLOCK):
+        pass
 
 
 def _is_safe(member: tarfile.TarInfo) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from feddmf.backup.archive import Archive
 from feddmf.errors import LocalResourceError
 from feddmf.files import explain_os_error
+from feddmf.progress import MEGA, NOBODY, Progress, Tally
 
 __all__ = ["Moment", "at_one_moment", "remove_left_behind"]
 
@@ -27,8 +28,8 @@ _PREFIX = ".backup-"
 _LOCK = "held.lock"
 
 _LINES = ".jsonl"
-# What is being written, and what only says who works.
-_NO_MATTER = (".part", ".lock")
+# What is being written, what only says who works, and scores, which are computed again.
+_NO_MATTER = (".part", ".lock", ".column")
 # A file that went while its folder was gone through: it is gone through again, so often.
 _MOST_LOOKS = 100
 
@@ -75,8 +76,9 @@ class Moment:
         """Hold a file that was written for this."""
         self.files[name] = _held(path)
 
-    def put_into(self, archive: Archive) -> None:
+    def put_into(self, archive: Archive, progress: Progress = NOBODY) -> None:
         """Put all that is held into a backup."""
+        tally = Tally(progress, sum(held.size for held in self.files.values()), "MB packed", unit=MEGA)
         for name in self.folders:
             archive.add_folder(name)
         for name, held in self.files.items():
@@ -86,8 +88,9 @@ class Moment:
                     whole = source.read(held.size)
                     whole = whole[: whole.rfind(b"\n") + 1]
                     archive.add(name, BytesIO(whole), len(whole), mode=held.mode, at=held.at)
+                    tally.add(held.size)
                 else:
-                    archive.add(name, source, held.size, mode=held.mode, at=held.at)
+                    archive.add(name, source, held.size, mode=held.mode, at=held.at, told=tally.add)
 
     def _look(self, top: Path, besides: Sequence[str]) -> tuple[dict[str, _Held], list[str]]:
         files, folders = dict[str, _Held](), list[str]()

@@ -13,7 +13,10 @@ import pytest
 
 from feddmf.backup.archive import archiving, restoring, unpack, verify
 from feddmf.backup.moment import at_one_moment, remove_left_behind
+from feddmf.backup.outcome import left_out
 from feddmf.errors import InputError, LocalResourceError
+from feddmf.progress import NOBODY, Progress
+from support.heard import Heard
 
 
 @pytest.fixture
@@ -28,11 +31,11 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def _backup(folder: Path, file: Path) -> Path:
+def _backup(folder: Path, file: Path, progress: Progress = NOBODY) -> Path:
     with archiving(file) as archive, at_one_moment(folder) as moment:
         for name in ("deep", "b.txt", "nothing"):
             moment.hold(name)
-        moment.put_into(archive)
+        moment.put_into(archive, progress)
         archive.close("party", {"party": "acme"})
     return file
 
@@ -232,3 +235,35 @@ def test_what_a_killed_backup_held_is_removed_and_nothing_else(folder: Path) -> 
         assert (folder / "b.txt").stat().st_nlink == 1
     assert list(folder.glob(".backup-*")) == [own]
     assert (own / "kept").exists()
+
+
+def test_who_makes_and_who_reads_a_backup_hears_how_far_it_is(folder: Path, tmp_path: Path) -> None:
+    """In MB, from nothing to all of it; reading counts the whole file."""
+    made, read, unpacked = Heard(), Heard(), Heard()
+    file = _backup(folder, tmp_path / "backup.tar", made)
+    assert (made.told[0], made.told[-1]) == ((0, 3, "MB packed"), (3, 3, "MB packed"))
+    assert len(made.told) > 3
+    verify(file, of="party", progress=read)
+    assert (read.told[0], read.told[-1]) == ((0, 3, "MB read"), (3, 3, "MB read"))
+    with restoring(tmp_path / "out"):
+        unpack(file, tmp_path / "out", of="party", progress=unpacked)
+    assert unpacked.told == read.told
+
+
+def test_a_backup_that_is_cancelled_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    """Nor does a restoration: whoever is told how far it is may end it."""
+    file, out = _backup(folder, tmp_path / "backup.tar"), tmp_path / "out"
+    cancelled = Heard(stop=KeyError("enough"), stop_at=1)
+    with pytest.raises(KeyError):
+        _backup(folder, tmp_path / "b.tar", cancelled)
+    with pytest.raises(KeyError), restoring(out):
+        unpack(file, out, of="party", progress=cancelled)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "folder"]
+    assert not list(folder.glob(".backup-*"))
+
+
+def test_what_is_left_out_is_what_nobody_knows(tmp_path: Path) -> None:
+    """Not what is kept, nor locks, hidden files, and what belongs to something that is known."""
+    for name in ("known", "hub.db", "hub.db-wal", ".hidden", "serving.lock", "z.csv", "notes"):
+        (tmp_path / name).touch()
+    assert left_out(tmp_path, {"known"}, beginnings=("hub.db",)) == ("notes", "z.csv")
