@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Best", "best_places"]
+__all__ = ["Best", "best_places", "ranking"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,3 +44,13 @@ def best_places(scores: npt.NDArray[np.floating], size: int) -> npt.NDArray[np.i
     else:
         among = np.arange(len(scores))
     return among[np.argsort(-scores[among], kind="stable")[:size]]
+
+
+def ranking(scores: Floats) -> npt.NDArray[np.uint32]:
+    """Return all places of scores [n], highest first, of equals the first places; no score is nan."""
+    bits = (scores + np.float32(0)).view(np.uint32)  # 0 and -0 are equal
+    # The bits of floats, those of negative ones inverted, are in their order.
+    ordered = np.where(bits >> 31, bits, ~bits & np.uint32(0x7FFFFFFF)).astype(np.uint64)
+    # A number of 64 bits that has the place in it sorts several times as fast as places by scores.
+    keys = np.sort((ordered << np.uint64(32)) | np.arange(len(scores), dtype=np.uint64))
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,8 @@ Floats = npt.NDArray[np.float32]
 class Criteria:
     """Keys of attributes by what is wanted of them.
 
-    all: each of them; any: one of them at least, where there is one; none: not one of them. InputError where no
-    attribute is wanted, or one is named twice.
+    all: each of them; any: one of them at least, where there is one; none: not one of them. InputError where
+    no attribute is wanted, or one is named twice.
     """
 
     all: tuple[str, ...] = field(default=())
@@ -67,18 +68,14 @@ class Criteria:
         """
         if self.single:
             return columns[0].astype(np.float32, copy=False)
-        wanted, others = columns[: len(self.all)], columns[len(self.all) :]
-        found = np.ones(columns[0].shape)
-        for each in wanted:
-            found *= each
+        ends = len(self.all), len(self.all) + len(self.any)
+        factors = list(columns[: ends[0]])
         if self.any:
-            without = np.ones_like(found)
-            for each in others[: len(self.any)]:
-                without *= 1 - each
-            found *= 1 - without
-        for each in others[len(self.any) :]:
-            found *= 1 - each
-        return found.astype(np.float32)
+            # Added up from below: of probabilities near 0 nothing is lost.
+            factors.append(reduce(lambda one, other: one + other * (1 - one), columns[ends[0] : ends[1]]))
+        factors += [1 - each for each in columns[ends[1] :]]
+        found: Floats = reduce(np.multiply, factors).astype(np.float32, copy=False)
+        return found
 
     def describe(self, names: Sequence[str] | None = None) -> str:
         """Return the criteria as a person would say them; names: of `keys`, in that order."""

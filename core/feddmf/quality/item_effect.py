@@ -12,21 +12,31 @@ that were expected to be about as precise, and averaged over what these leave op
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.quality.audience import audience_size, top_users
 from feddmf.quality.evidence import Evidence
 from feddmf.quality.intervals import LEVEL, Interval
+from feddmf.quality.ranked_evidence import RankedEvidence
 
-__all__ = ["ItemEffect"]
+__all__ = [
+    "EFFECTS",
+    "ItemEffect",
+    "equal_edges",
+    "level_of",
+    "likely_models",
+    "likely_under",
+    "precisions_between",
+]
 
 Floats = npt.NDArray[np.float64]
 
 # Effects beyond a factor of e^4 in odds are not told apart.
-_EFFECTS = np.linspace(-4, 4, 81)
+EFFECTS = np.linspace(-4, 4, 81)
+"""The grid on which effects are told apart, in logits."""
 _MEANS = np.linspace(-1, 1, 41)
 _SPREADS = np.linspace(0.05, 2, 40)
 # Items whose audiences were expected to have like precision count for each other; in logits.
@@ -54,14 +64,17 @@ class ItemEffect:
     @classmethod
     def of(cls, evidence: Evidence, share: float) -> ItemEffect:
         """Look at the audiences of the hidden items, each with `share` of the users, in (0, 1]."""
-        if not evidence.truth.size:
+        return cls.of_ranked(RankedEvidence.of(evidence), share)
+
+    @classmethod
+    def of_ranked(cls, ranked: RankedEvidence, share: float) -> ItemEffect:
+        """Do so where the evidence is ranked already."""
+        if not ranked.users or not ranked.items:
             return cls(np.empty(0), np.empty((0, len(_MODELS))))
-        size = audience_size(share, evidence.users)
-        chosen = top_users(evidence.scores, size)  # [size, hidden]
-        hits = np.take_along_axis(evidence.truth, chosen, axis=0).sum(axis=0)
-        precisions = _precisions(np.take_along_axis(evidence.scores, chosen, axis=0))  # [hidden, effects]
-        likelihoods = _binomial(hits[:, None], size, precisions) @ _MODELS.T
-        return cls(_level(precisions), np.log(likelihoods + np.finfo(np.float64).tiny))
+        size = ranked.size(share)
+        precisions = precisions_between(ranked.scores, equal_edges(size))  # [hidden, effects]
+        likelihoods = likely_under(_binomial(ranked.hits[size][:, None], size, precisions))
+        return cls(level_of(precisions), likelihoods)
 
     def expected_precision(self, probabilities: npt.NDArray[np.floating]) -> Interval:
         """Return the expected precision of an audience and the interval in which its precision will lie.
@@ -69,31 +82,34 @@ class ItemEffect:
         probabilities: of the chosen users for one item that was not hidden, [users]. The interval holds the
         precision of LEVEL of all such audiences; nan without users.
         """
-        users = len(probabilities)
+        ranked = np.sort(probabilities)[::-1, None].astype(np.float64)
+        return self.expected_of(np.concatenate([np.zeros((1, 1)), np.cumsum(ranked, axis=0)]))
+
+    def expected_of(self, sums: Floats) -> Interval:
+        """Return the same for running sums of the chosen users' probabilities, best first, [users + 1, 1]."""
+        users = len(sums) - 1
         if not users:
             return Interval(float("nan"), float("nan"), float("nan"))
-        precisions = _precisions(np.sort(probabilities)[:, None])  # [1, effects]
-        chances = self._effects(float(_level(precisions)[0]))
+        precisions = precisions_between(sums, equal_edges(users))  # [1, effects]
+        chances = self.chances(level_of(precisions))[0]
         trials = min(users, _MOST_USERS)
         hits = np.arange(trials + 1)
-        below = np.cumsum(chances @ _binomial(hits[None, :], trials, precisions[0][:, None]))
+        likely = chances > _TINY * chances.max()
+        below = np.cumsum(chances[likely] @ _binomial(hits, trials, precisions[0][likely, None]))
         ends = np.searchsorted(below, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         lower, upper = np.minimum(ends, trials) / trials
         return Interval(float(chances @ precisions[0]), float(lower), float(upper))
 
-    def _effects(self, level: float) -> Floats:
-        """Return the probability of each effect for a new item at this level, [effects]."""
-        near = np.exp(-0.5 * ((self.levels - level) / _NEARNESS) ** 2)
-        logs = _PRIOR + near @ self.logs
-        models = np.exp(logs - logs.max())
-        found: Floats = models @ _MODELS / models.sum()
-        return found
+    def chances(self, levels: Floats) -> Floats:
+        """Return the probability of each of EFFECTS for new items at `levels` [items], [items, effects]."""
+        near = np.exp(-0.5 * ((self.levels - levels[:, None]) / _NEARNESS) ** 2)
+        return likely_models(near @ self.logs)
 
 
 def _normals() -> Floats:
     """Return N(mean, spread^2) over the grid of effects for each mean and spread, [models, effects]."""
-    away = (_EFFECTS - _MEANS[:, None, None]) / _SPREADS[:, None]  # [means, spreads, effects]
-    heights = np.exp(-0.5 * away**2).reshape(-1, len(_EFFECTS))
+    away = (EFFECTS - _MEANS[:, None, None]) / _SPREADS[:, None]  # [means, spreads, effects]
+    heights = np.exp(-0.5 * away**2).reshape(-1, len(EFFECTS))
     found: Floats = heights / heights.sum(axis=1, keepdims=True)
     return found
 
@@ -102,21 +118,48 @@ _MODELS = _normals()
 _PRIOR = -0.5 * np.add.outer((_MEANS / _PRIOR_MEAN) ** 2, (_SPREADS / _PRIOR_SPREAD) ** 2).ravel()
 
 
-def _level(precisions: Floats) -> Floats:
+def likely_models(logs: Floats) -> Floats:
+    """Return the probability of each of EFFECTS, averaged over what log-likelihoods leave open.
+
+    logs: [items, models]; returned is [items, effects].
+    """
+    found = _PRIOR + logs
+    models = np.exp(found - found.max(axis=1, keepdims=True))
+    chances: Floats = models @ _MODELS / models.sum(axis=1, keepdims=True)
+    return chances
+
+
+def likely_under(likelihoods: Floats) -> Floats:
+    """Return log-likelihoods under each mean and spread, [items, models], from those of effects."""
+    found: Floats = np.log(likelihoods @ _MODELS.T + np.finfo(np.float64).tiny)
+    return found
+
+
+def level_of(precisions: Floats) -> Floats:
     """Return the logit of precisions [items, effects] without any effect, [items]."""
-    middle: Floats = np.clip(precisions[:, len(_EFFECTS) // 2], _TINY, 1 - _TINY)
+    middle: Floats = np.clip(precisions[:, len(EFFECTS) // 2], _TINY, 1 - _TINY)
     return np.log(middle / (1 - middle))
 
 
-def _precisions(chosen: npt.NDArray[np.floating]) -> Floats:
-    """Return the expected precision of ranked audiences [size, items] under each effect, [items, effects]."""
-    edges = len(chosen) * np.arange(min(_PARTS, len(chosen))) // min(_PARTS, len(chosen))
-    cells = np.diff(np.append(edges, len(chosen)))
-    parts = np.add.reduceat(chosen.astype(np.float64), edges, axis=0) / cells[:, None]
+def precisions_between(sums: Floats, edges: Sequence[int], effects: Floats = EFFECTS) -> Floats:
+    """Return the expected precision of users between the outer edges under effects, [items, effects].
+
+    sums: of the scores ranked from the best down, before each of them and behind the last, [users + 1,
+    items]; edges: between which users are taken as alike, ascending.
+    """
+    cells = np.diff(edges)
+    parts = np.diff(sums[edges], axis=0) / cells[:, None]
     held = np.clip(parts, _TINY, 1 - _TINY)
-    odds = (held / (1 - held))[:, :, None] * np.exp(_EFFECTS)  # [parts, items, effects]
-    found: Floats = np.einsum("pie,p->ie", odds / (1 + odds), cells / len(chosen))
+    odds = (held / (1 - held))[:, :, None] * np.exp(effects)  # [parts, items, effects]
+    found: Floats = np.einsum("pie,p->ie", odds / (1 + odds), cells / cells.sum())
     return found
+
+
+def equal_edges(users: int) -> list[int]:
+    """Return the edges of equal parts of the best `users`, one or more."""
+    count = min(_PARTS, users)
+    # What is left over goes to the best, where scores differ most.
+    return [users - users * part // count for part in range(count, -1, -1)]
 
 
 def _binomial(hits: npt.NDArray[np.integer], trials: int, chances: Floats) -> Floats:
