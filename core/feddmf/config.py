@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -14,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from feddmf.errors import ConfigError
 from feddmf.files import read_bytes
 
-__all__ = ["Settings", "describe_error", "load_toml", "parse_settings", "read_toml"]
+__all__ = ["Settings", "describe_error", "describe_errors", "load_toml", "parse_settings", "read_toml"]
 
 
 # Far beyond any offer of a large catalogue, and what a parser of TOML reads in a moment.
 _MOST_BYTES = 64 << 20
 # Of a value that is wrong.
 _MOST_SHOWN = 200
+_WHOLE, _UNKNOWN, _MISSING = "(whole file)", "unknown key", "missing key"
 # A key of so many parts takes the parser quadratic time, and no setting has more than three.
 _LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 
@@ -69,19 +71,32 @@ def parse_settings(values: object, model: type[Model], *, where: str) -> Model:
 
 def describe_error(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
     """Return (what is wrong with which key, what to do) for the first of pydantic's complaints."""
+    path, message, hint = next(describe_errors(error, model))
+    if message == _UNKNOWN:
+        return f"{_UNKNOWN} {path}", hint
+    if message == _MISSING:
+        return f"{message} {path or _WHOLE}", hint
     first = error.errors(include_url=False)[0]
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(model, first["loc"][:-1])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(sorted(known))}"
-        return f"unknown key {'.'.join(map(str, first['loc']))}", hint
-    path = _path(model, first["loc"]) or "(whole file)"
-    if first["type"] == "missing":
-        return f"missing key {path}", f"add {path}"
-    message = first["msg"].removeprefix("Value error, ")
     if isinstance(first["input"], str | int | float | bool) and not _is_secret(model, first["loc"]):
-        return f"key {path} = {_shown(first['input'])}: {message}", f"mend {path}"
-    return f"key {path}: {message}", f"mend {path}"
+        return f"key {path or _WHOLE} = {_shown(first['input'])}: {message}", hint
+    return f"key {path or _WHOLE}: {message}", hint
+
+
+def describe_errors(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, what is wrong with it, what to do) for each complaint; "" for several keys."""
+    for each in error.errors(include_url=False):
+        place = each["loc"]
+        if each["type"] == "extra_forbidden":
+            known = _known_keys(model, place[:-1])
+            near = difflib.get_close_matches(str(place[-1]), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(sorted(known))}"
+            yield ".".join(map(str, place)), _UNKNOWN, hint
+            continue
+        path = _path(model, place)
+        if each["type"] == "missing":
+            yield path, _MISSING, f"add {path or _WHOLE}"
+        else:
+            yield path, each["msg"].removeprefix("Value error, "), f"mend {path or _WHOLE}"
 
 
 def _shown(value: object) -> str:

@@ -18,12 +18,16 @@ __all__ = [
     "AlignmentSettings",
     "EnforcementSettings",
     "ModelSettings",
+    "ProtocolName",
+    "RecipeName",
     "RunSettings",
     "TrainingSettings",
     "WaitSettings",
     "load_run",
 ]
 
+ProtocolName = Literal["feddmf", "fedavg", "fcf", "transfer"]
+RecipeName = Literal["default", "embedding", "paper"]
 PartyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 # A recipe is a set of defaults; any key of the run file wins over it. What the classes below say is the
@@ -201,16 +205,12 @@ class RunSettings(Settings):
         description="What the predictions are for; each party's ledger keeps it.", min_length=1
     )
     parties: tuple[PartyId, ...] = Field(description="Who takes part.", min_length=2, max_length=64)
-    protocol: Literal["feddmf", "fedavg", "fcf", "transfer"] = Field(
-        default="feddmf", description="How the parties learn from one another."
-    )
+    protocol: ProtocolName = Field(default="feddmf", description="How the parties learn from one another.")
     masks: bool = Field(
         default=False,
         description="Hide each contribution of fedavg and fcf in the sum; from peers only among three.",
     )
-    recipe: Literal["default", "embedding", "paper"] = Field(
-        default="default", description="Defaults for the sections below."
-    )
+    recipe: RecipeName = Field(default="default", description="Defaults for the sections below.")
     linear_rank: Annotated[int, Field(ge=0, le=FULL_RANK)] | Literal["full"] = Field(
         default=64,
         description='Length of the linear vectors beside those of tower history, or "full"; with 0, none, '

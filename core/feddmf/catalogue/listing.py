@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feddmf.catalogue.table import COLUMN, LONGEST_CELL, parse_catalogue
+from feddmf.catalogue.rows import COLUMN, LONGEST_CELL
+from feddmf.catalogue.table import parse_catalogue
 from feddmf.errors import CatalogueError
 
 __all__ = ["ListedItem", "join_listings", "parse_items", "parse_keys", "render_listing"]
