@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
-from starlette.datastructures import Headers
+from starlette.datastructures import URL, Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from feddmf.errors import FedDMFError, Refused
 from feddmf.web.assets import ASSETS
+from feddmf.web.keys import Keys, find_holder
 from feddmf.web.pages import Pages
 from feddmf.web.problems import Problem
 from feddmf.web.sessions import Sessions
 
-__all__ = ["SIGN_IN", "ConsoleDoor", "Keys"]
+__all__ = ["SIGN_IN", "SIGN_OUT", "ConsoleDoor"]
 
 SIGN_IN = "/sign-in"
 """The page where a token is shown; open to all."""
+
+SIGN_OUT = "/sign-out"
+"""Where a session is ended; open to all, so that nothing keeps anybody from it."""
 
 _UNAUTHORIZED = 401
 _SAFE = ("GET", "HEAD")
@@ -36,21 +40,11 @@ _HEADERS = {
 _NOT_KEPT = {**_HEADERS, "Cache-Control": "no-store"}
 
 
-class Keys(Protocol):
-    """Who holds which token, and whether they may come in now."""
-
-    def holder(self, token: str) -> Any | None:
-        """Return who holds a token, with a `name` and a `role`; None where it is nobody's, or has ended."""
-
-    def let_in(self, holder: Any) -> None:
-        """Raise FedDMFError or Problem where the holder may not come in now."""
-
-    def note_refused(self, holder: Any, error: FedDMFError) -> None:
-        """Write down that a request of the holder was refused; may block."""
-
-
 class ConsoleDoor:
     """Lets in who has signed in; all refusals are pages."""
+
+    invalid = "go back, change it, and send it again"
+    unknown = "go on from the overview"
 
     def __init__(self, keys: Keys, pages: Pages, *, max_body: int = 1 << 20, body_s: float = 10.0) -> None:
         self.keys = keys
@@ -59,11 +53,16 @@ class ConsoleDoor:
         self.body_s = body_s
         self._pages = pages
 
-    def known(self, scope: Scope, headers: Headers) -> Any:
-        """Return who has signed in; nobody has to for the page where one does."""
+    async def known(self, scope: Scope, headers: Headers) -> Any:
+        """Return who has signed in; nobody has to for the page where one does.
+
+        Nobody is looked up for what is the same for all, nor to sign out.
+        """
         del headers
+        if scope["path"] == SIGN_OUT or scope["path"].startswith(ASSETS):
+            return None
         token = self.sessions.token(scope)
-        holder = None if token is None else self.keys.holder(token)
+        holder = None if token is None else await find_holder(self.keys, token)
         if holder is None and not _is_open(scope["path"]):
             raise Problem(_UNAUTHORIZED, Refused("nobody has signed in here", hint="sign in with a token"))
         return holder
@@ -73,7 +72,7 @@ class ConsoleDoor:
         if scope["method"] not in _SAFE and not _is_own(scope, headers):
             error = Refused("this came from another site", hint="use the forms of this console")
             raise Problem(403, error)
-        if caller is not None and not scope["path"].startswith(ASSETS):
+        if caller is not None:
             self.keys.let_in(caller)
 
     def note_refused(self, caller: Any, error: FedDMFError) -> None:
@@ -88,21 +87,30 @@ class ConsoleDoor:
             response: Response = self._pages.problem(request, problem)
             response.headers.update(problem.headers)
             return response
-        there = SIGN_IN
-        if scope["method"] == "GET" and "hx-request" not in request.headers:
-            query = f"?{request.url.query}" if request.url.query else ""
-            there = f"{SIGN_IN}?{urlencode({'next': request.url.path + query})}"
+        there = f"{SIGN_IN}?{urlencode({'next': _page_of(request)})}"
         if "hx-request" in request.headers:
             return Response(status_code=_UNAUTHORIZED, headers={"HX-Redirect": there})
         return RedirectResponse(there, 303)
+
+    def place(self, where: Sequence[int | str]) -> str:
+        """Return the name of a field of a form."""
+        return next((str(each) for each in where if each not in {"body", "query", "path"}), "the form")
 
     def headers(self, scope: Scope) -> Mapping[str, str]:
         """Return what pages leave with; styles and scripts may be kept."""
         return MappingProxyType(_HEADERS if scope["path"].startswith(ASSETS) else _NOT_KEPT)
 
 
+def _page_of(request: Request) -> str:
+    """Return the page that a request comes from, to go on with: its own address, or where its form stands."""
+    is_page = request.method == "GET" and "hx-request" not in request.headers
+    told = request.headers.get("hx-current-url") or request.headers.get("referer") or "/"
+    url = request.url if is_page else URL(told)
+    return f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+
+
 def _is_open(path: str) -> bool:
-    return path == SIGN_IN or path.startswith(ASSETS)
+    return path in (SIGN_IN, SIGN_OUT) or path.startswith(ASSETS)
 
 
 def _is_own(scope: Scope, headers: Headers) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from starlette.datastructures import Headers
@@ -18,14 +18,20 @@ __all__ = ["Door"]
 class Door(Protocol):
     """One way into a server, for programs or for people; `Gate` asks it about every request.
 
-    max_body: most bytes of a request's body; body_s: within which it must have come.
+    max_body: most bytes of a request's body; body_s: within which it must have come; invalid, unknown: what
+    to do where a request does not fit its route, or there is no such route.
     """
 
     max_body: int
     body_s: float
+    invalid: str
+    unknown: str
 
-    def known(self, scope: Scope, headers: Headers) -> Any:
-        """Return who calls, None where the path is open to all; Problem where it is nobody known."""
+    async def known(self, scope: Scope, headers: Headers) -> Any:
+        """Return who calls, None where the path is open to all; Problem where it is nobody known.
+
+        Nobody else waits for it.
+        """
 
     def let_in(self, caller: Any, scope: Scope, headers: Headers) -> None:
         """Raise FedDMFError or Problem where a known caller may not come in now."""
@@ -35,6 +41,9 @@ class Door(Protocol):
 
     def refusal(self, scope: Scope, problem: Problem) -> Response:
         """Return the answer that tells of a problem, in the form that its caller reads."""
+
+    def place(self, where: Sequence[int | str]) -> str:
+        """Return the name of a part of a request, given from the outside in, as its sender knows it."""
 
     def headers(self, scope: Scope) -> Mapping[str, str]:
         """Return what an answer leaves with, whatever it is."""

@@ -20,11 +20,10 @@ __all__ = ["answer_errors"]
 Note = Callable[[Any, str | None, FedDMFError], None]
 
 
-def answer_errors(app: FastAPI, note: Note, *, invalid: str, unknown: str) -> None:
+def answer_errors(app: FastAPI, note: Note) -> None:
     """Have the doors answer what goes wrong in routes of `app`.
 
     note: writes down what was refused before it came to a question: caller, route, error; may block.
-    invalid, unknown: what to do where a request does not fit its route, or there is no such route.
     """
 
     async def told(request: Request, error: Exception) -> Response:
@@ -37,15 +36,15 @@ def answer_errors(app: FastAPI, note: Note, *, invalid: str, unknown: str) -> No
     async def does_not_fit(request: Request, error: Exception) -> Response:
         # What was sent is not sent back: it may hold user ids.
         first = cast("RequestValidationError", error).errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        door = _door(request)
         message = str(first["msg"]).removeprefix("Value error, ")
-        found = InputError(f"{where}: {message}", hint=invalid)
+        found = InputError(f"{door.place(first['loc'])}: {message}", hint=door.invalid)
         await write_down(request, found)
         return _refusal(request, Problem(422, found))
 
     async def refused(request: Request, error: Exception) -> Response:
         found = cast("HTTPException", error)
-        refusal = InputError(str(found.detail), hint=unknown)
+        refusal = InputError(str(found.detail), hint=_door(request).unknown)
         await write_down(request, refusal)
         return _refusal(request, Problem(found.status_code, refusal, found.headers or {}))
 
@@ -66,5 +65,9 @@ def answer_errors(app: FastAPI, note: Note, *, invalid: str, unknown: str) -> No
 
 
 def _refusal(request: Request, problem: Problem) -> Response:
+    return _door(request).refusal(request.scope, problem)
+
+
+def _door(request: Request) -> Door:
     door: Door = request.scope["state"]["door"]
-    return door.refusal(request.scope, problem)
+    return door

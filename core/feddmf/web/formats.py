@@ -6,9 +6,13 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from feddmf.progress import duration
+
 __all__ = ["FILTERS"]
 
 _DASH = "\N{EN DASH}"
+# A number and its unit stay on one line.
+_JOINT = "\N{NO-BREAK SPACE}"
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -25,7 +29,7 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 def percent(value: float | None, digits: int = 0) -> str:
     """Return a share in percent."""
-    return _DASH if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+    return _DASH if value is None or math.isnan(value) else f"{100 * value:.{digits}f}{_JOINT}%"
 
 
 def size(value: float | None) -> str:
@@ -35,7 +39,7 @@ def size(value: float | None) -> str:
     unit = 0
     while value >= _KIB and unit < len(_UNITS) - 1:
         value, unit = value / _KIB, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+    return f"{value:.{1 if unit else 0}f}{_JOINT}{_UNITS[unit]}"
 
 
 def when(value: datetime | str | None) -> str:
@@ -46,17 +50,9 @@ def when(value: datetime | str | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def duration(seconds: float | None) -> str:
-    """Return a time in its two largest units."""
-    if _is_nothing(seconds):
-        return _DASH
-    whole = round(seconds or 0)
-    days, rest = divmod(whole, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    minutes, rest = divmod(rest, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((place for place, (number, _) in enumerate(parts) if number), len(parts) - 1)
-    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
+def time(seconds: float | None) -> str:
+    """Return a time in words, no more exact than anybody can know."""
+    return _DASH if seconds is None or _is_nothing(seconds) else duration(seconds)
 
 
 def _is_nothing(value: Any) -> bool:
@@ -69,6 +65,6 @@ FILTERS = {
     "percent": percent,
     "size": size,
     "when": when,
-    "duration": duration,
+    "duration": time,
 }
 """By the names that templates call them."""

@@ -72,7 +72,7 @@ class Gate:
     async def _serve(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         self._check_host(headers)
-        caller = self._known(door, scope, headers)
+        caller = await self._known(door, scope, headers)
         scope["state"]["holder"] = caller
         try:
             door.let_in(caller, scope, headers)
@@ -102,10 +102,10 @@ class Gate:
             error = Refused("this server does not answer to that host name", hint="name it: --host NAME")
             raise Problem(421, error)
 
-    def _known(self, door: Door, scope: Scope, headers: Headers) -> object:
+    async def _known(self, door: Door, scope: Scope, headers: Headers) -> object:
         """Return who calls; nobody is told why another was not let in."""
         try:
-            return door.known(scope, headers)
+            return await door.known(scope, headers)
         except Problem as problem:
             if problem.status == 401:  # noqa: PLR2004  (unauthorized)
                 check_pace(self._failures, address_of(scope), _FAILURES_PER_MINUTE)

@@ -36,6 +36,12 @@ class RateLimit:
             self._left.popitem(last=False)
         return wait
 
+    def give_back(self, name: str) -> None:
+        """Count the last request of `name` no more."""
+        if name in self._left:
+            left, then = self._left[name]
+            self._left[name] = (left + 1, then)
+
 
 def check_pace(limit: RateLimit, name: str, per_minute: int) -> None:
     """Count a request of `name`; a problem with status 429 where it comes too soon."""

@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from feddmf.web.console_door import SIGN_IN, ConsoleDoor
+from feddmf.web.console_door import SIGN_IN, SIGN_OUT, ConsoleDoor
 from feddmf.web.gate import address_of
+from feddmf.web.keys import find_holder
 from feddmf.web.limits import RateLimit, check_pace
 from feddmf.web.pages import Pages
 
@@ -17,7 +18,7 @@ __all__ = ["sign_in_router"]
 
 log = logging.getLogger(__name__)
 
-# A token has 256 random bits: this spares the machine, and does not slow down who has one.
+# Of one address. A token has 256 random bits: this spares the machine, where each is looked up.
 _FAILURES_PER_MINUTE = 30
 _LONGEST = 2_000
 
@@ -41,19 +42,22 @@ def sign_in_router(door: ConsoleDoor, pages: Pages, *, token: str) -> APIRouter:
         next: Annotated[str, Form(max_length=_LONGEST)] = "/",  # noqa: A002
     ) -> Response:
         there = _own_path(next)
-        holder = door.keys.holder(shown.strip())
+        address = address_of(request.scope)
+        # Before anything is looked up, or many at once would all be; who has a token takes none of it.
+        check_pace(failures, address, _FAILURES_PER_MINUTE)
+        holder = await find_holder(door.keys, shown.strip())
         if holder is None:
-            check_pace(failures, address_of(request.scope), _FAILURES_PER_MINUTE)
             log.warning("somebody showed a token that is nobody's, or has ended")
             told = {"next": there, "how": token, "wrong": True}
             return pages.show(request, "sign_in.html", title="Sign in", status=401, **told)
+        failures.give_back(address)
         door.keys.let_in(holder)
         log.info("%s signs in", holder.name)
         response = RedirectResponse(there, 303)
         door.sessions.begin(shown.strip(), request.scope, response)
         return response
 
-    @router.post("/sign-out", name="sign_out")
+    @router.post(SIGN_OUT, name="sign_out")
     async def sign_out(request: Request) -> Response:
         response = RedirectResponse(SIGN_IN, 303)
         door.sessions.end(request.scope, response)

@@ -39,9 +39,11 @@ class Keys:
         default_factory=lambda: {"key of ann": Holder("ann", "reader"), "key of bob": Holder("bob", "banned")}
     )
     refused: list[tuple[str, str]] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
 
     def holder(self, token: str) -> Holder | None:
         """Return who holds a token."""
+        self.looked_up.append(token)
         return self.tokens.get(token)
 
     def let_in(self, holder: Holder) -> None:
@@ -68,18 +70,18 @@ class Browser:
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> httpx.Response:
         """Send a request from a page of the console, unless headers say otherwise."""
+        return asyncio.run(self.sent(method, path, headers=headers, **options))
 
-        async def sent() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.gate)  # type: ignore[arg-type]
-            async with httpx.AsyncClient(
-                transport=transport, base_url=self.base, cookies=self.cookies
-            ) as client:
-                own = {"Sec-Fetch-Site": "same-origin"} if headers is None else dict(headers)
-                found = await client.request(method, path, headers=own, **options)
-                self.cookies = client.cookies
-                return found
-
-        return asyncio.run(sent())
+    async def sent(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        """Send a request beside others."""
+        transport = httpx.ASGITransport(app=self.gate)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=self.base, cookies=self.cookies) as client:
+            own = {"Sec-Fetch-Site": "same-origin"} if headers is None else dict(headers)
+            found = await client.request(method, path, headers=own, **options)
+            self.cookies = client.cookies
+            return found
 
     def sign_in(self, token: str = "key of ann", **fields: str) -> httpx.Response:  # noqa: S107
         """Show a token at the page for it."""
@@ -114,5 +116,5 @@ def browser() -> Browser:
             raise ValueError(what)
         return Response(what)
 
-    answer_errors(app, lambda *_: None, invalid="see the form", unknown="go home")
+    answer_errors(app, lambda *_: None)
     return Browser(Gate(app, lambda _: door, {"localhost"}), keys, door)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from feddmf.errors import LocalResourceError
 from feddmf.web import gate, sessions
+from feddmf.web.assets import asset_path
 from feddmf.web.sign_in import _own_path
 
 if TYPE_CHECKING:
-    from conftest import Browser
+    from conftest import Browser, Holder
 
 
 def test_nobody_sees_a_page_before_signing_in(browser: Browser) -> None:
-    """Known paths and others answer alike; the way back is kept for addresses that can be opened again."""
+    """Known paths and others answer alike; the way back is to the page that was open."""
     for path in ("/", "/nothing"):
         found = browser.send("GET", f"{path}?q=1")
         assert (found.status_code, found.content) == (303, b"")
         assert found.headers["Location"] == f"/sign-in?next=%2F{path[1:]}%3Fq%3D1"
-    assert browser.send("POST", "/act", data={"what": "yes"}).headers["Location"] == "/sign-in"
-    live = browser.send("GET", "/", headers={"HX-Request": "true"})
-    assert (live.status_code, live.headers["HX-Redirect"]) == (401, "/sign-in")
+    there = {"Referer": "http://localhost:8480/page?q=1", "Sec-Fetch-Site": "same-origin"}
+    sent = browser.send("POST", "/act", data={"what": "yes"}, headers=there)
+    assert sent.headers["Location"] == "/sign-in?next=%2Fpage%3Fq%3D1"
+    for page, way in (({}, "%2F"), ({"HX-Current-URL": "http://localhost:8480/page?q=1"}, "%2Fpage%3Fq%3D1")):
+        live = browser.send("GET", "/part", headers={"HX-Request": "true", **page})
+        assert (live.status_code, live.headers["HX-Redirect"]) == (401, f"/sign-in?next={way}")
 
 
 def test_a_token_opens_the_pages_until_signing_out(browser: Browser) -> None:
@@ -66,9 +73,13 @@ def test_another_token_opens_nothing(browser: Browser, token: str) -> None:
 
 
 def test_who_guesses_is_slowed_down(browser: Browser) -> None:
-    """Who has a token is not, on the same machine."""
-    assert [browser.sign_in("guess").status_code for _ in range(31)] == [401] * 30 + [429]
-    assert browser.sign_in().status_code == 303
+    """Before anything is looked up for them; who has a token comes in as often as they like."""
+    assert [browser.sign_in().status_code for _ in range(31)] == [303] * 31
+    assert [browser.sign_in("guess").status_code for _ in range(30)] == [401] * 30
+    browser.cookies.clear()
+    looked_up = len(browser.keys.looked_up)
+    assert browser.sign_in("guess").status_code == 429
+    assert len(browser.keys.looked_up) == looked_up
 
 
 def test_a_token_that_is_revoked_ends_its_sessions(browser: Browser) -> None:
@@ -76,6 +87,56 @@ def test_a_token_that_is_revoked_ends_its_sessions(browser: Browser) -> None:
     browser.sign_in()
     del browser.keys.tokens["key of ann"]
     assert browser.send("GET", "/").status_code == 303
+
+
+def test_a_look_up_that_takes_long_is_in_nobodys_way(browser: Browser) -> None:
+    """Another is served meanwhile; styles are looked up for nobody."""
+    browser.sign_in()
+    begun, over, waited = threading.Event(), threading.Event(), list[bool]()
+    holder = browser.keys.tokens["key of ann"]
+
+    def slow(_token: str) -> Holder:
+        begun.set()
+        waited.append(over.wait(5))
+        return holder
+
+    async def both() -> None:
+        browser.keys.holder = slow  # type: ignore[method-assign]
+        first = asyncio.create_task(browser.sent("GET", "/"))
+        await asyncio.to_thread(begun.wait, 5)
+        assert (await browser.sent("GET", asset_path("static/app.css"))).status_code == 200
+        over.set()
+        assert (await first).status_code == 200
+
+    asyncio.run(both())
+    assert waited == [True]
+
+
+def test_strangers_are_not_told_why_tokens_cannot_be_checked(
+    browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log is, with what to do; neither a session nor a token that is shown gets more."""
+    browser.sign_in()
+
+    def locked(_token: str) -> Holder:
+        raise LocalResourceError("cannot use /secret/place: locked", hint="wait")
+
+    browser.keys.holder = locked  # type: ignore[method-assign]
+    for found in (browser.send("GET", "/"), browser.sign_in("guess")):
+        assert found.status_code == 500
+        assert "tokens cannot be checked" in found.text
+        assert "secret" not in found.text
+    assert "cannot use /secret/place: locked; to do: wait" in caplog.text
+
+
+def test_nothing_keeps_anybody_from_signing_out(browser: Browser) -> None:
+    """Neither a pace or policy that lets them in no more, nor tokens that cannot be read."""
+    browser.sign_in()
+    browser.keys.tokens["key of ann"] = browser.keys.tokens["key of bob"]
+    assert browser.send("GET", "/").status_code == 403
+    browser.keys.holder = None  # type: ignore[assignment, method-assign]
+    assert browser.send("POST", "/sign-out").headers["Location"] == "/sign-in"
+    assert browser.send("GET", "/").headers["Location"].startswith("/sign-in")
 
 
 def test_sessions_end_by_themselves(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +217,7 @@ def test_errors_are_pages_and_parts_of_live_ones(browser: Browser, caplog: pytes
     assert "<html" not in part.text
     long = browser.send("POST", "/act", data={"what": "long"})
     assert (long.status_code, "long" in long.text) == (422, False)
+    assert "what: String should have at most 3 characters" in long.text
     bug = browser.send("POST", "/act", data={"what": "bug"})
     assert (bug.status_code, "internal error" in bug.text) == (500, True)
     assert "a defect of ours: ValueError" in caplog.text

@@ -9,6 +9,7 @@
   if (toggle) {
     toggle.hidden = false;
     name();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
     toggle.addEventListener("click", () => {
       root.dataset.theme = dark() ? "light" : "dark";
       try { localStorage.setItem("feddmf-theme", root.dataset.theme); } catch { /* the choice lasts as long as the page */ }
@@ -17,10 +18,29 @@
     });
   }
 
+  // What only scripts can work stands hidden until they do.
+  const live = (within) => within.querySelectorAll("[data-live]").forEach((each) => { each.hidden = false; });
+  live(document);
+  document.addEventListener("htmx:afterSwap", (event) => live(event.target));
+
   // A slider and the number beside it are one value.
   document.addEventListener("input", (event) => {
     const twin = event.target.dataset && event.target.dataset.twin && document.getElementById(event.target.dataset.twin);
     if (twin) twin.value = event.target.value;
+  });
+
+  // What is fetched again stays as open as it was, and keeps the focus.
+  let open = [], focus = -1;
+  const opening = (part) => [...part.querySelectorAll("details")];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    open = opening(event.detail.target).map((each) => each.open);
+    focus = opening(event.detail.target).findIndex((each) => each.contains(document.activeElement));
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    opening(event.detail.target).forEach((each, index) => {
+      if (open[index]) each.open = true;
+      if (index === focus) each.querySelector("summary").focus({ preventScroll: true });
+    });
   });
 
   // What needs a second thought asks for it.

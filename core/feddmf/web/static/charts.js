@@ -36,7 +36,7 @@
         : {
             type: "line", name: each.name, symbol: chart.x.values.length > 40 ? "none" : "circle", symbolSize: 5,
             data: chart.x.values.map((at, row) => [at, each.values[row]]), itemStyle: { color: shade },
-            lineStyle: { width: each.dashed ? 1.5 : 2, type: each.dashed ? "dashed" : "solid", color: shade }, connectNulls: true,
+            lineStyle: { width: each.dashed ? 1.5 : 2, type: each.dashed ? "dashed" : "solid", color: shade }, connectNulls: !chart.gaps,
           };
       if (index === 0 && chart.mark !== undefined && chart.mark !== null) {
         drawn.markLine = {
@@ -48,19 +48,19 @@
     });
     const axis = { axisLine: { lineStyle: { color: line } }, axisLabel: { color: quiet, hideOverlap: true }, splitLine: { lineStyle: { color: line } }, nameTextStyle: { color: quiet } };
     return {
-      animation: !matchMedia("(prefers-reduced-motion: reduce)").matches, animationDuration: 250,
-      textStyle: { fontFamily: "inherit", color: text },
+      animation: !chart.still && !matchMedia("(prefers-reduced-motion: reduce)").matches, animationDuration: 250,
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: text },
       grid: { left: 8, right: 20, top: chart.series.length > 1 ? 40 : 16, bottom: 28, containLabel: true },
       legend: { show: chart.series.length > 1, top: 0, left: 0, textStyle: { color: text }, data: chart.series.map((each) => each.name), type: "scroll" },
       tooltip: {
         trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colour("--surface"), borderColor: line, textStyle: { color: text },
         formatter: (shown) => {
-          const at = bars ? shown[0].axisValue : number(shown[0].axisValue);
+          const at = bars ? shown[0].axisValue : number(shown[0].axisValue, chart.x.percent);
           const rows = shown.filter((each) => each.seriesName && !each.seriesName.startsWith("series\0"));
           return [`${chart.x.name}: ${at}`, ...rows.map((each) => `${each.seriesName}: ${number(bars ? each.value : each.value[1], chart.y.percent)}`)].join("\n");
         },
       },
-      xAxis: { ...axis, type: bars ? "category" : chart.x.log ? "log" : "value", name: chart.x.name, nameLocation: "middle", nameGap: 28, min: bars || chart.x.log ? null : "dataMin", max: bars ? null : "dataMax", data: bars ? chart.x.values : undefined, splitLine: { show: false }, axisLabel: { ...axis.axisLabel, formatter: bars ? undefined : (value) => number(value) } },
+      xAxis: { ...axis, type: bars ? "category" : chart.x.log ? "log" : "value", name: chart.x.name, nameLocation: "middle", nameGap: 28, min: bars || chart.x.log ? null : chart.x.min ?? "dataMin", max: bars ? null : "dataMax", data: bars ? chart.x.values : undefined, splitLine: { show: false }, axisLabel: { ...axis.axisLabel, formatter: bars ? undefined : (value) => number(value, chart.x.percent) } },
       yAxis: { ...axis, type: "value", min: chart.y.min ?? null, max: chart.y.max ?? null, scale: true, axisLabel: { ...axis.axisLabel, formatter: (value) => number(value, chart.y.percent) } },
       series,
     };
