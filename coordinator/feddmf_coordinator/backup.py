@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 
 from feddmf.backup.archive import Manifest, archiving, restoring, unpack, verify
 from feddmf.backup.moment import at_one_moment
+from feddmf.backup.outcome import Backup, Restored, left_out
 from feddmf.errors import Refused
 from feddmf.files import write_text
 from feddmf.locks import only_one
+from feddmf.progress import NOBODY, Progress
 from feddmf_coordinator.operating import RESTORE, UPGRADE, identify
 from feddmf_coordinator.settings import CoordinatorFolder, render_toml
 from feddmf_coordinator.store.database import Database
@@ -26,7 +28,7 @@ from feddmf_coordinator.store.operators import note
 from feddmf_coordinator.store.rows import kept_rows, put_rows, write_rows
 from feddmf_coordinator.store.runs import RunState, list_ids, numbers_lost_at_restore
 
-__all__ = ["KEPT", "SIDE", "Backup", "Restored", "Upgraded", "back_up", "restore", "upgrade", "verified"]
+__all__ = ["KEPT", "SIDE", "Upgraded", "back_up", "restore", "upgrade", "verified"]
 
 SIDE = "coordinator"
 _ROWS = "database.jsonl"
@@ -49,23 +51,6 @@ _PASSPHRASE = "ca/passphrase"  # noqa: S105  (a path)
 
 
 @dataclass(frozen=True)
-class Backup:
-    """A backup that was made; left_out: what else lies in the folder and is not in it."""
-
-    file: Path
-    manifest: Manifest
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Restored:
-    """A coordinator that was restored; under_way: the runs that it will try to go on with."""
-
-    manifest: Manifest
-    under_way: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Upgraded:
     """From which schema to which, and the backup from before; None where there was nothing to do."""
 
@@ -74,7 +59,7 @@ class Upgraded:
     backup: Path | None
 
 
-def back_up(folder: CoordinatorFolder, file: Path) -> Backup:
+def back_up(folder: CoordinatorFolder, file: Path, progress: Progress = NOBODY) -> Backup:
     """Write a backup of a coordinator to `file`; it may serve meanwhile.
 
     Raises InputError where the file is there, LocalResourceError where disk or database refuse.
@@ -93,25 +78,31 @@ def back_up(folder: CoordinatorFolder, file: Path) -> Backup:
                 moment.hold(name, besides=(_PASSPHRASE,))
         rows = write_rows(snapshot, moment.room(_ROWS))
         moment.add(_ROWS, rows.file)
-        moment.put_into(archive)
+        moment.put_into(archive, progress)
         about = {"federation": settings.federation, "schema": rows.revision, "rows": dict(rows.counts)}
         manifest = archive.close(SIDE, about)
     return Backup(file, manifest, _left_out(folder, file))
 
 
-def verified(file: Path) -> Manifest:
+def verified(file: Path, progress: Progress = NOBODY) -> Manifest:
     """Return what a backup says of itself; InputError where it is not whole."""
-    return verify(file, of=SIDE)
+    return verify(file, of=SIDE, progress=progress)
 
 
-def restore(file: Path, folder: CoordinatorFolder, *, database: str | None = None) -> Restored:
+def restore(
+    file: Path,
+    folder: CoordinatorFolder,
+    *,
+    database: str | None = None,
+    progress: Progress = NOBODY,
+) -> Restored:
     """Put a backup into a new or empty folder and a new or empty database, all of it or nothing.
 
     database: URL of another database than the one that the backup's settings name. A database of an older
     schema is upgraded on the way. Raises InputError where the backup does not hold, or there is something.
     """
     with restoring(folder.path):
-        manifest = unpack(file, folder.path, of=SIDE)
+        manifest = unpack(file, folder.path, of=SIDE, progress=progress)
         settings = folder.load()
         if database is not None:
             settings = settings.model_copy(update={"database": database})
@@ -133,7 +124,9 @@ def restore(file: Path, folder: CoordinatorFolder, *, database: str | None = Non
     return Restored(manifest, tuple(under_way))
 
 
-def upgrade(folder: CoordinatorFolder, *, backup: Path | None = None) -> Upgraded:
+def upgrade(
+    folder: CoordinatorFolder, *, backup: Path | None = None, progress: Progress = NOBODY
+) -> Upgraded:
     """Bring the database to the schema of this version, after a backup of all.
 
     Raises LocalResourceError where a process serves, or the database is of a newer version.
@@ -150,7 +143,7 @@ def upgrade(folder: CoordinatorFolder, *, backup: Path | None = None) -> Upgrade
             return Upgraded(before, HEAD, None)
         now = datetime.now(UTC)
         file = backup or folder.backups / f"before-schema-{HEAD}-{now:%Y%m%dT%H%M%SZ}.tar"
-        back_up(folder, file)
+        back_up(folder, file, progress)
         with database.begin() as connection:
             migrate(connection)
             what = {"from": before, "to": HEAD, "backup": file.name}
@@ -168,13 +161,7 @@ def _who(connection: Connection, folder: CoordinatorFolder) -> str:
 
 def _left_out(folder: CoordinatorFolder, file: Path) -> tuple[str, ...]:
     """Return the names in the folder that are neither in the backup nor made anew by themselves."""
-    database = folder.database_file.name
     known = {Path(name).parts[0] for name in KEPT} | {folder.backups.name, file.name}
-    found = (path.name for path in folder.path.iterdir())
-    others = (
-        name
-        for name in found
-        if name not in known and not name.startswith((database, ".")) and not name.endswith(".lock")
-    )
+    others = left_out(folder.path, known, beginnings=(folder.database_file.name,))
     kept_apart = (_PASSPHRASE,) if folder.passphrase_file.exists() else ()
-    return (*sorted(others), *kept_apart)
+    return (*others, *kept_apart)

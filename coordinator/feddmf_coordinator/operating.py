@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ __all__ = [
     "TOKEN_VARIABLE",
     "UPGRADE",
     "Act",
+    "acting",
     "add_first_operator",
     "add_operator",
     "identify",
@@ -73,9 +74,26 @@ def operating(
     """
     with (
         Database.open(folder.database_url(folder.load())) as database,
-        database.begin() as connection,
+        acting(database, action, lambda connection: identify(connection, folder), now=now, **what) as act,
     ):
-        act = Act(identify(connection, folder), connection, dict(what))
+        yield act
+
+
+@contextmanager
+def acting(
+    database: Database,
+    action: str,
+    who: Callable[[Connection], str],
+    *,
+    now: datetime | None = None,
+    **what: Any,
+) -> Iterator[Act]:
+    """Yield a transaction of the operator whom `who` names, logged as `action` when it is committed.
+
+    Nothing is done where `who` or the block raises.
+    """
+    with database.begin() as connection:
+        act = Act(who(connection), connection, dict(what))
         yield act
         store.note(connection, act.operator, action, act.what, now=now or datetime.now(UTC))
 

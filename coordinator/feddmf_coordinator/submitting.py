@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -15,23 +15,33 @@ from feddmf.runfile import RunSettings
 from feddmf_coordinator.limits import LimitSettings
 from feddmf_coordinator.store.catalogues import accepted_digests, find_catalogue, published_digest
 from feddmf_coordinator.store.runs import add_run
+from feddmf_coordinator.store.schedules import add_schedule, find_schedule, note_submission
 
-__all__ = ["Submitted", "submit_run"]
+__all__ = ["Fitting", "Submitted", "fit_run", "submit_and_schedule", "submit_run"]
 
 
 @dataclass(frozen=True, eq=False)
 class Submitted:
-    """A run that waits to begin, and who shares what in it."""
+    """A run that waits to begin, and who shares what in it; schedule: what submits it again, if anything."""
 
     run: str
     plan: Plan
     rows: MatchedRows
+    schedule: str = ""
 
 
-def submit_run(
-    connection: Connection, settings: RunSettings, limits: LimitSettings, *, now: datetime
-) -> Submitted:
-    """Add a run; CatalogueError where a party cannot take part, ConfigError where it is over a limit."""
+@dataclass(frozen=True)
+class Fitting:
+    """A run as it would be submitted: its plan, who shares what, and the catalogue that it pins."""
+
+    plan: Plan
+    rows: MatchedRows
+    version: int
+    digest: str
+
+
+def fit_run(connection: Connection, settings: RunSettings, limits: LimitSettings) -> Fitting:
+    """Look whether a run could be submitted; raises as `submit_run` does."""
     if len(settings.parties) > limits.parties:
         raise ConfigError(
             f"the run has {len(settings.parties)} parties, over {limits.parties}",
@@ -44,8 +54,34 @@ def submit_run(
     plan = Plan(run=settings.name, catalogue=digest, settings=settings)
     rows = matched_rows(catalogue, plan)
     protocol_for(settings.protocol).init(plan, rows)
-    run = add_run(connection, settings, version=catalogue.version, digest=digest, now=now)
-    return Submitted(run, plan, rows)
+    return Fitting(plan, rows, catalogue.version, digest)
+
+
+def submit_run(
+    connection: Connection, settings: RunSettings, limits: LimitSettings, *, now: datetime
+) -> Submitted:
+    """Add a run; CatalogueError where a party cannot take part, ConfigError where it is over a limit."""
+    fitting = fit_run(connection, settings, limits)
+    run = add_run(connection, settings, version=fitting.version, digest=fitting.digest, now=now)
+    return Submitted(run, fitting.plan, fitting.rows)
+
+
+def submit_and_schedule(
+    connection: Connection,
+    settings: RunSettings,
+    limits: LimitSettings,
+    every: timedelta | None,
+    *,
+    by: str,
+    now: datetime,
+) -> Submitted:
+    """Add a run, and with `every` a schedule that submits it again; raises as `submit_run` does."""
+    made = submit_run(connection, settings, limits, now=now)
+    if every is None:
+        return made
+    schedule = add_schedule(connection, settings, every, by=by, now=now)
+    note_submission(connection, find_schedule(connection, schedule), made.run, now=now)
+    return replace(made, schedule=schedule)
 
 
 def _check(

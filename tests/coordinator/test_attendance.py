@@ -17,6 +17,7 @@ from feddmf.errors import PartyMissing
 from feddmf.members.base import Reply
 from feddmf.payload import Payload
 from feddmf.plan import Plan
+from feddmf_coordinator.observer import Bounds, Observer
 from feddmf_coordinator.server.journal import Journal
 from feddmf_coordinator.server.left import find_left
 from feddmf_coordinator.server.session import Session
@@ -39,6 +40,17 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
+class Waits(Observer):
+    """Remembers what a run waits for now, so that a test moves its clock only while it does."""
+
+    now: tuple[str, tuple[str, ...]] = ("", ())
+
+    def run_waits(self, plan: Plan, what: str, parties: tuple[str, ...], bounds: Bounds) -> None:
+        """Hear of a wait that begins, or changes."""
+        del plan, bounds
+        self.now = what, parties
+
+
 class Quorate:
     """A run of three of which two are a quorum, on a clock that the test sets."""
 
@@ -54,6 +66,7 @@ class Quorate:
             digest, now = CATALOGUE.digest(), datetime.now(UTC)
             run = add_run(connection, settings, version=1, digest=digest, now=now)
         self.plan = Plan(run=run, catalogue=digest, settings=settings)
+        self.waits = Waits()
         self.session = self._fresh()
         self.task = asyncio.create_task(self.session.run())
 
@@ -76,11 +89,16 @@ class Quorate:
     async def round(self, phase: str, number: int, *parties: str) -> list[Reply]:
         """Let some contribute, and as much time go by as the others have."""
         sent = [self.send(party, phase, number) for party in parties]
-        await asyncio.sleep(0.05)
+        await self.waits_for(phase, number + 1, but=parties)
         assert not any(each.done() for each in sent)
         self.now += 5
         async with asyncio.timeout(10):
             return await asyncio.gather(*sent)
+
+    async def waits_for(self, phase: str, number: int, *, but: tuple[str, ...]) -> None:
+        """Wait until the run waits for the contributions of all `but` some to a round, counted from 1."""
+        others = tuple(party for party in THREE if party not in but)
+        await until(lambda: self.waits.now[1] == others and f"{phase} {number} " in f"{self.waits.now[0]} ")
 
     async def publish(self, party: str) -> None:
         """Publish the item that the party alone sells."""
@@ -107,7 +125,7 @@ class Quorate:
         kept = KeptRounds(self.folder / "rounds" / self.plan.run, every_s=0)
         shelf = VectorShelf(self.folder / "vectors")
         journal = Journal(self.database, shelf, kept, self.plan.run, clock=lambda: self.now)
-        return Session(self.plan, CATALOGUE, journal, clock=lambda: self.now)
+        return Session(self.plan, CATALOGUE, journal, observer=self.waits, clock=lambda: self.now)
 
 
 @asynccontextmanager
@@ -192,7 +210,7 @@ def test_too_few_contributions_end_a_run_as_everybodys_would(database: Database,
     async def scenario(run: Quorate) -> None:
         await run.join()
         sent = run.send("acme", "items", 0)
-        await asyncio.sleep(0.05)
+        await run.waits_for("items", 1, but=("acme",))
         run.now += 61
         for party in THREE:
             run.session.touch(party)
@@ -211,7 +229,7 @@ def test_a_publication_is_waited_for_though_its_party_is_absent(database: Databa
             await run.round(phase, number, "acme", "bolt")
         for party in ("acme", "bolt"):
             await run.publish(party)
-        await until(lambda: run.session.state is RunState.PUBLISHING)
+        await until(lambda: run.session.state is RunState.PUBLISHING and run.waits.now[1] == ("cargo",))
         run.now += 25
         await asyncio.sleep(0.5)
         assert not run.task.done()

@@ -17,6 +17,7 @@ from feddmf_coordinator.renewing import BY, Renewed, renew_all
 from feddmf_coordinator.server.credentials import certificate_warning, federation_credentials
 from feddmf_coordinator.server.identity import Doorkeeper
 from feddmf_coordinator.server.renewals import RenewalDesk
+from feddmf_coordinator.server_certificate import look_at_server_certificate
 from feddmf_coordinator.store.certificates import add_certificate, certificates
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.operators import read_log, verify_log
@@ -217,9 +218,11 @@ def test_the_servers_own_certificate_is_renewed_too(desk: _Desk) -> None:
 def test_a_server_certificate_that_nobody_renews_is_warned_of(desk: _Desk) -> None:
     """In the log, with what to run; and so is one that cannot be used."""
     folder = desk.federation.folder
-    assert certificate_warning(folder, NOW) == ""
+    assert certificate_warning(folder, NOW) == look_at_server_certificate(folder, NOW).text == ""
     assert "ends on" in certificate_warning(folder, ENROLLED + timedelta(days=300))
     assert "coordinator renewals" in certificate_warning(folder, ENROLLED + timedelta(days=300))
+    found = look_at_server_certificate(folder, ENROLLED + timedelta(days=300))
+    assert certificate_warning(folder, ENROLLED + timedelta(days=300)) == f"{found.text}; {found.hint}"
     assert "ended on" in certificate_warning(folder, ENROLLED + timedelta(days=366))
     folder.server_key.unlink()
     assert "cannot read the server's key" in certificate_warning(folder, NOW)

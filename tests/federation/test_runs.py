@@ -12,9 +12,11 @@ import pytest
 from feddmf.errors import DataError, PolicyError, RunFailed
 from feddmf.files import write_text
 from feddmf_coordinator.store.runs import RunState
+from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import write_offer
 from feddmf_party.prediction import Predictor
+from feddmf_party.run_ends import run_ends
 from feddmf_party.run_folder import RunFolder
 from support.enrolment import until
 from support.federation import LiveFederation, Watch, live, quick_run
@@ -98,7 +100,7 @@ def test_every_release_is_in_the_ledger(tmp_path: Path) -> None:
 
 
 def test_a_node_tells_its_people_what_it_does(tmp_path: Path) -> None:
-    """Connected, joined, each round, finished; nothing failed."""
+    """Connected, its table loaded, joined, each round, finished; nothing failed."""
 
     async def main() -> None:
         watch = Watch()
@@ -107,6 +109,7 @@ def test_a_node_tells_its_people_what_it_does(tmp_path: Path) -> None:
             await asyncio.gather(federation.node("acme", watch), federation.node("bolt"))
             assert [name for name, _ in watch.told] == [
                 "connected",
+                *["loading"] * 2,
                 "joined",
                 *["round_done"] * 13,
                 "finished",
@@ -186,6 +189,10 @@ def test_a_run_outside_a_partys_policy_is_declined_with_the_reason(tmp_path: Pat
             ledger = LedgerFile(federation.folder("bolt") / "ledger.jsonl").records()
             assert [record["event"] for record in ledger] == ["key", "offer"]
             assert federation.rounds(run) == ()
+            (declined,) = run_ends(PartyFolder(federation.folder("bolt")).ended)
+            assert (declined.run, declined.what, declined.why) == (run, "declined", bolt.message)
+            (failed,) = run_ends(PartyFolder(federation.folder("acme")).ended)
+            assert (failed.run, failed.what, failed.why) == (run, "failed", acme.message)
 
     asyncio.run(main())
 

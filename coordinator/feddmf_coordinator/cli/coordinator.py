@@ -11,9 +11,11 @@ from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
 from feddmf.config import parse_settings
 from feddmf_coordinator import enrolling
+from feddmf_coordinator.cli.console import console
 from feddmf_coordinator.cli.operators import app as operators
 from feddmf_coordinator.cli.operators import log
 from feddmf_coordinator.cli.options import DatabaseOption, FolderOption, PassphraseOption
+from feddmf_coordinator.cli.parties import parties
 from feddmf_coordinator.cli.renewals import renewals
 from feddmf_coordinator.cli.safekeeping import backup, ledger, restore, upgrade
 from feddmf_coordinator.cli.serving import start, status
@@ -157,6 +159,8 @@ def renew(
 
 app.command("start")(start)
 app.command("status")(status)
+app.command("parties")(parties)
+app.command("console")(console)
 app.command("renewals")(renewals)
 app.command("log")(log)
 app.command("backup")(backup)

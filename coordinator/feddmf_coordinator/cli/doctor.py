@@ -6,6 +6,7 @@ from pathlib import Path
 
 from feddmf.cli.checking import show_checkup
 from feddmf.cli.output import FormatOption, OutputFormat
+from feddmf.cli.progress import LiveProgress
 from feddmf_coordinator.cli.options import FolderOption
 from feddmf_coordinator.settings import CoordinatorFolder
 
@@ -20,4 +21,6 @@ def doctor(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
     # Only a command that connects needs gRPC.
     from feddmf_coordinator.doctor import examine
 
-    show_checkup(examine(CoordinatorFolder(folder)), "coordinator", folder, output)
+    with LiveProgress() as progress:
+        checkup = examine(CoordinatorFolder(folder), progress)
+    show_checkup(checkup, "coordinator", folder, output)

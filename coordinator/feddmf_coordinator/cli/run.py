@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -15,16 +14,20 @@ from rich.table import Table
 from feddmf.cli.notices import say_notices
 from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
-from feddmf.cli.progress import RoundProgress, party_losses, run_figures
+from feddmf.cli.progress import RoundProgress, run_figures
 from feddmf.cli.tables import utc
 from feddmf.errors import RunFailed, TimedOut
-from feddmf.protocols.feddmf import CLOSE
 from feddmf.protocols.registry import exchanges
 from feddmf.runfile import load_run
 from feddmf_coordinator.cli.options import FolderOption, open_database
-from feddmf_coordinator.cli.schedules import EveryOption, schedules, shown_period, unschedule
+from feddmf_coordinator.cli.run_settings import settings
+from feddmf_coordinator.cli.schedules import EveryOption, schedules, unschedule
+from feddmf_coordinator.curves import Curves, curves_of
+from feddmf_coordinator.members import is_serving
 from feddmf_coordinator.operating import operating
+from feddmf_coordinator.schedule_periods import shown_period
 from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.standing import standing_of_run
 from feddmf_coordinator.store.database import Database
 from feddmf_coordinator.store.runs import (
     Run,
@@ -34,8 +37,7 @@ from feddmf_coordinator.store.runs import (
     list_rounds,
     list_runs,
 )
-from feddmf_coordinator.store.schedules import add_schedule, find_schedule, note_submission
-from feddmf_coordinator.submitting import submit_run
+from feddmf_coordinator.submitting import submit_and_schedule
 
 __all__ = ["app"]
 
@@ -60,22 +62,18 @@ def submit(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Submit a run; it pins the latest catalogue, which each of its parties must have accepted."""
-    settings, where = load_run(file), CoordinatorFolder(folder)
+    asked, where = load_run(file), CoordinatorFolder(folder)
     limits, now = where.load().limits, datetime.now(UTC)
     with open_database(folder) as database:
         with operating(where, "run submit", file=str(file)) as act:
-            made = submit_run(act.connection, settings, limits, now=now)
-            schedule = None
+            made = submit_and_schedule(act.connection, asked, limits, every, by=act.operator, now=now)
             if every is not None:
-                schedule = add_schedule(act.connection, settings, every, by=act.operator, now=now)
-                found = find_schedule(act.connection, schedule)
-                note_submission(act.connection, found, made.run, now=now)
-                act.what.update(schedule=schedule, every=shown_period(every))
+                act.what.update(schedule=made.schedule, every=shown_period(every))
             act.what["run"] = made.run
         notices = say_notices(made.plan, made.rows)
         if every is not None:
-            say(f"and again every {shown_period(every)} as {schedule}, while the coordinator serves")
-        data = {"notices": notices} | ({} if schedule is None else {"schedule": schedule})
+            say(f"and again every {shown_period(every)} as {made.schedule}, while the coordinator serves")
+        data = {"notices": notices} | ({"schedule": made.schedule} if made.schedule else {})
         if not watch:
             show({"run": made.run, **data}, output, lambda: made.run)
             say(f"watch it: feddmf run watch {made.run}")
@@ -108,22 +106,33 @@ def show_(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Show one run: state and its last rounds; --format json has its settings and all rounds."""
+    where = CoordinatorFolder(folder).load()
+    serving, now = is_serving(where), datetime.now(UTC)
     with open_database(folder) as database, database.read() as connection:
         found = find_run(connection, run)
         rounds = list_rounds(connection, run)
-    without = list(_without(found, rounds[-1])) if rounds else []
+        standing = standing_of_run(connection, found, where.limits, serving=serving, now=now)
+    curves = curves_of(found, rounds)
+    without = list(curves.without[-1]) if rounds else []
     data = {
         **_describe(found),
         "without": without,
+        "standing": standing.as_dict(),
+        "rounds_of": curves.total,
+        "seconds_left": curves.seconds_left,
         "plan": found.plan.model_dump(mode="json"),
         "rounds": list(rounds),
     }
-    show(data, output, lambda: _rounds_table(found, rounds[-last:]))
+    show(data, output, lambda: _rounds_table(found, curves, last))
     if len(rounds) > last and output is OutputFormat.TEXT:
         say(f"{len(rounds) - last} earlier rounds; show them with --last {len(rounds)}")
     if without and not found.state.ended:
         named = " and ".join(without)
         say(f"it goes on without {named}, who may come back; look at the node of {named}")
+    if not found.state.ended:
+        say(standing.text)
+        for each in standing.waits_for:
+            say(f"{each.party}: {each.hint}")
     if found.hint:
         say(f"to do: {found.hint}")
 
@@ -151,6 +160,7 @@ def stop(
     show({"run": run, "stop_asked": True}, output, lambda: f"run {run} will stop")
 
 
+app.command("settings")(settings)
 app.command("schedules")(schedules)
 app.command("unschedule")(unschedule)
 
@@ -177,10 +187,10 @@ def _watch(
         total = exchanges(find_run(connection, run).plan)
     sent = 0
     with RoundProgress(total) as progress:
-        for rounds in _new_rounds(database, run, limit_s):
+        for looks, rounds in enumerate(_new_rounds(database, run, limit_s)):
             for each in rounds:
                 sent += each["bytes_up"]
-                progress.add(run_figures(each["diagnostics"]), sent)
+                progress.add(run_figures(each["diagnostics"]), sent, is_past=not looks)
     with database.read() as connection:
         found, rounds = find_run(connection, run), list_rounds(connection, run)
     if found.state is not RunState.FINISHED:
@@ -224,35 +234,25 @@ def _new_rounds(database: Database, run: str, limit_s: float) -> Iterator[tuple[
         time.sleep(_POLL_S)
 
 
-def _without(run: Run, each: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return who was not counted in a round, in a run with a quorum."""
-    counted = each["diagnostics"].get("counted", run.plan.roster)
-    return tuple(party for party in run.plan.roster if party not in counted)
-
-
-def _rounds_table(run: Run, rounds: tuple[dict[str, Any], ...]) -> Table:
-    figures = [run_figures(each["diagnostics"]) for each in rounds]
-    # Nobody has trained before the first exchange of a training.
-    trained = [each["number"] > 0 or each["phase"] == CLOSE for each in rounds]
-    losses = [
-        party_losses(each["diagnostics"]) if told else {} for told, each in zip(trained, rounds, strict=True)
-    ]
-    tellers = [party for party in run.plan.roster if any(party in told for told in losses)]
-    # The parties' losses stand in place of their mean.
-    names = [name for name in dict.fromkeys(itertools.chain(*figures)) if name != "loss" or not tellers]
-    without = [", ".join(_without(run, each)) for each in rounds]
-    absent = ("without",) if any(without) else ()
-    columns = ("phase", "round", "seconds", *names, *(f"loss {party}" for party in tellers), *absent)
+def _rounds_table(run: Run, curves: Curves, last: int) -> Table:
+    absent = ("without",) if any(curves.without) else ()
+    columns = (
+        "phase",
+        "round",
+        "seconds",
+        *curves.figures,
+        *(f"loss {who}" for who in curves.losses),
+        *absent,
+    )
     rows = [
         (
-            each["phase"],
-            each["number"] + 1,
-            float(each["seconds"]),
-            *(own.get(name) for name in names),
-            *(told.get(party) for party in tellers),
-            *((missing,) if absent else ()),
+            curves.phases[at],
+            curves.numbers[at],
+            curves.seconds[at],
+            *(column[at] for column in (*curves.figures.values(), *curves.losses.values())),
+            *((", ".join(curves.without[at]),) if absent else ()),
         )
-        for each, own, told, missing in zip(rounds, figures, losses, without, strict=True)
+        for at in range(curves.done)[-last:]
     ]
     ended = f", ended {utc(run.ended_at)}" if run.ended_at else ""
     title = (

@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from feddmf.backup.archive import Manifest
-from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.backup.outcome import Restored
+from feddmf.cli.backups import (
+    FileArgument,
+    NewFolderOption,
+    VerifyOption,
+    show_made,
+    show_restored,
+    show_whole,
+)
+from feddmf.cli.output import FormatOption, OutputFormat, say, show
+from feddmf.cli.progress import LiveProgress
 from feddmf.cli.tables import utc
+from feddmf.progress import Progress
 from feddmf_coordinator import backup as keeping
 from feddmf_coordinator.cli.options import DatabaseOption, FolderOption
 from feddmf_coordinator.letting import let_go_on
 from feddmf_coordinator.settings import CoordinatorFolder
+from feddmf_coordinator.store.runs import LOST_RUNS
 
 __all__ = ["backup", "ledger", "restore", "upgrade"]
 
 ledger = typer.Typer(no_args_is_help=True, add_completion=False)
 
-FileArgument = Annotated[Path, typer.Argument(help="File of the backup.")]
+_ADVICE = (
+    "keep it as you keep the root's key: it holds that key, encrypted, and the server's, which is not;\n"
+    "the passphrase of the root's key is not in it: keep that by itself"
+)
 
 
 def backup(
     file: FileArgument,
     *,
     folder: FolderOption = Path(),
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Only read the file, and tell whether it is whole.")
-    ] = False,
+    verify: VerifyOption = False,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write this coordinator into one file: authority, database, runs, vectors. It may go on serving."""
     if verify:
-        data = _told(file, keeping.verified(file))
-        show(data, output, lambda: _line(data, "is whole"))
+        show_whole(file, keeping.verified, _own, output)
         return
-    made = keeping.back_up(CoordinatorFolder(folder), file)
-    data = {**_told(file, made.manifest), "left_out": list(made.left_out)}
-    show(data, output, lambda: _line(data, "is made"))
-    say(
-        "keep it as you keep the root's key: it holds that key, encrypted, and the server's, which is not;\n"
-        "the passphrase of the root's key is not in it: keep that by itself"
-    )
-    if made.left_out:
-        say(f"not in it: {', '.join(made.left_out)}")
+    make = partial(keeping.back_up, CoordinatorFolder(folder), file)
+    show_made(file, make, _own, output, advice=_ADVICE)
 
 
 def restore(
     file: FileArgument,
     *,
-    folder: Annotated[Path, typer.Option("--folder", help="New or empty folder to put it into.")],
+    folder: NewFolderOption,
     database: DatabaseOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
@@ -59,15 +65,11 @@ def restore(
     Without --database that is one like the database it came from.
     """
     home = CoordinatorFolder(folder)
-    made = keeping.restore(file, home, database=database)
-    data = {
-        **_told(file, made.manifest),
-        "folder": str(folder),
-        "settings": str(home.settings_file),
-        "runs_under_way": list(made.under_way),
-    }
-    show(data, output, lambda: f"{folder} is what it was on {utc(made.manifest.made_at)}")
-    say(_lost(made))
+
+    def put(progress: Progress) -> Restored:
+        return keeping.restore(file, home, database=database, progress=progress)
+
+    say(_lost(show_restored(file, folder, home.settings_file, put, output)))
 
 
 def upgrade(
@@ -80,7 +82,8 @@ def upgrade(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Bring the database to the schema of this version; a backup is made first. End the server before."""
-    made = keeping.upgrade(CoordinatorFolder(folder), backup=file)
+    with LiveProgress() as progress:
+        made = keeping.upgrade(CoordinatorFolder(folder), backup=file, progress=progress)
     data = {
         "from": made.before,
         "to": made.after,
@@ -112,25 +115,12 @@ def reset(
     )
 
 
-def _told(file: Path, manifest: Manifest) -> dict[str, Any]:
-    return {
-        "file": str(file),
-        "of": manifest.of,
-        "made_at": manifest.made_at.isoformat(),
-        "files": len(manifest.files),
-        "bytes": manifest.bytes,
-        **manifest.about,
-    }
-
-
-def _line(data: dict[str, Any], what: str) -> Any:
+def _own(data: Mapping[str, Any]) -> dict[str, Any]:
     rows = sum(data["rows"].values())
-    columns = ("backup", "of", "made at", "files", "rows", "bytes")
-    values = (data["file"], data["federation"], data["made_at"], data["files"], rows, data["bytes"])
-    return table(columns, [values], title=f"the backup {what}")
+    return {"of": data["federation"], "made at": data["made_at"], "files": data["files"], "rows": rows}
 
 
-def _lost(made: keeping.Restored) -> str:
+def _lost(made: Restored) -> str:
     since = utc(made.manifest.made_at)
     under_way = (
         f"- runs under way then are gone on with where the parties still are: {', '.join(made.under_way)}; "
@@ -146,8 +136,8 @@ def _lost(made: keeping.Restored) -> str:
         "- certificates that were signed since are refused: invite those parties again\n"
         "- operators who were removed since are back: feddmf coordinator operators remove NAME\n"
         f"{under_way}"
-        "- runs that ended since are unknown here; what parties have of them they keep. A new run may get "
-        "the id of one: parties refuse it then, and submitting it again gives the next id\n"
+        "- runs submitted since are unknown here; what parties have of them they keep. New runs get numbers "
+        f"{LOST_RUNS:,} further on, so that none gets the id of one of those\n"
         "- vectors that parties withdrew since are handed out again: ask them to withdraw them again\n"
         "- this ledger is shorter than what parties hold countersignatures of, and its record of the "
         "restoration says so: feddmf audit compare shows what is missing; it asks nothing of the parties"

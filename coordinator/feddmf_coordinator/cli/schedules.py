@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,42 +10,28 @@ import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.cli.tables import utc
-from feddmf.errors import ConfigError
+from feddmf.errors import ConfigError, InputError
 from feddmf_coordinator.cli.options import FolderOption, open_database
 from feddmf_coordinator.operating import operating
+from feddmf_coordinator.schedule_periods import read_period, shown_period
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.schedules import Schedule, list_schedules, remove_schedule
 
-__all__ = ["EveryOption", "schedules", "shown_period", "unschedule"]
-
-_PERIOD = re.compile(r"([1-9]\d{0,5})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LONGEST = timedelta(days=3_653)
+__all__ = ["EveryOption", "schedules", "unschedule"]
 
 
-def read_period(text: str) -> timedelta:
-    """Return a period that was typed, as 90m, 12h, 7d or 2w."""
-    match = _PERIOD.fullmatch(text.strip())
-    period = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
-    if period is None or period > _LONGEST:
-        raise typer.BadParameter(f"{text!r} is no period: write 90m, 12h, 7d or 2w, ten years at most")
-    return period
-
-
-def shown_period(period: timedelta) -> str:
-    """Return a period as it is typed, in the largest unit that it is a whole number of."""
-    for letter, unit in reversed(_UNITS.items()):
-        one = timedelta(**{unit: 1})
-        if period % one == timedelta():
-            return f"{period // one}{letter}"
-    return f"{period.total_seconds():.0f}s"
+def _period(text: str) -> timedelta:
+    try:
+        return read_period(text)
+    except InputError as error:
+        raise typer.BadParameter(f"{error.message}: {error.hint}") from error
 
 
 EveryOption = Annotated[
     timedelta | None,
     typer.Option(
         "--every",
-        parser=read_period,
+        parser=_period,
         metavar="PERIOD",
         help="Submit it now, and again each time that this has passed: 90m, 12h, 7d or 2w.",
         show_default=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from feddmf.cli.streams import leave
 from feddmf.cli.tables import utc
 from feddmf_coordinator.cli.options import FolderOption
 from feddmf_coordinator.limits import LimitSettings
+from feddmf_coordinator.members import is_serving
 from feddmf_coordinator.server.ports import endpoint
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import accepted_digests, latest_version
@@ -62,7 +62,7 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
     data: dict[str, Any] = {
         "federation": settings.federation,
         "address": endpoint(settings.listen, settings.port),
-        "serving": _answers(settings.listen, settings.port),
+        "serving": is_serving(settings),
         "catalogue_version": version,
         "parties": [
             {
@@ -91,14 +91,6 @@ def status(*, folder: FolderOption = Path(), output: FormatOption = OutputFormat
         say(_limits(settings.limits))
     if any(each.status == "waiting" for each in renewals.values()):
         say("certificates wait to be renewed; sign them by themselves: feddmf coordinator renewals")
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1" if host == "0.0.0.0" else host, port), timeout=1):  # noqa: S104
-            return True
-    except OSError:
-        return False
 
 
 def _title(data: dict[str, Any]) -> str:

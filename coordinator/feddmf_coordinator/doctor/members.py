@@ -9,17 +9,18 @@ from sqlalchemy import Connection
 from feddmf.checkup import Checkup
 from feddmf.cli.tables import utc
 from feddmf.errors import LocalResourceError
+from feddmf_coordinator.members import needs_of_record
 from feddmf_coordinator.operating import identify
 from feddmf_coordinator.settings import CoordinatorFolder
 from feddmf_coordinator.store.catalogues import accepted_digests, latest_version
-from feddmf_coordinator.store.enrolment import PartyRecord, list_parties
+from feddmf_coordinator.store.certificates import last_certificates
+from feddmf_coordinator.store.enrolment import list_parties
 from feddmf_coordinator.store.operators import read_log
 from feddmf_coordinator.store.renewals import last_renewals
 
 __all__ = ["check_catalogue", "check_operator", "check_parties"]
 
 _FAR = timedelta(minutes=5)
-_SOON = timedelta(days=14)
 
 
 def check_operator(checkup: Checkup, where: CoordinatorFolder, connection: Connection) -> None:
@@ -42,13 +43,13 @@ def check_parties(checkup: Checkup, connection: Connection) -> None:
     if not parties:
         checkup.note("parties", "there is none yet", hint="invite one: feddmf coordinator invite PARTY")
         return
-    well = []
+    well, last = [], last_certificates(connection)
     for each in parties:
-        text, hint = _standing(each, now)
-        if text:
-            checkup.note("parties", text, hint=hint)
-        else:
+        need = needs_of_record(each, now, last.get(each.party))
+        if need is None:
             well.append(each.party)
+        else:
+            checkup.note("parties", need.text, hint=need.hint)
     asking = sorted(party for party, last in last_renewals(connection).items() if last.status == "waiting")
     if asking:
         checkup.note(
@@ -79,26 +80,3 @@ def check_catalogue(checkup: Checkup, connection: Connection) -> None:
         )
     else:
         checkup.ok("catalogue", f"version {version}, accepted by all who are enrolled")
-
-
-def _standing(party: PartyRecord, now: datetime) -> tuple[str, str]:
-    """Return what the operator should know of a party, and what to do; "" where all is well."""
-    again = f"invite it again: feddmf coordinator invite {party.party}"
-    if party.request_fingerprint:
-        return (
-            f"{party.party} waits for approval; its key is {party.request_fingerprint}",
-            f"compare that with what {party.party} reads out, then: feddmf coordinator approve {party.party}",
-        )
-    if party.certificate_until is None:
-        if party.invited_until is None:
-            return f"{party.party} has neither a certificate that holds nor an open invitation", again
-        return (
-            f"{party.party} is invited until {utc(party.invited_until)} and has not enrolled",
-            f"send it its invitation file; where that is lost, {again}",
-        )
-    if party.certificate_until - now < _SOON:
-        return (
-            f"the certificate of {party.party} ends on {utc(party.certificate_until)}",
-            f"its node renews it while it runs and `feddmf coordinator renewals` signs; else {again}",
-        )
-    return "", ""

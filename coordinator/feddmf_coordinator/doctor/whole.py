@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feddmf.checkup import Checkup
 from feddmf.cli.checking import check_disk, check_software
+from feddmf.progress import NOBODY, Progress
 from feddmf_coordinator.doctor.keeping import check_database, check_ledger
 from feddmf_coordinator.doctor.members import check_catalogue, check_operator, check_parties
 from feddmf_coordinator.doctor.ports import check_names, check_ports
@@ -13,9 +14,12 @@ from feddmf_coordinator.settings import CoordinatorFolder
 __all__ = ["examine"]
 
 
-def examine(where: CoordinatorFolder) -> Checkup:
-    """Look at a coordinator's folder, its database, its ports, and where its parties stand."""
-    checkup = Checkup()
+def examine(where: CoordinatorFolder, progress: Progress = NOBODY) -> Checkup:
+    """Look at a coordinator's folder, its database, its ports, and where its parties stand.
+
+    progress: hears how much has been looked at.
+    """
+    checkup = Checkup(progress)
     check_software(checkup)
     settings = checkup.look(
         "folder",

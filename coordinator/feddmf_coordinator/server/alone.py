@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from sqlalchemy.exc import DBAPIError
 
+from feddmf.waiting import set_within
 from feddmf_coordinator.store.backends import SoleServer
 
 __all__ = ["stay_alone"]
@@ -23,9 +23,7 @@ async def stay_alone(server: SoleServer, stop: asyncio.Event) -> None:
     A database server that is away for a while is waited for: whatever needs it says so by itself.
     """
     while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_S):
-                await stop.wait()
+        await set_within(stop, _LOOK_S)
         try:
             await asyncio.to_thread(server.check)
         except DBAPIError as error:

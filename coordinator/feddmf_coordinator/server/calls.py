@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -18,9 +18,11 @@ import grpc
 
 from feddmf.errors import FedDMFError, LocalResourceError, Refused, RunFailed, TimedOut
 from feddmf.telemetry.about import note
+from feddmf.waiting import set_within
 from feddmf_coordinator.observer import Observer
 from feddmf_coordinator.server.identity import REFUSED, Doorkeeper, shown_certificate
 from feddmf_coordinator.server.rules import RULES, Rule
+from feddmf_coordinator.store.sightings import LONGEST_SOFTWARE
 
 __all__ = ["MOST_CALLS", "MOST_TRANSFERS", "Calls", "Context", "legible"]
 
@@ -96,6 +98,10 @@ class Calls:
             self._under_way.discard(call)
             self._counts[place] -= 1
 
+    def greeted(self, party: str, software: str) -> None:
+        """Note which software a caller says that it runs."""
+        self._observer.party_greeted(party, legible(software, LONGEST_SOFTWARE))
+
     def under_way(self) -> int:
         """Return how many calls are served at this moment."""
         return len(self._under_way)
@@ -107,9 +113,7 @@ class Calls:
     async def watch(self, stop: asyncio.Event, *, every_s: float = _LOOK_S) -> None:
         """End calls under way whose callers are admitted no more, until `stop` is set."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(every_s):
-                    await stop.wait()
+            await set_within(stop, every_s)
             shown = {call.certificate for call in self._under_way}
             refused = await asyncio.to_thread(self._refused, shown) if shown else {}
             leaving = [call for call in self._under_way if call.certificate in refused]

@@ -6,7 +6,6 @@ A certificate that is renewed while the server runs is taken up in the next hand
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,8 @@ from cryptography import x509
 from feddmf.errors import InputError
 from feddmf.files import read_bytes
 from feddmf.identity import decode_certificate, decode_key, verify_issued_by
+from feddmf.waiting import set_within
+from feddmf_coordinator.server_certificate import look_at_server_certificate
 from feddmf_coordinator.settings import CoordinatorFolder
 
 __all__ = [
@@ -30,8 +31,6 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _HINT = "restore the file from a backup; `feddmf coordinator init` made it"
-# Renewals come when a third of the life is left: later than this, nobody renews.
-_SHARE_LEFT_TO_WARN = 0.25
 _WARN_EVERY_S = 6 * 3600.0
 
 
@@ -58,24 +57,17 @@ async def watch_certificate(folder: CoordinatorFolder, stop: asyncio.Event) -> N
         warning = await asyncio.to_thread(certificate_warning, folder, datetime.now(UTC))
         if warning:
             log.warning("%s", warning)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_WARN_EVERY_S):
-                await stop.wait()
+        await set_within(stop, _WARN_EVERY_S)
 
 
 def certificate_warning(folder: CoordinatorFolder, now: datetime) -> str:
     """Return what to say of the server's certificate at `now`; empty while all is well."""
     try:
-        certificate = _checked(folder, now).certificate
+        _checked(folder, now)
     except InputError as error:
         return f"{error.message}; {error.hint}"
-    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if end - now > (end - start) * _SHARE_LEFT_TO_WARN:
-        return ""
-    return (
-        f"the server's certificate ends on {end:%Y-%m-%d %H:%M} UTC; "
-        "run `feddmf coordinator renewals` as a service, or `feddmf coordinator renew` once"
-    )
+    found = look_at_server_certificate(folder, now)
+    return f"{found.text}; {found.hint}" if found.text else ""
 
 
 def server_certificate(folder: CoordinatorFolder, now: datetime) -> x509.Certificate:

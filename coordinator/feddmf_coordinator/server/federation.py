@@ -32,7 +32,8 @@ class FederationService(Exchanges, Publishing, Offers, Matches):
 
     async def Hello(self, request: pb.HelloRequest, context: Context) -> pb.HelloReply:  # noqa: N802
         """Agree on the wire's version."""
-        async with self._calls.admitted(context, "Hello"):
+        async with self._calls.admitted(context, "Hello") as party:
+            self._calls.greeted(party, request.software)
             spoken = agreed(request.protocol_version, request.newest_version)
         return pb.HelloReply(
             protocol_version=spoken,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from feddmf.catalogue.view import encode_view
 from feddmf.errors import CatalogueError, FedDMFError, RunFailed
 from feddmf.payload import Axis, Payload
 from feddmf.protocols.registry import protocol_for
+from feddmf.waiting import set_within
 from feddmf_coordinator.server.calls import legible
 from feddmf_coordinator.store.catalogues import accept, find_catalogue, latest_version
 from feddmf_coordinator.store.database import Database
@@ -151,9 +151,7 @@ class Library:
                 await asyncio.to_thread(self.tidy)
             except FedDMFError as error:
                 log.warning("cannot remove vectors that nobody may fetch any more: %s", error.message)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(every_s):
-                    await stop.wait()
+            await set_within(stop, every_s)
 
     def tidy(self) -> None:
         """Remove vectors that have ended, and those that a withdrawal cut short left behind."""

@@ -11,6 +11,7 @@ import numpy as np
 from feddmf.errors import InputError, PartyMissing, RunFailed
 from feddmf.matching import POINTS, Step
 from feddmf.payload import Payload
+from feddmf.waiting import set_within
 from feddmf_coordinator.server.calls import legible
 from feddmf_coordinator.store.certificates import certified_until
 from feddmf_coordinator.store.database import Database
@@ -71,10 +72,7 @@ class Matchings:
             sent = await asyncio.to_thread(self._find, matching, step)
             if sent is not None:
                 return sent
-            try:
-                async with asyncio.timeout_at(until):
-                    await arrival.wait()
-            except TimeoutError:
+            if not await set_within(arrival, until - asyncio.get_running_loop().time()):
                 return None
 
     def _keep(self, matching: MatchingId, step: int, points: bytes, items: int) -> None:

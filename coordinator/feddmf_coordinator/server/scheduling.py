@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from feddmf.errors import FedDMFError, LocalResourceError
+from feddmf.waiting import set_within
 from feddmf_coordinator.limits import LimitSettings
 from feddmf_coordinator.operating import SCHEDULES
 from feddmf_coordinator.store.database import Database
@@ -53,9 +53,7 @@ class Scheduler:
             except FedDMFError as error:
                 # A disk that is full or a database that is away: what is due now is due at the next look.
                 log.error("cannot look at schedules: %s", error.message)  # noqa: TRY400  (no traceback)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):
-                    await stop.wait()
+            await set_within(stop, _POLL_S)
 
     def submit_due(self) -> tuple[str, ...]:
         """Submit each schedule that is due, unless its last run is under way still; return the new runs."""

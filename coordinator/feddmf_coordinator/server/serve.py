@@ -22,6 +22,7 @@ from feddmf.telemetry.listening import exposed
 from feddmf.telemetry.traces import traces_of
 from feddmf.wire.codec import MAX_MESSAGE_BYTES
 from feddmf.wire.framing import add_service
+from feddmf_coordinator.observer import Observers
 from feddmf_coordinator.server.alone import stay_alone
 from feddmf_coordinator.server.calls import Calls
 from feddmf_coordinator.server.credentials import federation_credentials, watch_certificate
@@ -32,6 +33,7 @@ from feddmf_coordinator.server.identity import Doorkeeper
 from feddmf_coordinator.server.leaving import closed_within, leave_at
 from feddmf_coordinator.server.library import Library
 from feddmf_coordinator.server.matching import Matchings
+from feddmf_coordinator.server.noting import Notes
 from feddmf_coordinator.server.partials import Partials
 from feddmf_coordinator.server.patience import Patience
 from feddmf_coordinator.server.ports import check_port, endpoint
@@ -112,10 +114,12 @@ async def serve(
         # Of an earlier process: what it did not finish to write was published by nobody.
         remove_unfinished(shelf.folder)
         rounds = RoundsFolder(folder.rounds, settings.checkpoint_s)
-        supervisor = Supervisor(database, shelf, rounds, watching, settings.limits)
+        notes = await asyncio.to_thread(Notes, database)
+        observer = Observers(watching, notes)
+        supervisor = Supervisor(database, shelf, rounds, observer, settings.limits)
         await supervisor.recover(stop)
-        doorkeeper = Doorkeeper(settings.federation, database, observer=watching)
-        calls = Calls(doorkeeper, watching)
+        doorkeeper = Doorkeeper(settings.federation, database, observer=observer)
+        calls = Calls(doorkeeper, observer)
         library = Library(database, shelf)
         receipts = Receipts(folder, settings.federation)
         witness = Witness(receipts, database)
@@ -147,6 +151,7 @@ async def serve(
                     calls.watch(stop),
                     witness.keep_anchors(stop),
                     library.keep_tidy(stop),
+                    notes.keep(stop),
                     watch_certificate(folder, stop),
                     stay_alone(alone, stop),
                     Scheduler(database, settings.limits).serve(stop),

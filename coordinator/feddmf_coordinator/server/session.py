@@ -12,6 +12,7 @@ from pathlib import Path
 
 from feddmf.catalogue.table import Catalogue
 from feddmf.errors import FedDMFError, LocalResourceError, Misconduct, RunFailed, TimedOut
+from feddmf.insisting import insist
 from feddmf.members.base import Reply
 from feddmf.payload import Axis, Payload, PayloadSchema
 from feddmf.plan import Plan, matched_rows
@@ -19,7 +20,8 @@ from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf.rounds import RoundRecord, RoundTable
 from feddmf.telemetry.about import note
-from feddmf_coordinator.observer import Observer
+from feddmf.waiting import set_within
+from feddmf_coordinator.observer import Bounds, Observer
 from feddmf_coordinator.server.attendance import Attendance
 from feddmf_coordinator.server.endings import broken, stopped, stopping
 from feddmf_coordinator.server.journal import Journal
@@ -36,7 +38,6 @@ __all__ = ["Session"]
 log = logging.getLogger(__name__)
 
 _STOP_POLL_S = 0.5
-_REFUSED_S = 1.0
 # How long a process that is being stopped waits for a round that is being combined.
 _COMPUTING_S = 2.0
 # Beats are held for so much of the time after which a silent party counts as missing.
@@ -201,11 +202,9 @@ class Session:
         """
         if self.state is not RunState.GATHERING or party not in self._accepted:
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(
-                min(patience_s, self.plan.settings.waits.absent_s / _HELD_WITHIN_ABSENT)
-            ):
-                await self._begun.wait()
+        await set_within(
+            self._begun, min(patience_s, self.plan.settings.waits.absent_s / _HELD_WITHIN_ABSENT)
+        )
 
     async def begun(self, party: str) -> None:
         """Wait until everybody has joined: nothing is taken from `party` before; raises as `check_joined`."""
@@ -352,6 +351,10 @@ class Session:
             await self._check_stop()
             await self._journal.write_rounds()
 
+    def waits_for(self, what: str, parties: tuple[str, ...], bounds: Bounds) -> None:
+        """Tell whom the run waits for."""
+        self._observer.run_waits(self.plan, what, parties, bounds)
+
     @property
     def held_up(self) -> bool:
         """Whether the run waits for room that other runs take, which is none of its parties' fault."""
@@ -395,15 +398,12 @@ class Session:
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write until the disk takes it, for as long as a round may last; nothing is lost meanwhile."""
-        began = self._clock()
-        while True:
-            try:
-                return await write()
-            except LocalResourceError as error:
-                if self._clock() - began > self.plan.settings.waits.round_s:
-                    raise
-                log.warning("run %s waits for the disk: %s", self.plan.run, error.message)
-            await asyncio.sleep(_REFUSED_S)
+
+        def refused(error: LocalResourceError) -> None:
+            log.warning("run %s waits for the disk: %s", self.plan.run, error.message)
+
+        limit_s = self.plan.settings.waits.round_s
+        await insist(write, limit_s=limit_s, refused=refused, clock=self._clock)
 
     def _note_round(self, record: RoundRecord) -> None:
         self._seat.answered(self._table.phase(record.phase))

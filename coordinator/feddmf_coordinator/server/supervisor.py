@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from feddmf.errors import ConfigError, FedDMFError, InputError, LocalResourceError, RunFailed
+from feddmf.waiting import set_within
 from feddmf_coordinator.limits import LimitSettings
 from feddmf_coordinator.observer import Observer
 from feddmf_coordinator.server.calls import legible
@@ -80,9 +81,7 @@ class Supervisor:
         try:
             while not stop.is_set():
                 await leave_at(stop, self._look())
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_POLL_S):
-                        await stop.wait()
+                await set_within(stop, _POLL_S)
         finally:
             self._stopping = True
             for run, session in self._sessions.items():
@@ -195,16 +194,15 @@ class Supervisor:
 
     def _made(self, run: Run) -> Session | None:
         """Return a session for a run that begins; None where it cannot, and has ended."""
+        session: Session | None = None
         try:
             session = self._make_session(run)
-        except LocalResourceError:
-            raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, the other runs go on)
-            self._refuse(run.run, error)
-            return None
-        try:
             session.require_space(self._rounds.path)
-        except Exception as error:  # noqa: BLE001  (as above)
+        except Exception as error:
+            # What cannot be read now may be later; a disk that is too small for the run is so for good.
+            if session is None and isinstance(error, LocalResourceError):
+                raise
+            # Whatever it is, the other runs go on.
             self._refuse(run.run, error)
             return None
         return session

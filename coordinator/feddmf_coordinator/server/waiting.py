@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from feddmf.errors import LocalResourceError
 from feddmf.runfile import WaitSettings
+from feddmf.waiting import set_within
 from feddmf.wire.pace import travel_s
+from feddmf_coordinator.observer import Bounds
 from feddmf_coordinator.server.endings import missing as party_missing
 from feddmf_coordinator.server.endings import unkept
 from feddmf_coordinator.server.presence import Presence
@@ -18,6 +19,8 @@ from feddmf_coordinator.server.presence import Presence
 __all__ = ["Waited", "Waiting"]
 
 _TICK_S = 0.2
+# A bound that has moved by so much is told again.
+_MOVED_S = 1.0
 
 
 class Waited(Protocol):
@@ -25,6 +28,10 @@ class Waited(Protocol):
 
     async def meanwhile(self) -> None:
         """Do what is to be done while it waits; raises what the run ends with."""
+        ...
+
+    def waits_for(self, what: str, parties: tuple[str, ...], bounds: Bounds) -> None:
+        """Note whom it waits for and how long, each time that this changes; nobody: all is there."""
         ...
 
     @property
@@ -74,21 +81,25 @@ class Waiting:
         """
         began = self._clock()
         self._arrived.clear()
+        told: tuple[tuple[str, ...], float] | None = None
         while (names := missing()) is not None:
             await self._run.meanwhile()
             if self._run.held_up:
                 began = self._clock()
+            slow_s = travel_s(max((self._arrived.get(name, 0) for name in names), default=0))
+            ends = began + limit_s + slow_s
+            if told is None or told[0] != names or abs(ends - told[1]) >= _MOVED_S:
+                told = names, ends
+                bounds = Bounds(ends - self._clock(), self._absent_s if absent else None, spare)
+                self._run.waits_for(what, names, bounds)
             gone = [name for name in names if self.presence.silence(name) > self._absent_s]
             if absent and len(gone) > spare:
                 silence = max(self.presence.silence(name) for name in gone)
                 raise party_missing(gone, f"not heard from for {silence:.0f} s", what)
-            slow_s = travel_s(max((self._arrived.get(name, 0) for name in names), default=0))
-            if self._clock() - began > limit_s + slow_s:
+            if self._clock() > ends:
                 if len(names) > spare:
                     raise party_missing(names, f"nothing came within {limit_s:g} s", what)
                 if self._run.refusal is not None:
                     raise unkept(self._run.refusal, limit_s)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S):
-                    await self._changed.wait()
+            await set_within(self._changed, _TICK_S)
             self._changed.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from feddmf.ledger import MAX_LENGTH, Head
 from feddmf.matching import POINTS
 from feddmf.payload import Payload, PayloadSchema
 from feddmf.signing import Domain, is_signed
+from feddmf.waiting import set_within
 from feddmf.wire import federation_pb2 as pb
 from feddmf_coordinator.server.calls import Context, legible
 from feddmf_coordinator.server.identity import shown_certificate
@@ -117,9 +117,7 @@ class Witness:
                 log.warning("cannot keep how long the ledger is: %s", error.message)
             if ended:
                 return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ANCHOR_S):
-                    await stop.wait()
+            await set_within(stop, _ANCHOR_S)
 
     async def _taken_in(self, ledger: pb.LedgerHead, party: str, context: Context) -> Told:
         """Return the head, behind those at which the party was restored; InputError where one does not hold.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
@@ -19,14 +21,16 @@ from sqlalchemy import (
 
 from feddmf.catalogue.table import Catalogue, parse_catalogue
 from feddmf.errors import CatalogueError
-from feddmf_coordinator.store.database import metadata, to_seconds
+from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
 
 __all__ = [
+    "Published",
     "accept",
     "accepted_digests",
     "add_catalogue",
     "find_catalogue",
     "latest_version",
+    "list_versions",
     "published_digest",
 ]
 
@@ -46,6 +50,28 @@ acceptances = Table(
     Column("digest", String(64), nullable=False),
     Column("accepted_at", BigInteger, nullable=False),
 )
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published version; accepted: when each party accepted it."""
+
+    version: int
+    digest: str
+    published_at: datetime
+    accepted: Mapping[str, datetime]
+
+
+def list_versions(connection: Connection) -> tuple[Published, ...]:
+    """Return every published version, oldest first."""
+    accepted: dict[int, dict[str, datetime]] = {}
+    for row in connection.execute(select(acceptances).order_by(acceptances.c.party)):
+        accepted.setdefault(row.version, {})[row.party] = from_seconds(row.accepted_at)
+    columns = catalogues.c.version, catalogues.c.digest, catalogues.c.published_at
+    return tuple(
+        Published(row.version, row.digest, from_seconds(row.published_at), accepted.get(row.version, {}))
+        for row in connection.execute(select(*columns).order_by(catalogues.c.version))
+    )
 
 
 def latest_version(connection: Connection) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     LargeBinary,
+    Row,
     String,
     Table,
     bindparam,
@@ -32,6 +34,7 @@ __all__ = [
     "add_party",
     "certified_until",
     "find_certificate",
+    "last_certificates",
     "revoke_certificates",
 ]
 
@@ -95,16 +98,7 @@ def add_certificate(connection: Connection, party: str, certificate: x509.Certif
 def find_certificate(connection: Connection, fingerprint: str) -> CertificateRecord | None:
     """Return the record of the certificate with `fingerprint` (`AB:CD:...`), active or not."""
     row = connection.execute(_BY_FINGERPRINT, {"shown": fingerprint}).one_or_none()
-    if row is None:
-        return None
-    return CertificateRecord(
-        serial=row.serial,
-        party=row.party,
-        fingerprint=row.fingerprint,
-        not_before=from_seconds(row.not_before),
-        not_after=from_seconds(row.not_after),
-        active=row.status == "active",
-    )
+    return None if row is None else _record(row)
 
 
 def active_certificate(connection: Connection, serial: str) -> x509.Certificate | None:
@@ -127,6 +121,12 @@ def certified_until(connection: Connection, *, now: datetime) -> dict[str, datet
     return {row.party: from_seconds(row.until) for row in rows}
 
 
+def last_certificates(connection: Connection) -> dict[str, CertificateRecord]:
+    """Return the certificate of each party that ends last, whether it counts or not."""
+    rows = connection.execute(select(certificates).order_by(certificates.c.not_after))
+    return {row.party: _record(row) for row in rows}
+
+
 def revoke_certificates(connection: Connection, party: str, *, now: datetime) -> int:
     """Revoke every active certificate of `party`; return how many there were."""
     return connection.execute(
@@ -134,3 +134,14 @@ def revoke_certificates(connection: Connection, party: str, *, now: datetime) ->
         .where(certificates.c.party == party, certificates.c.status == "active")
         .values(status="revoked", revoked_at=to_seconds(now))
     ).rowcount
+
+
+def _record(row: Row[Any]) -> CertificateRecord:
+    return CertificateRecord(
+        serial=row.serial,
+        party=row.party,
+        fingerprint=row.fingerprint,
+        not_before=from_seconds(row.not_before),
+        not_after=from_seconds(row.not_after),
+        active=row.status == "active",
+    )

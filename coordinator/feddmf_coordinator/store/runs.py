@@ -37,6 +37,7 @@ from feddmf_coordinator.store.database import from_seconds, metadata, to_seconds
 from feddmf_coordinator.store.operators import read_log
 
 __all__ = [
+    "LOST_RUNS",
     "Run",
     "RunState",
     "add_round",
@@ -55,8 +56,9 @@ __all__ = [
     "set_state",
 ]
 
-# More than are submitted between a backup and the loss of what came after it.
-_LOST_RUNS = 1_000
+LOST_RUNS = 1_000
+"""More than are submitted between a backup and the loss of what came after it."""
+
 _BEYOND = "runs_go_on_behind"
 
 runs = Table(
@@ -163,7 +165,7 @@ def numbers_lost_at_restore(connection: Connection) -> dict[str, int]:
 
     Runs since the backup are not in the database, and parties know them by their ids.
     """
-    return {_BEYOND: max(_last_number(connection), _reserved(connection)) + _LOST_RUNS}
+    return {_BEYOND: max(_last_number(connection), _reserved(connection)) + LOST_RUNS}
 
 
 def find_run(connection: Connection, run: str) -> Run:
