@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, show, table
+from feddmf.cli.progress import LiveProgress
 from feddmf.errors import InputError
 from feddmf.files import write_text
+from feddmf_benchmarks.comparing import LOOKING_ON
 from feddmf_benchmarks.machine import describe_machine
 from feddmf_benchmarks.row import Row, Scale
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SUITES", "bench"]
 
 
-SUITES = ("train", "growth", "ranks", "align", "wire", "load", "score", "parties", "end-to-end")
+SUITES = ("train", "growth", "ranks", "align", "wire", "load", "score", "console", "parties", "end-to-end")
 
 
 def bench(
@@ -43,7 +45,12 @@ def bench(
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"
     module = importlib.import_module(f"feddmf_benchmarks.suites.{suite.replace('-', '_')}")
-    rows: list[Row] = module.rows(scale)
+    with LiveProgress() as progress:
+        looking_on = LOOKING_ON.set(progress)
+        try:
+            rows: list[Row] = module.rows(scale)
+        finally:
+            LOOKING_ON.reset(looking_on)
     data = {
         "suite": suite,
         "scale": scale.value,

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from feddmf.errors import FedDMFError
+from feddmf.progress import NOBODY, Progress
 
 __all__ = ["Checkup", "Finding", "Standing"]
 
 Found = TypeVar("Found")
+
+_LOOKED_AT = "things looked at"
 
 
 class Standing(enum.StrEnum):
@@ -41,26 +44,32 @@ class Finding:
 
 
 class Checkup:
-    """Findings in the order of the checks, which go from what everything rests on to what rests on it."""
+    """Findings in the order of the checks, which go from what everything rests on to what rests on it.
 
-    def __init__(self) -> None:
+    progress: hears how many there are.
+    """
+
+    def __init__(self, progress: Progress = NOBODY) -> None:
         self.findings: list[Finding] = []
+        self.progress = progress
+        progress.show(0, None, _LOOKED_AT)
 
     def ok(self, check: str, text: str) -> None:
         """Note that a check found nothing to mend."""
-        self.findings.append(Finding(check, Standing.OK, text))
+        self._add(Finding(check, Standing.OK, text))
 
     def note(self, check: str, text: str, *, hint: str = "") -> None:
         """Note what stops nothing now, and is worth a look."""
-        self.findings.append(Finding(check, Standing.NOTE, text, hint))
+        self._add(Finding(check, Standing.NOTE, text, hint))
 
     def problem(self, check: str, error: FedDMFError) -> None:
         """Note what has to be mended."""
-        self.findings.append(Finding(check, Standing.PROBLEM, error.message, error.hint, error))
+        self._add(Finding(check, Standing.PROBLEM, error.message, error.hint, error))
 
     def skip(self, *checks: str, until: str) -> None:
         """Note checks that tell nothing before something else is mended."""
-        self.findings += [Finding(check, Standing.SKIPPED, f"not looked at: {until}") for check in checks]
+        for check in checks:
+            self._add(Finding(check, Standing.SKIPPED, f"not looked at: {until}"))
 
     def look(
         self, check: str, read: Callable[[], Found], told: Callable[[Found], str] | None = None
@@ -74,6 +83,10 @@ class Checkup:
         if told is not None:
             self.ok(check, told(found))
         return found
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        self.progress.show(len(self.findings), None, _LOOKED_AT)
 
     @property
     def problems(self) -> list[Finding]:

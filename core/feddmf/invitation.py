@@ -13,9 +13,11 @@ from feddmf.config import Settings, load_toml
 from feddmf.files import write_text
 from feddmf.identity import FEDERATION_PATTERN, PARTY_PATTERN, decode_certificate
 
-__all__ = ["Invitation", "load_invitation", "write_invitation"]
+__all__ = ["ADDRESS_PATTERN", "Invitation", "load_invitation", "write_invitation"]
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
+ADDRESS_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
+"""A host, or an IPv6 address in brackets, and a port."""
+_Address = Annotated[str, StringConstraints(pattern=ADDRESS_PATTERN)]
 
 
 class Invitation(Settings):
@@ -27,8 +29,8 @@ class Invitation(Settings):
     party: Annotated[str, StringConstraints(pattern=PARTY_PATTERN)] = Field(
         description="Id that the company gets."
     )
-    enrolment_address: Address = Field(description="host:port that gives out the certificate.")
-    federation_address: Address = Field(description="host:port of every later call.")
+    enrolment_address: _Address = Field(description="host:port that gives out the certificate.")
+    federation_address: _Address = Field(description="host:port of every later call.")
     expires: AwareDatetime = Field(description="Until when the token holds.")
     token: str = Field(repr=False, description="One-time token; good for one key.")
     root_certificate: str = Field(

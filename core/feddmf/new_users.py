@@ -20,18 +20,21 @@ __all__ = ["scorer_of_new_users"]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-def scorer_of_new_users(arrays: Arrays, data: Interactions) -> HistoryScorer:
+def scorer_of_new_users(
+    arrays: Arrays, data: Interactions, known: HistoryScorer | None = None
+) -> HistoryScorer:
     """Return a scorer of the users of `data` by what a member with histories keeps.
 
     data: the new users' pairs, items by the codes of the run; those of user attributes do not count. Nothing
-    is trained: a user of the run with the same items gets the same scores. KeyError names a missing array,
+    is trained: a user of the run with the same items gets the same scores. known: the scorer of the run's own
+    users, where there is one: what it knows of all of them is found once. KeyError names a missing array,
     ValueError says where the items are more or fewer than those of the run.
     """
     contexts, products = arrays["contexts"], arrays["products"]
     if data.items != len(contexts):
         raise ValueError(f"{data.items} items, and the run had {len(contexts)}")
     data = without_items(data, np.setdiff1d(np.arange(data.items), products))
-    known = HistoryScorer.from_arrays(arrays)
+    known = known or HistoryScorer.from_arrays(arrays)
     own = history_vectors(data, products, contexts[products], arrays["constant"])
     placed = {
         peer: replace(_maps(arrays, peer).place(data, own, arrays["vectors"]), usual=each.usual_sum)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from feddmf.combining import shares
 from feddmf.errors import InputError
+from feddmf.quality import Sought
 from feddmf_party.offered import Attribute
 from feddmf_party.prediction import Predictor
 from feddmf_party.trust import (
@@ -18,7 +18,6 @@ from feddmf_party.trust import (
     REFUSE,
     UNMEASURED,
     VERDICTS,
-    Expected,
     Trust,
     trust_in_items,
     trust_in_user_attribute,
@@ -45,6 +44,26 @@ class Backing:
         return self._counting[min(range(len(ranks)), key=ranks.__getitem__)][0]
 
     @property
+    def key(self) -> str:
+        """The key of the attribute."""
+        return self.attribute.key
+
+    @property
+    def owner(self) -> str:
+        """The owners in one text."""
+        return self.attribute.owner
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the most trusted of the owners that count."""
+        return self.best.verdict
+
+    @property
+    def measured(self) -> bool:
+        """Whether anything says how good the answers are."""
+        return self.best.measured
+
+    @property
     def threshold(self) -> float | None:
         """Above it a probability is called positive: that of the owners, weighted like their scores."""
         parts = [
@@ -63,13 +82,10 @@ class Backing:
         """Whether a score is a probability that was held against what came true."""
         return all(trust.roc_auc is not None for trust, _ in self._counting)
 
-    def expect(self, probabilities: npt.NDArray[np.float32], users: int) -> Expected | None:
-        """Return what to expect of those of all `users` who were chosen, by their scores [chosen].
-
-        None where nothing was measured, or nobody was chosen.
-        """
-        chosen = len(probabilities)
-        return self.best.expect(probabilities, chosen / users) if chosen else None
+    @property
+    def sought(self) -> Sought:
+        """The attribute as audiences are looked ahead at."""
+        return Sought(self.attribute.key, self.best.prospects)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -83,6 +99,7 @@ class Backing:
             "calibrated": self.calibrated,
             "verdict": best.verdict,
             "reasons": list(best.reasons),
+            "best": best.owner,
             "evidence": [trust.as_dict() for trust in self.trusts],
         }
 

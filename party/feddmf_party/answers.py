@@ -9,6 +9,7 @@ from typing import Any
 from feddmf_party.answering import Backing
 from feddmf_party.prediction import Block
 from feddmf_party.prediction_table import answers_of, score_column
+from feddmf_party.questions import Audience
 
 __all__ = ["Row", "answered", "ranked"]
 
@@ -22,12 +23,14 @@ def answered(blocks: Iterable[Block], backings: Sequence[Backing], score_kind: s
             yield row if backing.several else {**row, "disagreement": None}
 
 
-def ranked(block: Block, backing: Backing, score_kind: str) -> list[Row]:
-    """Return the rows of an audience, best first; `disagreement` where the attribute has several owners."""
-    owned = len(backing.attribute.owners) > 1
+def ranked(found: Audience, score_kind: str) -> list[Row]:
+    """Return the rows of an audience, best first; `disagreement` where its attribute has several owners."""
+    block, backing = found.block, found.wanted.only
+    owned = backing is not None and len(backing.attribute.owners) > 1
+    several = backing is not None and backing.several
     rows = zip(block.users, block.probabilities[:, 0], block.disagreement[:, 0], strict=True)
     return [
         {"rank": rank, "user": user, score_column(score_kind): float(score)}
-        | ({"disagreement": float(apart) if backing.several else None} if owned else {})
+        | ({"disagreement": float(apart) if several else None} if owned else {})
         for rank, (user, score, apart) in enumerate(rows, 1)
     ]

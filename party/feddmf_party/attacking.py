@@ -6,7 +6,6 @@ charged. Each in turn is attacked by what the others teach (`feddmf.privacy.atta
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from feddmf.privacy.mechanism import release_gram
 from feddmf.privacy.noise import Noise, SystemNoise
 from feddmf.privacy.spectral import CleanedGram, spectral_vectors
 from feddmf.privacy.terms import Terms
+from feddmf.progress import NOBODY, Progress, Tally
 from feddmf.randomness import generator
 from feddmf.run_ids import plain_name
 from feddmf.runfile import load_run
@@ -99,7 +99,7 @@ class Finding:
         return self.ceiling is None or self.leak.auc <= self.ceiling.auc + 2 * self.leak.auc_error
 
 
-def place_at(folder: PartyFolder, party: str, file: Path) -> Place:
+def place_at(folder: PartyFolder, party: str, file: Path, progress: Progress = NOBODY) -> Place:
     """Return what `party` would bring to the run of a run file under its accepted catalogue.
 
     Raises PolicyError where its policy is against the run, InputError where the run is not of the party.
@@ -111,7 +111,7 @@ def place_at(folder: PartyFolder, party: str, file: Path) -> Place:
             hint="nothing of this party would leave in it; name another run file",
         )
     plan = Plan(run=plain_name(settings.name), catalogue=fetched.digest, settings=settings)
-    return find_place(plan, fetched.view, folder, folder.policy())
+    return find_place(plan, fetched.view, folder, folder.policy(), progress)
 
 
 def subject_of(place: Place, users: int | None = None, seed: int = 0) -> Subject:
@@ -138,17 +138,18 @@ def attack(
     models: int = 32,
     seed: int = 0,
     jobs: int = 1,
-    on_model: Callable[[int, int], None] = lambda _done, _of: None,
+    progress: Progress = NOBODY,
 ) -> Finding:
     """Train `models` shadow models in `jobs` processes, attack each, and say what came of it.
 
-    on_model: is told how many of how many are done. Raises InputError for too few models or users.
+    progress: hears how many models are done. Raises InputError for too few models or users.
     """
     inside = halves(subject.data.users, models, seed)
     found: list[Floats] = []
+    tally = Tally(progress, models, "shadow models")
     for statistics in answers(partial(_statistics, subject), inside, jobs):
         found.append(statistics)
-        on_model(len(found), models)
+        tally.add(1)
     members = inside[:, subject.targets]
     leak = leak_of(likelihood_ratios(np.stack(found), members), members, seed)
     released = released_codes(subject.items, subject.offered)

@@ -6,18 +6,19 @@ record, and the coordinator, which was told more, lets the party go on only when
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from feddmf.backup.archive import Manifest, archiving, restoring, unpack, verify
 from feddmf.backup.moment import at_one_moment
+from feddmf.backup.outcome import Backup, Restored, left_out
 from feddmf.ledger import RESTORED_EVENT
+from feddmf.progress import NOBODY, Progress
 from feddmf_party.checkpoints import unfinished_runs
 from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles
 from feddmf_party.ledger_file import LedgerFile
 
-__all__ = ["KEPT", "SIDE", "Backup", "Restored", "back_up", "restore", "verified"]
+__all__ = ["KEPT", "SIDE", "back_up", "restore", "verified"]
 
 SIDE = "party"
 KEPT = (
@@ -28,7 +29,9 @@ KEPT = (
     "identity",
     "tokens.json",
     "queries.jsonl",
+    "ended.jsonl",
     "forgotten.json",
+    "audiences",
     "matchings",
     "countersignatures.jsonl.torn",
     "countersignatures.jsonl",
@@ -42,24 +45,7 @@ KEPT = (
 """What is in a backup of a party's folder, in the order in which it is held."""
 
 
-@dataclass(frozen=True)
-class Backup:
-    """A backup that was made; left_out: what else lies in the folder and is not in it."""
-
-    file: Path
-    manifest: Manifest
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Restored:
-    """A party that was restored; under_way: runs that it will try to go on with."""
-
-    manifest: Manifest
-    under_way: tuple[str, ...]
-
-
-def back_up(folder: PartyFolder, file: Path) -> Backup:
+def back_up(folder: PartyFolder, file: Path, progress: Progress = NOBODY) -> Backup:
     """Write a backup of a party to `file`; its node and its API may work meanwhile.
 
     Raises InputError where the file is there, LocalResourceError where the disk refuses.
@@ -68,23 +54,25 @@ def back_up(folder: PartyFolder, file: Path) -> Backup:
     with archiving(file) as archive, at_one_moment(folder.path) as moment:
         for name in KEPT:
             moment.hold(name)
-        moment.put_into(archive)
+        moment.put_into(archive, progress)
         manifest = archive.close(SIDE, _about(folder))
-    return Backup(file, manifest, _left_out(folder, file))
+    # Both are made anew, and what is exported goes within days anyway.
+    passing = {folder.tables.name, folder.exports.name}
+    return Backup(file, manifest, left_out(folder.path, {*KEPT, *passing, file.name}))
 
 
-def verified(file: Path) -> Manifest:
+def verified(file: Path, progress: Progress = NOBODY) -> Manifest:
     """Return what a backup says of itself; InputError where it is not whole."""
-    return verify(file, of=SIDE)
+    return verify(file, of=SIDE, progress=progress)
 
 
-def restore(file: Path, folder: PartyFolder) -> Restored:
+def restore(file: Path, folder: PartyFolder, progress: Progress = NOBODY) -> Restored:
     """Put a backup into a new or empty folder, all of it or nothing, and record that in the ledger.
 
     Raises InputError where the backup does not hold, or the folder is not empty.
     """
     with restoring(folder.path):
-        manifest = unpack(file, folder.path, of=SIDE)
+        manifest = unpack(file, folder.path, of=SIDE, progress=progress)
         folder.require()
         made_at = manifest.made_at.isoformat()
         LedgerFile(folder.ledger).append({"event": RESTORED_EVENT, "backup_made_at": made_at})
@@ -97,16 +85,3 @@ def _about(folder: PartyFolder) -> dict[str, str]:
         return {"party": "", "federation": ""}
     federation = files.load_federation()
     return {"party": federation.party, "federation": federation.federation}
-
-
-def _left_out(folder: PartyFolder, file: Path) -> tuple[str, ...]:
-    """Return the names in the folder that are neither in the backup nor made anew by themselves."""
-    known = {*KEPT, folder.tables.name, file.name}
-    found = (path.name for path in folder.path.iterdir())
-    return tuple(
-        sorted(
-            name
-            for name in found
-            if name not in known and not name.startswith(".") and not name.endswith(".lock")
-        )
-    )

@@ -21,7 +21,7 @@ _OWN_FILES = (
 
 @dataclass(frozen=True)
 class Carried:
-    """What left in one run, and to whom.
+    """What left in one run, and to whom: parties, those beside the one that it left.
 
     first, last: when, as the ledger says; releases: how many; published: items; until: the day on which
     peers stop using these, "" where it was not said; withdrawn: "all", "some" or "none" of what was
@@ -87,17 +87,20 @@ def told_of(erased: Erased, carried: Iterable[Carried]) -> list[str]:
     return [*lines, _OWN_FILES]
 
 
-def carried_by(records: Iterable[Mapping[str, Any]], runs: Collection[str]) -> tuple[Carried, ...]:
-    """Return what left in those of `runs` in which anything did, in the order of the ledger."""
+def carried_by(
+    records: Iterable[Mapping[str, Any]], runs: Collection[str], party: str
+) -> tuple[Carried, ...]:
+    """Return what left `party` in those of `runs` in which anything did, in the order of the ledger."""
     listed = [record for record in records if record.get("run") in runs]
     charges = {charge.run: charge for charge in charges_in(listed)}
     released = dict.fromkeys(str(each["run"]) for each in listed if each.get("event") == "release")
     return tuple(
-        _carried([each for each in listed if each["run"] == run], run, charges.get(run)) for run in released
+        _carried([each for each in listed if each["run"] == run], run, party, charges.get(run))
+        for run in released
     )
 
 
-def _carried(records: list[Mapping[str, Any]], run: str, charge: Charge | None) -> Carried:
+def _carried(records: list[Mapping[str, Any]], run: str, party: str, charge: Charge | None) -> Carried:
     joined: Mapping[str, Any] = next((each for each in records if each.get("event") == "join"), {})
     releases = [each for each in records if each.get("event") == "release"]
     # What was sent again after a restart is one release.
@@ -109,7 +112,7 @@ def _carried(records: list[Mapping[str, Any]], run: str, charge: Charge | None) 
     return Carried(
         run=run,
         purpose=str(joined.get("purpose", "")),
-        parties=tuple(joined.get("parties", ())),
+        parties=tuple(each for each in joined.get("parties", ()) if each != party),
         first=str(releases[0]["at"]),
         last=str(releases[-1]["at"]),
         releases=len(places),

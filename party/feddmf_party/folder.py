@@ -91,6 +91,21 @@ class PartyFolder:
         return self.path / "queries.jsonl"
 
     @property
+    def audiences(self) -> Path:
+        """Folder with one file a saved audience; no user is named in it."""
+        return self.path / "audiences"
+
+    @property
+    def exports(self) -> Path:
+        """Folder with files of audiences' users, kept for a few days."""
+        return self.path / "exports"
+
+    @property
+    def ended(self) -> Path:
+        """Runs that this party declined, or that failed while it was in them."""
+        return self.path / "ended.jsonl"
+
+    @property
     def api_lock(self) -> Path:
         """Held by the query API that serves this folder."""
         return self.path / "api.lock"

@@ -14,12 +14,15 @@ from feddmf.errors import FedDMFError, InputError
 from feddmf.files import explain_os_error
 from feddmf.leaving import users_in, without_users
 from feddmf.locks import only_one
+from feddmf.progress import NOBODY, Progress
+from feddmf_party.audiences.exports import ExportFiles, erase_exports
 from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.data.forgotten import load_forgotten, save_forgotten
 from feddmf_party.data.lookup import users_in_source
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.score_table import drop_scores
 
 __all__ = ["Erased", "forget_users"]
 
@@ -32,6 +35,7 @@ class Erased:
 
     new: how many were not forgotten before; runs: how many users were taken out of each run's model;
     given_up: runs under way, which cannot be gone on with; tables: how many kept tables were removed;
+    exports: by audience, how many rows left the files of it that the query API had written;
     trained: runs that learned from any of the users; still_in: by source table, how many of them it still
     has, None where it could not be read; strange: users of whom nothing was found, and who were not forgotten
     before.
@@ -42,16 +46,18 @@ class Erased:
     runs: Mapping[str, int]
     given_up: tuple[str, ...]
     tables: int
+    exports: Mapping[str, int]
     trained: frozenset[str]
     still_in: Mapping[str, int | None]
     strange: tuple[str, ...]
 
 
-def forget_users(home: PartyFolder, users: Sequence[str]) -> Erased:
+def forget_users(home: PartyFolder, users: Sequence[str], progress: Progress = NOBODY) -> Erased:
     """Erase `users` from all that is kept in a party's folder, and list them so that no load has them again.
 
     Each file is replaced whole or not at all; whoever is killed in between runs it again. LocalResourceError
     where a node or the query API is at work in the folder. InputError for an empty id, or a damaged file.
+    progress: hears how much of the source tables, which are looked through, has been read.
     """
     asked = tuple(dict.fromkeys(users))
     if "" in asked:
@@ -62,10 +68,10 @@ def forget_users(home: PartyFolder, users: Sequence[str]) -> Erased:
         for name, doing in _DOING.items():
             locks.enter_context(only_one(getattr(home, name), doing=doing))
         remove_left_behind(home.path)
-        return _forget(home, asked)
+        return _forget(home, asked, progress)
 
 
-def _forget(home: PartyFolder, users: tuple[str, ...]) -> Erased:
+def _forget(home: PartyFolder, users: tuple[str, ...], progress: Progress) -> Erased:
     before = load_forgotten(home.forgotten)
     folders = [RunFolder(path) for path in sorted(home.runs.glob("*")) if path.is_dir()]
     found = {folder.path.name: _known(folder, users) for folder in folders if folder.finished}
@@ -77,7 +83,7 @@ def _forget(home: PartyFolder, users: tuple[str, ...]) -> Erased:
         save_forgotten(home.forgotten, after)
     trained = {user: after.runs[after.digest(user)] for user in users}
     tables = _remove_tables(home.tables)
-    sources = _sources(home, users)
+    sources = _sources(home, users, progress)
     strange = tuple(
         user
         for user in users
@@ -91,6 +97,7 @@ def _forget(home: PartyFolder, users: tuple[str, ...]) -> Erased:
     for folder in folders:
         if found.get(folder.path.name):
             _erase(folder, found[folder.path.name])
+    exports = erase_exports(ExportFiles(home.exports), users)
     taken = {run: len(known) for run, known in found.items() if known}
     if new or taken or given_up:
         LedgerFile(home.ledger).append({"event": "forget", "count": len(users), "runs": sorted(taken)})
@@ -100,13 +107,16 @@ def _forget(home: PartyFolder, users: tuple[str, ...]) -> Erased:
         runs=taken,
         given_up=given_up,
         tables=tables,
+        exports=exports,
         trained=frozenset().union(*trained.values()),
         still_in={name: None if known is None else len(known) for name, known in sources.items()},
         strange=strange,
     )
 
 
-def _sources(home: PartyFolder, users: Collection[str]) -> dict[str, frozenset[str] | None]:
+def _sources(
+    home: PartyFolder, users: Collection[str], progress: Progress
+) -> dict[str, frozenset[str] | None]:
     """Return which of `users` each of the company's own tables has; None for one that cannot be read."""
     if not home.settings_file.is_file():
         return {}
@@ -114,7 +124,7 @@ def _sources(home: PartyFolder, users: Collection[str]) -> dict[str, frozenset[s
     for each in (settings.data, settings.attributes):
         if each is not None:
             try:
-                found[each.source] = users_in_source(each, users)
+                found[each.source] = users_in_source(each, users, progress)
             except FedDMFError:
                 found[each.source] = None
     return found
@@ -127,6 +137,7 @@ def _known(folder: RunFolder, users: Collection[str]) -> frozenset[str]:
 
 def _erase(folder: RunFolder, users: Collection[str]) -> None:
     """Take users out of a finished run: the model first, and last the ids, by which they are found."""
+    drop_scores(folder)
     arrays, ids = folder.load_model(), folder.load_user_ids()
     gone = np.fromiter((user in users for user in ids), np.bool_, len(ids))
     kept = ids[~gone].tolist()

@@ -33,6 +33,7 @@ __all__ = [
     "diagnose",
     "explain_refusal",
     "load_identity",
+    "name_of",
 ]
 
 _ENROL = "run `feddmf party enroll` with an invitation from the operator"
@@ -252,6 +253,14 @@ def _date_problems(
                 )
             )
     return found
+
+
+def name_of(folder: Path) -> str:
+    """Return whose folder it is: the party's id, the folder's own name before it has enrolled."""
+    try:
+        return IdentityFiles(folder).load_federation().party
+    except InputError:
+        return folder.resolve().name
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from feddmf.matching import (
     matching_domain,
 )
 from feddmf.payload import Payload
+from feddmf.progress import NOBODY, Progress, Tally
 from feddmf_party.catalogue import AcceptedViews
 from feddmf_party.egress import ClearedPoints
 from feddmf_party.folder import PartyFolder
@@ -61,7 +62,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Matcher:
-    """Matches `keys` with those of `peer`; `told` hears how many of how many points are done.
+    """Matches `keys` with those of `peer`; `progress` hears how many points are blinded.
 
     The secret number lies in the party's folder until the matching is over, so that a command that died goes
     on with the same bytes: the peer gets no second answer, and so no second guess.
@@ -72,8 +73,7 @@ class Matcher:
     party: str
     peer: str
     keys: Sequence[str]
-    told: Callable[[int, int], None] = lambda _done, _total: None
-    _done: list[int] = field(default_factory=lambda: [0, 0])
+    progress: Progress = NOBODY
 
     def check(self) -> None:
         """Raise PolicyError where the policy is against matching so many items with anybody."""
@@ -99,12 +99,12 @@ class Matcher:
             )
         blinding = _kept_blinding(state)
         domain = matching_domain(self.federation, (self.party, self.peer), version)
-        self._done[:] = [0, len(self.keys)]
-        hidden = await asyncio.to_thread(blinding.hide, self.keys, domain, self._tell)
+        tally = Tally(self.progress, len(self.keys), "own points blinded")
+        hidden = await asyncio.to_thread(blinding.hide, self.keys, domain, tally.add)
         theirs = await self._exchange(relay, gate, Step.HIDE, hidden.points, wait_s)
         check_first(theirs, hidden.points)
-        self._done[1] += len(theirs)
-        again = await asyncio.to_thread(blinding.hide_again, theirs, self._tell)
+        tally = Tally(self.progress, len(theirs), f"points of {self.peer} blinded again")
+        again = await asyncio.to_thread(blinding.hide_again, theirs, tally.add)
         back = await self._exchange(relay, gate, Step.ANSWER, again, wait_s)
         check_second(back, len(hidden.keys))
         common = common_keys(hidden.keys, back, again)
@@ -131,10 +131,6 @@ class Matcher:
 
     def _gate(self, version: int) -> PointsGate:
         return PointsGate(self.folder.policy(), LedgerFile(self.folder.ledger), self.peer, version)
-
-    def _tell(self, more: int) -> None:
-        self._done[0] += more
-        self.told(*self._done)
 
     def _state(self, version: int) -> Path:
         # Other items have a number of their own: those of the first time can still go on.

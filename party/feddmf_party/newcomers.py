@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import DataError
+from feddmf.progress import NOBODY, Progress
 from feddmf.user_attributes import without_items
 from feddmf_party.data.forgotten import load_forgotten
 from feddmf_party.data.loader import load_interactions
@@ -30,7 +31,7 @@ _FEW_SHARE = 0.1
 _SOURCE = ("url", "table", "query", "cache_query")
 
 
-def load_newcomers(path: Path, home: PartyFolder, run: RunFolder) -> PartyTable:
+def load_newcomers(path: Path, home: PartyFolder, run: RunFolder, progress: Progress = NOBODY) -> PartyTable:
     """Read a table of new users' interactions, in the form of the party's own table by its settings.
 
     Without settings, as in a folder that a simulation left, its columns are user and item. DataError names
@@ -39,7 +40,7 @@ def load_newcomers(path: Path, home: PartyFolder, run: RunFolder) -> PartyTable:
     settings = home.settings().data if home.settings_file.is_file() else InteractionsSettings(path=path)
     settings = settings.model_copy(update={**dict.fromkeys(_SOURCE), "path": path, "format": "auto"})
     forgotten = load_forgotten(home.forgotten)
-    table = load_interactions(settings, run.load_items().local_ids, forgotten=forgotten)
+    table = load_interactions(settings, run.load_items().local_ids, forgotten=forgotten, progress=progress)
     if not table.user_ids:
         raise DataError(
             f"this party has forgotten everybody in {path}",

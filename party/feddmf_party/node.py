@@ -26,6 +26,7 @@ from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.participation import Participation, RoundFigures, prepare
 from feddmf_party.pulse import Pulse
 from feddmf_party.renewing import keep_renewed
+from feddmf_party.run_ends import DECLINED, FAILED, note_end
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.withdrawals import keep_informed
 
@@ -45,16 +46,27 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True)
 class NodeEvents:
-    """Whom the node tells what it does; each is called on the event loop."""
+    """Whom the node tells what it does; each is called on the event loop, but `loading`."""
 
     connected: Callable[[str, str], None] = _ignore  # federation, address
     reached: Callable[[bool], None] = _ignore  # whether the coordinator answers
+    loading: Callable[[int, int | None, str], None] = _ignore  # as of a Progress; on the thread that computes
     joined: Callable[[Participation], None] = _ignore
     resumed: Callable[[str], None] = _ignore
     declined: Callable[[str, FedDMFError], None] = _ignore
     round_done: Callable[[RoundFigures], None] = _ignore
     finished: Callable[[RunFolder], None] = _ignore
     failed: Callable[[str, FedDMFError], None] = _ignore
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """Tells the node's listener how much of a table has been read."""
+
+    events: NodeEvents
+
+    def show(self, done: int, total: int | None, what: str) -> None:
+        self.events.loading(done, total, what)
 
 
 class Node:
@@ -157,8 +169,12 @@ class Node:
             return int(reply.state)
         self._checkpoints(run).remove()
         if reply is not None:
-            self._events.failed(run, RunFailed(reply.reason or "it ended while this node was away"))
+            self._failed(run, RunFailed(reply.reason or "it ended while this node was away"))
         return None
+
+    def _failed(self, run: str, error: FedDMFError) -> None:
+        note_end(self._folder.ended, run, FAILED, error)
+        self._events.failed(run, error)
 
     def _checkpoints(self, run: str) -> Checkpoints:
         return Checkpoints(self._folder.runs / run, every_s=self._settings.checkpoint_s)
@@ -180,7 +196,7 @@ class Node:
                     raise
                 except Exception as error:
                     if isinstance(error, FedDMFError):
-                        self._events.failed(run, error)
+                        self._failed(run, error)
                     # Where it failed here, the others would wait for us in vain; else this changes nothing.
                     await self._say_no(client, run, _kind(error))
                     raise
@@ -188,12 +204,21 @@ class Node:
     async def _prepare(self, client: FederationClient, worker: Worker, run: str) -> Participation:
         document = await client.plan(run)
         try:
-            return await worker.run(prepare, self._folder, client.party, document, run, self._ranks)
+            return await worker.run(
+                prepare,
+                self._folder,
+                client.party,
+                document,
+                run,
+                self._ranks,
+                progress=_Loading(self._events),
+            )
         except ConnectError:
             # Another process of this party is gone: all are ended, and go on with the run.
             raise
         except Exception as error:
             if isinstance(error, FedDMFError):
+                note_end(self._folder.ended, run, DECLINED, error)
                 self._events.declined(run, error)
             # Before any data is used a policy can speak of the plan alone, which the coordinator made.
             await self._say_no(client, run, error.message if isinstance(error, PolicyError) else _kind(error))

@@ -20,6 +20,7 @@ from feddmf.ledger import PUBLISHING
 from feddmf.members.base import Exchange, Member, Reply, drive
 from feddmf.payload import Axis, Payload
 from feddmf.plan import PartyItems, Plan
+from feddmf.progress import NOBODY, Progress
 from feddmf.protocols.base import Phase
 from feddmf.protocols.registry import protocol_for
 from feddmf.ranks import Ranks
@@ -194,19 +195,26 @@ class Participation:
 
 
 def prepare(
-    folder: PartyFolder, party: str, document: bytes, run: str, ranks: Ranks | None = None
+    folder: PartyFolder,
+    party: str,
+    document: bytes,
+    run: str,
+    ranks: Ranks | None = None,
+    *,
+    progress: Progress = NOBODY,
 ) -> Participation:
     """Check a plan against this party's own view, policy, data and offer; load what the run needs.
 
     Whatever is wrong is raised here, before anything is sent; the node declines the run with it. ranks: the
-    processes that train together, which take their seats too.
+    processes that train together, which take their seats too; progress: hears how much of the table has been
+    read.
     """
     plan = read_plan(document, run, party)
     RunFolder(folder.runs / run).check_new()
     view = AcceptedViews(folder.catalogue, party).by_digest(plan.catalogue).view
     policy, ledger = folder.policy(), LedgerFile(folder.ledger)
     releasing = functools.partial(kept_release, folder, policy.privacy, ledger)
-    seat = take_seat(plan, view, folder, policy, ranks, releasing=releasing)
+    seat = take_seat(plan, view, folder, policy, ranks, releasing=releasing, progress=progress)
     conditions = conditions_of(plan, seat.table.interactions)
     kept = hidden(conditions, folder.ledger_key)
     check_not_repeated(plan, kept, ledger.records())

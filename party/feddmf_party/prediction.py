@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feddmf.best import best_places
 from feddmf.class_probabilities import class_probabilities
 from feddmf.combining import combine, measured_skills, weigh
 from feddmf.errors import DataError, InputError
 from feddmf.files import read_text
 from feddmf.history_scoring import HistoryScorer
+from feddmf.interactions import Interactions
 from feddmf.new_users import scorer_of_new_users
 from feddmf.scoring import SCORE_KINDS, DeepMFScorer, Scorer, scorer_for
 from feddmf.user_attributes import column_of
@@ -25,7 +26,7 @@ from feddmf_party.offered import Attribute, Offered
 from feddmf_party.run_folder import PeerItems, RunFolder
 from feddmf_party.terms import load_terms
 
-__all__ = ["Block", "Predictor", "load_scorer", "read_keys", "read_users"]
+__all__ = ["Block", "Column", "Predictor", "load_scorer", "read_keys", "read_users"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -49,6 +50,17 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
+class Column:
+    """All users' scores for one attribute, float32 [users], in the order of user codes.
+
+    disagreement: see `Block`, [users]; None where the attribute has one owner.
+    """
+
+    scores: Floats
+    disagreement: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class _Prepared:
     """What scores users for some attributes.
 
@@ -68,6 +80,7 @@ class Predictor:
 
     def __init__(self, folder: RunFolder, newcomers: PartyTable | None = None) -> None:
         self.run = folder.path.name
+        self._folder = folder
         protocol = folder.protocol()
         self.arrays = _load_model(folder, protocol)
         self._scorer = load_scorer(folder, protocol, self.arrays)
@@ -78,7 +91,7 @@ class Predictor:
                 f"{folder.path} has {self.users} users and {self._scorer.users} user vectors", hint=_RUN_AGAIN
             )
         if newcomers is not None:
-            self._scorer = _scorer_of(folder, self._scorer, self.arrays, newcomers)
+            self._scorer = _scorer_of(folder, self._scorer, self.arrays, newcomers.interactions)
             self._user_ids = np.asarray(newcomers.user_ids, dtype=object)
         peers = folder.load_peers()
         parties = [peer.party for peer in peers]
@@ -98,6 +111,21 @@ class Predictor:
     def user_ids(self) -> npt.NDArray[np.object_]:
         """The id of each user code, [users], ascending."""
         return self._user_ids
+
+    def of_histories(self, data: Interactions, user_ids: Sequence[str]) -> Predictor:
+        """Return what scores users who have these items, by the codes of the run, in the place of its own.
+
+        InputError where the run's model scores nobody but its own users.
+        """
+        other = copy.copy(self)
+        other._scorer = _scorer_of(self._folder, self._scorer, self.arrays, data)  # noqa: SLF001  (its own kind)
+        other._user_ids = np.array(user_ids, dtype=object)  # noqa: SLF001
+        return other
+
+    @property
+    def activity(self) -> Floats | None:
+        """How much each user has, in some increasing measure, [users]; None where the model does not tell."""
+        return self._scorer.activity if isinstance(self._scorer, HistoryScorer) else None
 
     def attributes(self) -> tuple[Attribute, ...]:
         """Return everything that peers published and that can be asked for, by first owner and key."""
@@ -138,19 +166,13 @@ class Predictor:
                 probabilities[:, places], disagreement[:, places] = prepared.score(rows)
             yield Block(users, probabilities, disagreement)
 
-    def audience(self, attribute: Attribute, size: int | None = None, *, above: float | None = None) -> Block:
-        """Return the users most likely to have the attribute, best first; ties by user id.
-
-        size: so many of them; above: only those with a higher score.
-        """
+    def column(self, attribute: Attribute) -> Column:
+        """Return the scores of all users for one attribute, asked for by itself."""
         blocks = list(self.predict([attribute]))
-        scores = np.concatenate([block.probabilities for block in blocks])  # [users, 1]
-        disagreement = np.concatenate([block.disagreement for block in blocks])
-        # User ids are sorted, so that ties are broken by id.
-        order = best_places(scores[:, 0], self.users if size is None else size)
-        if above is not None:
-            order = order[scores[order, 0] > above]
-        return Block(self._user_ids[order], scores[order], disagreement[order])
+        scores = np.concatenate([block.probabilities[:, 0] for block in blocks])
+        if len(attribute.owners) == 1:
+            return Column(scores)
+        return Column(scores, np.concatenate([block.disagreement[:, 0] for block in blocks]))
 
     def _prepare(self, chosen: Sequence[Attribute]) -> _Prepared:
         """Return what scores users for attributes of the same owners and kind."""
@@ -237,7 +259,7 @@ def load_scorer(folder: RunFolder, protocol: str, arrays: Mapping[str, npt.NDArr
 
 
 def _scorer_of(
-    folder: RunFolder, scorer: Scorer, arrays: Mapping[str, npt.NDArray[Any]], newcomers: PartyTable
+    folder: RunFolder, scorer: Scorer, arrays: Mapping[str, npt.NDArray[Any]], data: Interactions
 ) -> HistoryScorer:
     if not isinstance(scorer, HistoryScorer):
         raise InputError(
@@ -246,7 +268,7 @@ def _scorer_of(
             hint='ask a run with protocol = "feddmf" and recipe = "default"',
         )
     try:
-        return scorer_of_new_users(arrays, newcomers.interactions)
+        return scorer_of_new_users(arrays, data, scorer)
     except (KeyError, ValueError) as error:
         raise InputError(f"the model in {folder.path} does not fit: {error}", hint=_RUN_AGAIN) from error
 

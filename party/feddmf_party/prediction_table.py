@@ -7,7 +7,7 @@ import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from feddmf_party.prediction import Block
 
 __all__ = [
     "FORMS",
+    "Scored",
     "answers_of",
     "encoded_predictions",
     "prediction_columns",
@@ -29,6 +30,31 @@ __all__ = [
     "written_columns",
     "written_schema",
 ]
+
+
+class Scored(Protocol):
+    """What a column of scores is of: an attribute with what is behind it, or several that are combined."""
+
+    @property
+    def key(self) -> str:
+        """Its key, or the criteria in words."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """Who published it, in one text."""
+        ...
+
+    @property
+    def threshold(self) -> float | None:
+        """Above it a score is called positive; None where none was chosen."""
+        ...
+
+    @property
+    def verdict(self) -> str:
+        """How far the scores can be trusted."""
+        ...
+
 
 FORMS = ("csv", "parquet")
 """What a file of predictions can be."""
@@ -61,11 +87,9 @@ def written_schema(metadata: Mapping[str, str]) -> Any:
     return pa.schema(fields, metadata=dict(metadata))
 
 
-def prediction_rows(block: Block, backings: Sequence[Backing]) -> list[tuple[object, ...]]:
+def prediction_rows(block: Block, columns: Sequence[Scored]) -> list[tuple[object, ...]]:
     """Return a block as rows of `written_columns`, users outermost; no threshold makes an empty cell."""
-    chosen = [
-        (each.attribute.key, each.attribute.owner, each.threshold, each.best.verdict) for each in backings
-    ]
+    chosen = [(each.key, each.owner, each.threshold, each.verdict) for each in columns]
     return [
         (user, key, owner, float(score), _above(score, threshold), verdict)
         for user, row in zip(block.users, block.probabilities, strict=True)
@@ -98,7 +122,7 @@ def answers_of(block: Block, backings: Sequence[Backing], score_kind: str) -> li
 
 
 def write_predictions(
-    path: Path, blocks: Iterator[Block], backings: Sequence[Backing], *, metadata: Mapping[str, str]
+    path: Path, blocks: Iterator[Block], columns: Sequence[Scored], *, metadata: Mapping[str, str]
 ) -> int:
     """Stream predictions to `path` (.csv or .parquet), whole or not at all; return the number of rows.
 
@@ -119,50 +143,48 @@ def write_predictions(
             written += block.probabilities.size
 
     with replacing(path, mode=_PRIVATE) as beside, beside.open("wb") as file:
-        for piece in encoded_predictions(form, counted(), backings, metadata=metadata):
+        for piece in encoded_predictions(form, counted(), columns, metadata=metadata):
             file.write(piece)
     return written
 
 
 def encoded_predictions(
-    form: str, blocks: Iterator[Block], backings: Sequence[Backing], *, metadata: Mapping[str, str]
+    form: str, blocks: Iterator[Block], columns: Sequence[Scored], *, metadata: Mapping[str, str]
 ) -> Iterator[bytes]:
     """Yield predictions piece by piece as the bytes of a file; form: one of FORMS; metadata: see above."""
     encode = _csv_pieces if form == "csv" else _parquet_pieces
-    return encode(blocks, backings, metadata)
+    return encode(blocks, columns, metadata)
 
 
 def _csv_pieces(
-    blocks: Iterator[Block], backings: Sequence[Backing], metadata: Mapping[str, str]
+    blocks: Iterator[Block], columns: Sequence[Scored], metadata: Mapping[str, str]
 ) -> Iterator[bytes]:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(written_columns(metadata[_SCORE_KIND]))
-    step = max(1, _PIECE_ROWS // len(backings))
+    step = max(1, _PIECE_ROWS // len(columns))
     for block in blocks:
         for start in range(0, len(block.users), step):
             rows = slice(start, start + step)
             part = Block(block.users[rows], block.probabilities[rows], block.disagreement[rows])
-            writer.writerows(prediction_rows(part, backings))
+            writer.writerows(prediction_rows(part, columns))
             yield _taken(text).encode()
     # The header alone, where there was no block.
     yield _taken(text).encode()
 
 
 def _parquet_pieces(
-    blocks: Iterator[Block], backings: Sequence[Backing], metadata: Mapping[str, str]
+    blocks: Iterator[Block], columns: Sequence[Scored], metadata: Mapping[str, str]
 ) -> Iterator[bytes]:
     schema = written_schema(metadata)
-    keys, owners, verdicts = zip(
-        *((each.attribute.key, each.attribute.owner, each.best.verdict) for each in backings), strict=True
-    )
+    keys, owners, verdicts = zip(*((each.key, each.owner, each.verdict) for each in columns), strict=True)
     # In the precision of scores, as everywhere else; nan where there is none.
-    thresholds = np.array([each.threshold for each in backings], dtype=np.float32)
+    thresholds = np.array([each.threshold for each in columns], dtype=np.float32)
     sink = _Drained()
     with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as writer:
         for block in blocks:
             n = len(block.users)
-            columns: list[Any] = [
+            written: list[Any] = [
                 block.users.repeat(len(keys)),
                 keys * n,
                 owners * n,
@@ -170,7 +192,7 @@ def _parquet_pieces(
                 _masked(block.probabilities > thresholds, np.isnan(thresholds)),
                 verdicts * n,
             ]
-            arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+            arrays = [pa.array(column, kind) for column, kind in zip(written, schema.types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             yield sink.taken()
     yield sink.taken()

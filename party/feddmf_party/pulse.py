@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from feddmf.waiting import set_within
 from feddmf.wire import federation_pb2 as pb
 from feddmf_party.client.federation import FederationClient
 
@@ -74,9 +74,7 @@ class Pulse:
             self._reply = await client.beat(about)
             self._about = about
             self._came.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s - (time.monotonic() - began)):
-                    await self._hurry.wait()
+            await set_within(self._hurry, self._every_s - (time.monotonic() - began))
             self._hurry.clear()
 
     async def next(self) -> None:

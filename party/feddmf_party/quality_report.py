@@ -9,13 +9,13 @@ from typing import Any
 from feddmf.errors import InputError
 from feddmf.quality import Figures, Group, groups, measure
 from feddmf.user_attributes import column_of
+from feddmf_party.audience_figures import interval_as_dict
 from feddmf_party.offered import CrossValidated
 from feddmf_party.run_folder import PeerItems, RunFolder
 from feddmf_party.trust import (
     Arrays,
     Trust,
     evidence_of,
-    interval_as_dict,
     threshold_of,
     trust_in_items,
     trust_in_user_attribute,

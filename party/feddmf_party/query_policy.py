@@ -34,6 +34,12 @@ class QueryPolicy(Settings):
         ge=1,
         description="Most rows of one answer, a user and an attribute each, exports included.",
     )
+    export_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Days for which files of audiences that the query API wrote in the background are kept.",
+    )
 
     def check_holder(self, holder: Holder) -> None:
         """Raise PolicyError where the policy does not let a token in."""

@@ -5,23 +5,32 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from feddmf.best import ranking
 from feddmf.errors import CatalogueError, InputError
 from feddmf.user_rows import UserRows
 from feddmf_party.answering import Backer, Backing, refuse_untrusted
+from feddmf_party.audience_figures import Expected, Preview
 from feddmf_party.bulk import Ranked, best_attributes
+from feddmf_party.criteria import Criteria
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.folder import PartyFolder
 from feddmf_party.offered import Attribute, refuse_own
-from feddmf_party.prediction import Block, Predictor
-from feddmf_party.run_folder import RunFolder, latest_run
-from feddmf_party.trust import REFUSE, Expected
+from feddmf_party.prediction import Block, Column, Predictor
+from feddmf_party.run_folder import OwnItems, RunFolder, latest_run
+from feddmf_party.score_table import ScoreTable
+from feddmf_party.trust import REFUSE
+from feddmf_party.users_ranked import RankedUsers
+from feddmf_party.wanted import Wanted
 
 __all__ = ["USUAL_SIZE", "Audience", "Questions", "finished_run"]
+
+_CUT = "cut the ranking yourself: --size N or --above P"
 
 USUAL_SIZE = 20
 """Users of an audience that nobody has said the size of."""
@@ -29,12 +38,12 @@ USUAL_SIZE = 20
 
 @dataclass(frozen=True, eq=False)
 class Audience:
-    """The users most likely to have an attribute, best first, and what to expect of them.
+    """The users most likely to have what is wanted, best first, and what to expect of them.
 
     above: the probability that all of them exceed, where one was asked for.
     """
 
-    backing: Backing
+    wanted: Wanted
     block: Block
     above: float | None
     expected: Expected | None
@@ -43,9 +52,29 @@ class Audience:
 class Questions:
     """What can be asked of one run, loaded once. Any number of threads may ask; one scores at a time."""
 
-    def __init__(self, kept: RunFolder, newcomers: PartyTable | None = None) -> None:
-        """Load a run; newcomers: the users to score in the place of the run's own, see `Predictor`."""
+    def __init__(
+        self, kept: RunFolder, newcomers: PartyTable | None = None, *, most_score_bytes: int = 0
+    ) -> None:
+        """Load a run; newcomers: the users to score in the place of the run's own, see `Predictor`.
+
+        most_score_bytes: up to which scores are kept in the runs' folders; 0 to only read what is there.
+        InputError also where the run has no user any more.
+        """
+        # What was taken back while it is loaded makes it another run.
+        version = kept.version
         self.predictor = Predictor(kept, newcomers)
+        if not self.users:
+            raise InputError(
+                f"run {self.run} has no user left to score: all of them are forgotten",
+                hint="ask another run, or the operator for a new one",
+            )
+        self._table = None
+        if newcomers is None:
+            self._table = ScoreTable(
+                kept, version, self.predictor.terms, self.users, most_bytes=most_score_bytes
+            )
+            if most_score_bytes:
+                self.tidy_scores()
         self._kept = kept
         self._backer = Backer(self.predictor)
         # What is kept of users between two questions must not be filled by two threads.
@@ -66,12 +95,17 @@ class Questions:
         """How many users can be scored."""
         return self.predictor.users
 
+    @cached_property
+    def own_items(self) -> OwnItems:
+        """The party's own items, by the catalogue of the run."""
+        return self._kept.load_items()
+
     def attribute(self, key: str, owner: str | None = None) -> Attribute:
         """Return one attribute; CatalogueError where no peer has it, or only the party itself does."""
         try:
             return self.predictor.attribute(key, owner=owner)
         except CatalogueError:
-            refuse_own(key, self._kept.load_items(), self.run)
+            refuse_own(key, self.own_items, self.run)
             raise
 
     def back(self, attribute: Attribute) -> Backing:
@@ -121,9 +155,22 @@ class Questions:
                 return
             yield block
 
+    def wanted(self, criteria: Criteria, owner: str | None = None, *, anyway: bool = False) -> Wanted:
+        """Return criteria with what is behind each of their attributes; raises as `named`.
+
+        InputError also for several attributes where scores are no probabilities, which alone can be combined.
+        """
+        if not criteria.single and self.score_kind != "probability":
+            raise InputError(
+                f"run {self.run} cannot combine attributes: its scores are no probabilities "
+                f"(each is a {self.score_kind})",
+                hint="ask for one attribute, or for a run by the protocol feddmf or fedavg",
+            )
+        return Wanted(criteria, tuple(self.named(criteria.keys, owner, anyway=anyway)))
+
     def audience(
         self,
-        backing: Backing,
+        wanted: Wanted,
         size: int | None = None,
         *,
         above: float | None = None,
@@ -133,13 +180,70 @@ class Questions:
 
         InputError where no threshold was chosen.
         """
-        if threshold:
-            above = _chosen_threshold(backing)
-        wanted = size or (USUAL_SIZE if above is None else None)
+        size, above = _cut(wanted, size, above, threshold=threshold)
+        ranked = self._ranked(wanted)
+        codes = ranked.order[: ranked.size(size, above)]
+        scores = ranked.probabilities[codes, None]
+        block = Block(self.predictor.user_ids[codes], scores, ranked.disagreement(codes)[:, None])
+        return Audience(wanted, block, above, ranked.expect(len(codes)))
+
+    def preview(
+        self,
+        wanted: Wanted,
+        size: int | None = None,
+        *,
+        above: float | None = None,
+        threshold: bool = False,
+    ) -> Preview:
+        """Return the figures of the audience that these would make, and of others; raises as `audience`."""
+        size, above = _cut(wanted, size, above, threshold=threshold)
+        ranked = self._ranked(wanted)
+        return ranked.preview(ranked.size(size, above), above)
+
+    def _ranked(self, wanted: Wanted) -> RankedUsers:
+        columns = [self.column(backing.attribute) for backing in wanted.backings]
+        return RankedUsers(wanted, columns, self._busiest)
+
+    def column(self, attribute: Attribute) -> Column:
+        """Return all users' scores for one attribute, those that are kept where they are."""
+        found = None if self._table is None else self._table.read(attribute)
+        if found is None:
+            with self._lock:
+                found = self.predictor.column(attribute)
+            if self._table is not None:
+                self._table.keep(attribute, found)
+        return found
+
+    def keep_scores(self, attribute: Attribute) -> bool | None:
+        """Compute and keep the scores for one attribute, in the place of nothing that is kept of this run.
+
+        True where that was done, False where they are kept already, None where there is no room.
+        """
+        if self._table is None or self._table.has(attribute):
+            return False
+        if not self._table.has_room(attribute):
+            return None
         with self._lock:
-            block = self.predictor.audience(backing.attribute, wanted, above=above)
-            expected = backing.expect(block.probabilities[:, 0], self.users)
-        return Audience(backing, block, above, expected)
+            found = self.predictor.column(attribute)
+        return self._table.keep(attribute, found, in_place_of_others=False) or None
+
+    def look_ahead(self) -> None:
+        """Compute what all previews need, so that the first who asks for one does not wait for it."""
+        looked = {self.back(attribute).best for attribute in self.predictor.attributes()}
+        for prospects in filter(None, (trust.prospects for trust in looked)):
+            prospects.look()
+        _ = self._busiest
+
+    def tidy_scores(self) -> None:
+        """Remove kept scores that can no longer be asked for."""
+        if self._table is not None:
+            self._table.tidy()
+
+    @cached_property
+    def _busiest(self) -> npt.NDArray[np.integer] | None:
+        """All user codes by activity, busiest first, [users]; None where the model does not tell."""
+        activity = self.predictor.activity
+        return None if activity is None else ranking(activity)
 
     def best_attributes(
         self, backings: Sequence[Backing], users: Sequence[str], top: int
@@ -189,11 +293,25 @@ def finished_run(folder: Path, run: str | None) -> RunFolder:
     return latest_run(where.runs, run)
 
 
-def _chosen_threshold(backing: Backing) -> float:
-    if backing.threshold is None:
+def _cut(
+    wanted: Wanted, size: int | None, above: float | None, *, threshold: bool
+) -> tuple[int | None, float | None]:
+    """Return how many users there are at most, None for no bound, and what they must exceed."""
+    if threshold:
+        above = _chosen_threshold(wanted)
+    return size or (USUAL_SIZE if above is None else None), above
+
+
+def _chosen_threshold(wanted: Wanted) -> float:
+    if wanted.only is None:
         raise InputError(
-            f"no threshold was chosen for {backing.attribute.key!r}: hidden items choose those of items, "
-            "where a run has any",
-            hint="cut the ranking yourself: --size N or --above P",
+            f"no threshold was chosen for {wanted.key}: hidden items choose those of single attributes",
+            hint=_CUT,
         )
-    return backing.threshold
+    if wanted.threshold is None:
+        raise InputError(
+            f"no threshold was chosen for {wanted.key!r}: hidden items choose those of items, "
+            "where a run has any",
+            hint=_CUT,
+        )
+    return wanted.threshold

@@ -161,6 +161,14 @@ class RunFolder:
         with (self.path / "rounds.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
 
+    def rounds(self) -> tuple[dict[str, Any], ...]:
+        """Return the figures of each round, in order; none of a line that was cut or is of another kind."""
+        try:
+            lines = (self.path / "rounds.jsonl").read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return ()
+        return tuple(found for line in lines if (found := _round(line)) is not None)
+
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Mark the run as kept whole."""
         stamped = {**summary, "finished_at": datetime.now(UTC).isoformat()}
@@ -233,6 +241,15 @@ def latest_run(runs: Path, run: str | None = None) -> RunFolder:
             hint="start its node, feddmf party start, and let the operator submit a run",
         )
     return max(finished, key=lambda folder: str(folder.summary()["finished_at"]))
+
+
+def _round(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    fits = isinstance(found, dict) and isinstance(found.get("figures"), dict)
+    return found if fits and {"phase", "number"} <= set(found) else None
 
 
 def _read_json(path: Path, *, what: str) -> Any:

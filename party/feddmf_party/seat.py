@@ -13,6 +13,7 @@ from feddmf.members.base import Member
 from feddmf.members.item_release import ReleaseSource, draw_once
 from feddmf.members.registry import member_for
 from feddmf.plan import PartyItems, Plan
+from feddmf.progress import NOBODY, Progress
 from feddmf.ranks import Ranks
 from feddmf.user_attributes import UserAttributes, without_items
 from feddmf_party.data.forgotten import load_forgotten
@@ -63,13 +64,14 @@ def take_seat(
     ranks: Ranks | None = None,
     *,
     releasing: Callable[[Place, Agreed], ReleaseSource] = _in_memory,
+    progress: Progress = NOBODY,
 ) -> Seat:
     """Find the party's place, and make its member. ranks: the processes that train together.
 
     releasing: gives the source of a private run's release; without it one that charges nobody, of which the
-    gate lets nothing leave.
+    gate lets nothing leave. progress: hears how much of the table has been read.
     """
-    place = find_place(plan, view, folder, policy)
+    place = find_place(plan, view, folder, policy, progress)
     data, source = place.table.interactions, None
     if plan.settings.privacy.is_private:
         source = releasing(place, agree_on(place.items, data, policy.privacy))
@@ -78,17 +80,25 @@ def take_seat(
     return Seat(place.items, place.offered, place.table, member, notices)
 
 
-def find_place(plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy) -> Place:
+def find_place(
+    plan: Plan, view: CatalogueView, folder: PartyFolder, policy: Policy, progress: Progress = NOBODY
+) -> Place:
     """Check offer and plan, then load the tables; what is wrong is raised, cheapest check first."""
     items = PartyItems(plan, view)
     offered = offered_in(items, folder.offer_file)
     check_plan(plan, items, policy, offered=offered)
-    place = load_place(items, offered, folder, policy)
+    place = load_place(items, offered, folder, policy, progress)
     check_users(place, policy)
     return place
 
 
-def load_place(items: PartyItems, offered: tuple[str, ...], folder: PartyFolder, policy: Policy) -> Place:
+def load_place(
+    items: PartyItems,
+    offered: tuple[str, ...],
+    folder: PartyFolder,
+    policy: Policy,
+    progress: Progress = NOBODY,
+) -> Place:
     """Load the tables, whoever is in them; raises InputError for those that cannot be used."""
     settings = folder.settings()
     local_ids = [item.local_id for item in items.view.items]
@@ -98,6 +108,7 @@ def load_place(items: PartyItems, offered: tuple[str, ...], folder: PartyFolder,
         attributes=settings.attributes,
         keep_in=folder.tables,
         forgotten=load_forgotten(folder.forgotten),
+        progress=progress,
     )
     if not items.plan.settings.privacy.is_private:
         # By exact counts one user would change the rows of others, which costs more than is charged.

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from feddmf.config import Settings
+from feddmf.invitation import ADDRESS_PATTERN
 from feddmf.settings_file import render_settings
 from feddmf.telemetry.settings import LoggingSettings, MetricsSettings
 from feddmf_party.data.settings import AttributeTableSettings, InteractionsSettings
 
-__all__ = ["CoordinatorSettings", "NodeSettings", "PartySettings", "TorchrunSettings", "render_party_toml"]
+__all__ = [
+    "CoordinatorSettings",
+    "NodeSettings",
+    "PartySettings",
+    "ScoreSettings",
+    "TorchrunSettings",
+    "render_party_toml",
+]
 
 _LAST_PORT = 65_535
 
@@ -51,8 +60,8 @@ class CoordinatorSettings(Settings):
     @classmethod
     def _each_has_a_port(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
         for address in addresses:
-            host, _, port = address.rpartition(":")
-            if not host or not port.isdecimal() or not 0 < int(port) <= _LAST_PORT:
+            is_address = re.match(ADDRESS_PATTERN, address)
+            if not is_address or not 0 < int(address.rpartition(":")[2]) <= _LAST_PORT:
                 raise ValueError(f"{address!r} is not host:port")
         return addresses
 
@@ -67,6 +76,26 @@ class TorchrunSettings(Settings):
         description="Steps that each process takes between two averages of the model, which come at each "
         "exchange too: fewer stay closer to what one process trains, more cost less time.",
     )
+
+
+class ScoreSettings(Settings):
+    """How much of the disk scores may take that the query API has computed and keeps."""
+
+    most_gb: float = Field(
+        16.0,
+        ge=0,
+        le=100_000,
+        description="Most gigabytes of kept scores, of all runs together: 4 MB an attribute for a million "
+        "users. Kept scores need not be computed again; 0 keeps none.",
+    )
+    fill: bool = Field(
+        True, description="Whether they are computed beforehand, while nobody asks for anything."
+    )
+
+    @property
+    def most_bytes(self) -> int:
+        """The same in bytes."""
+        return int(self.most_gb * 1_000_000_000)
 
 
 class PartySettings(Settings):
@@ -88,6 +117,7 @@ class PartySettings(Settings):
         TorchrunSettings(),
         description="How several processes train together, where torchrun starts the node.",
     )
+    scores: ScoreSettings = Field(ScoreSettings(), description="What the query API keeps on disk.")
     metrics: MetricsSettings = Field(
         MetricsSettings(),
         description="Figures of the node for your own monitoring; none is about users or items.",

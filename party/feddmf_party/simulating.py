@@ -8,6 +8,7 @@ from pathlib import Path
 from feddmf.catalogue.table import Catalogue
 from feddmf.errors import InputError, PolicyError
 from feddmf.plan import Plan, matched_rows
+from feddmf.progress import NOBODY, Progress
 from feddmf.rounds import RoundRecord
 from feddmf.run_ids import plain_name
 from feddmf.runfile import RunSettings
@@ -51,18 +52,20 @@ def simulate_folders(
     *,
     on_round: Callable[[RoundRecord], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
+    progress: Progress = NOBODY,
 ) -> dict[str, RunFolder]:
     """Run `settings` over parties' folders (party, policy and offer.toml); keep what each node would keep.
 
     The results lie in `kept_folders`, so that `feddmf query --folder out/PARTY` works.
-    `on_notice` is told what people should know of it. InputError where folders are not those of the run's
-    parties, PolicyError naming the party where one would decline.
+    `on_notice` is told what people should know of it; `progress` how much of the tables has been read.
+    InputError where folders are not those of the run's parties, PolicyError naming the party where one would
+    decline.
     """
     check_folders(settings, folders)
     plan = simulated_plan(settings, catalogue)
     rows = matched_rows(catalogue, plan)
     homes = {party: PartyFolder(folders[party]) for party in plan.roster}
-    seats = {party: _seat(plan, catalogue, party, home) for party, home in homes.items()}
+    seats = {party: _seat(plan, catalogue, party, home, progress) for party, home in homes.items()}
     for party, seat in seats.items():
         for notice in seat.notices:
             on_notice(f"{party}: {notice}")
@@ -75,9 +78,9 @@ def simulate_folders(
     return folders_kept
 
 
-def _seat(plan: Plan, catalogue: Catalogue, party: str, home: PartyFolder) -> Seat:
+def _seat(plan: Plan, catalogue: Catalogue, party: str, home: PartyFolder, progress: Progress) -> Seat:
     try:
-        return take_seat(plan, catalogue.view(party), home, home.policy())
+        return take_seat(plan, catalogue.view(party), home, home.policy(), progress=progress)
     except PolicyError as error:
         raise PolicyError(f"{party} declines the run: {error.message}", hint=error.hint) from error
 

@@ -20,6 +20,7 @@ from feddmf_party.folder import PartyFolder
 from feddmf_party.identity import IdentityFiles, diagnose
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.offer import check_offer, read_offer
+from feddmf_party.run_ends import run_ends
 
 __all__ = ["party_status"]
 
@@ -71,6 +72,7 @@ def party_status(where: PartyFolder) -> dict[str, Any]:
         "offered": None if offer is None else len(offer),
         "ledger_records": ledger,
         "runs": runs,
+        "ended": [each.as_dict() for each in run_ends(where.ended)],
         "forgotten": len(forgotten),
         "learned_from_forgotten": [run for run in runs if run in forgotten.trained],
         "problems": [problem.as_dict() for problem in looks.problems],

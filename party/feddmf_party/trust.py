@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import InputError
@@ -16,13 +16,14 @@ from feddmf.quality import (
     Evidence,
     Figures,
     Interval,
-    ItemEffect,
+    Prospects,
     Verdict,
     auc_interval,
     auc_verdict,
     measure,
     verdict,
 )
+from feddmf_party.audience_figures import interval_as_dict
 from feddmf_party.offered import CrossValidated
 
 __all__ = [
@@ -31,10 +32,8 @@ __all__ = [
     "UNMEASURED",
     "USE",
     "VERDICTS",
-    "Expected",
     "Trust",
     "evidence_of",
-    "interval_as_dict",
     "threshold_of",
     "trust_in_items",
     "trust_in_user_attribute",
@@ -50,21 +49,6 @@ _IN_ORDER = "probabilities are in order, not calibrated"
 _RUN_AGAIN = "the file was cut or changed; take part in a run again"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What to expect of an audience: the share that has the attribute, and how many users that is.
-
-    precision: with a 90 % prediction interval, its ends nan where nothing at home speaks for them.
-    """
-
-    precision: Interval
-    hits: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
-        return {"precision": interval_as_dict(self.precision), "hits": self.hits}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +70,15 @@ class Trust:
     threshold: float | None = None
     evidence: Evidence | None = None
 
-    def expect(self, probabilities: npt.NDArray[np.float32], share: float) -> Expected | None:
-        """Return what to expect of users chosen by these probabilities; None where nothing was measured.
+    @property
+    def measured(self) -> bool:
+        """Whether anything says how good the answers are."""
+        return self.roc_auc is not None
 
-        share: which part of all users they are.
-        """
-        if self.roc_auc is None:
-            return None
-        if self.evidence is None:
-            mean = float(probabilities.mean())
-            return Expected(Interval(mean, float("nan"), float("nan")), mean * len(probabilities))
-        precision = ItemEffect.of(self.evidence, share).expected_precision(probabilities)
-        return Expected(precision, precision.value * len(probabilities))
+    @cached_property
+    def prospects(self) -> Prospects | None:
+        """What hidden items say of audiences; None where there are none."""
+        return None if self.evidence is None else Prospects(self.evidence)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -109,6 +90,7 @@ class Trust:
             "source": self.source,
             "roc_auc": None if self.roc_auc is None else interval_as_dict(self.roc_auc),
             "hidden_items": self.hidden_items,
+            "users": 0 if self.evidence is None else self.evidence.users,
             "threshold": self.threshold,
         }
 
@@ -180,11 +162,6 @@ def threshold_of(arrays: Arrays, peer: str) -> float | None:
     prefix = f"head.{peer}."
     head = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     return Head.from_arrays(head).threshold if head else None
-
-
-def interval_as_dict(interval: Interval) -> dict[str, float]:
-    """Return a figure and the ends of its interval for programs."""
-    return {"value": interval.value, "lower": interval.lower, "upper": interval.upper}
 
 
 def _judged(found: Verdict) -> tuple[str, tuple[str, ...]]:

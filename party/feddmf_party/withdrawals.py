@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 
 from feddmf.errors import ConnectError, FedDMFError, InputError, Refused
 from feddmf.ledger import PUBLISHING
+from feddmf_party.audiences.exports import ExportFiles
+from feddmf_party.audiences.saved import AudienceStore
+from feddmf_party.audiences.taken_back import remove_taken_back
 from feddmf_party.egress import clear_withdrawal
+from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.near import nearest
 from feddmf_party.run_folder import RunFolder
+from feddmf_party.score_table import drop_earlier_scores
 from feddmf_party.terms import Withdrawal, keep_withdrawals, load_terms
 
 if TYPE_CHECKING:
@@ -106,6 +111,7 @@ def finished_runs(runs: Path) -> list[RunFolder]:
 def take_in(folders: Iterable[RunFolder], withdrawals: Iterable[Withdrawal]) -> tuple[Withdrawal, ...]:
     """Keep withdrawals beside their runs and do away with the vectors; return those that are new.
 
+    What was made of the vectors goes with them: kept scores, and the query API's files of audiences.
     A run that cannot be read is left as it is, and the others go on.
     """
     listed, new = tuple(withdrawals), list[Withdrawal]()
@@ -126,10 +132,18 @@ def _take_in(folder: RunFolder, withdrawals: set[Withdrawal]) -> list[Withdrawal
     if new:
         # First of all nothing may be scored by them any more.
         keep_withdrawals(folder.path, sorted(before | withdrawals))
+    # The rest also where it is not new: whoever took it in may have been ended in between.
+    drop_earlier_scores(folder)
     for party in sorted({each.party for each in withdrawals}):
         own = [each for each in withdrawals if each.party == party]
         everything = any(not each.keys for each in own)
         folder.blank_peer(party, None if everything else {key for each in own for key in each.keys})
+    home = PartyFolder(folder.path.parent.parent)
+    files = remove_taken_back(
+        ExportFiles(home.exports), AudienceStore(home.audiences), folder, before | withdrawals
+    )
+    if files:
+        log.warning("run %s: %d files of audiences made of it are removed", folder.path.name, files)
     for each in new:
         what = f"{len(each.keys)} of its attributes" if each.keys else "all of its attributes"
         log.warning("run %s: %s; it is %s", folder.path.name, each.why, what)

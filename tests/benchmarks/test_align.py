@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from feddmf_benchmarks.baselines.pairwise_autograd import pairwise_gradients, shared_rows
+from feddmf_benchmarks.comparing import LOOKING_ON
 from feddmf_benchmarks.suites.align import Size, gradients, made_up, rows_of
+from support.heard import Heard
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.2])
@@ -24,8 +26,12 @@ def test_the_baseline_has_the_same_gradients(parties: int, margin: float) -> Non
 
 
 def test_every_row_is_there() -> None:
-    """Each contender stands beside its baseline, with time and memory."""
+    """Each contender stands beside its baseline, with time and memory; who looks on hears turn by turn."""
+    heard = Heard()
+    looking_on = LOOKING_ON.set(heard)
     found = rows_of(Size(3, 40, 4), Size(2, 60, 4), turns=1)
+    LOOKING_ON.reset(looking_on)
+    assert heard.told[:4] == [(done, 3, "turns of targets by sums") for done in range(4)]
     assert [row.name.split(",")[0] for row in found] == [
         *("targets by sums", "targets and gradients", "pairwise autograd") * 2,
         *("targets", "numpy.copyto"),

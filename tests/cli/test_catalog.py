@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -211,3 +212,55 @@ def test_a_view_of_another_party_is_not_believed(cli: Cli, federation: EnrolledF
     acme, bolt = federation.parties["acme"], federation.parties["bolt"]
     shutil.copy(bolt / "catalogue" / "v1.view", acme / "catalogue" / "v1.view")
     assert "is for bolt, not for acme" in cli.fails(4, "catalog", "show", "--folder", acme)
+
+
+def test_a_dry_run_tells_every_mistake_and_publishes_nothing(
+    cli: Cli, federation: EnrolledFederation, tmp_path: Path
+) -> None:
+    """By row, as text and as JSON; the exit code says that it would not be published."""
+    folder, file = federation.folder.path, tmp_path / "new.csv"
+    file.write_text(HEADER + "a,A,1,x\na,B,2,y\nb,B,1\n")
+    code, out, err = cli.call("catalog", "publish", file, "--folder", folder, "--dry-run")
+    assert (code, err) == (4, "it cannot be published as it is\n")
+    assert [line.split()[1] for line in out.splitlines()] == ["line", "3", "4"]
+    code, out, _ = cli.call("catalog", "publish", file, "--folder", folder, "--dry-run", "--format", "json")
+    found = json.loads(out)["data"]
+    assert (code, found["can_be_published"], found["version"]) == (4, False, None)
+    assert [each["line"] for each in found["mistakes"]] == [3, 4]
+    said = cli.fails(4, "catalog", "publish", file, "--folder", folder)
+    assert "line 3: key 'a' is there twice" in said
+    assert "1 more mistake: see all with --dry-run" in said
+    assert catalogues(cli, folder) == 1
+
+
+def test_a_dry_run_tells_what_would_change(cli: Cli, federation: EnrolledFederation, tmp_path: Path) -> None:
+    """What publishing then does, with the same digest; afterwards it is the drift between the versions."""
+    folder, file = federation.folder.path, tmp_path / "new.csv"
+    file.write_text(HEADER + "m000,M000,acme:m000,\nm001,M001,acme:m001,bolt:m001\n")
+    found = cli.data("catalog", "publish", file, "--folder", folder, "--dry-run")
+    assert (found["version"], found["items"], found["can_be_published"]) == (2, 2, True)
+    assert "m000" in found["changes"]["unmatched"]
+    assert found["pairs"] == [
+        {"left": "acme", "right": "bolt", "shared": 1, "left_items": 2, "right_items": 1}
+    ]
+    code, out, err = cli.call("catalog", "publish", file, "--folder", folder, "--dry-run")
+    assert code == 0
+    assert out.startswith("catalogue version 1 to 2: 28 items to 2, 0 added, 26 removed, 0 relabelled\n")
+    assert "no longer sold by two parties: m000, m002" in err
+    assert "nothing is published yet" in err
+    assert catalogues(cli, folder) == 1
+    assert cli.data("catalog", "publish", file, "--folder", folder)["digest"] == found["digest"]
+    assert cli.data("catalog", "drift", "--folder", folder) == found["changes"]
+    assert cli.text("catalog", "drift", "--folder", folder) == out
+    versions = cli.data("catalog", "versions", "--folder", folder)["versions"]
+    assert [(each["version"], sorted(each["accepted"])) for each in versions] == [
+        (1, ["acme", "bolt"]),
+        (2, []),
+    ]
+    assert versions[1]["digest"] == found["digest"]
+
+
+def test_one_version_alone_has_not_changed(cli: Cli, made_federation: EnrolledFederation) -> None:
+    """There is nothing to hold it against."""
+    said = cli.fails(4, "catalog", "drift", "--folder", made_federation.folder.path)
+    assert "there is one catalogue version only" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from feddmf.succession import make_succession
 from feddmf_coordinator.server.identity import Doorkeeper
 from feddmf_coordinator.server.renewals import RenewalDesk
 from feddmf_coordinator.store.runs import RunState, set_state
+from feddmf_coordinator.store.sightings import Sighting, put_sightings
 from feddmf_party.identity import IdentityFiles
 from support.authority import EnrolledFederation, make_federation
 from support.cli import Cli, listing
@@ -305,3 +307,33 @@ def test_renewals_run_as_a_service_and_end_when_told(tmp_path: Path) -> None:
         assert second.returncode == 6
         assert "another process is renewing certificates" in second.stderr
         assert running.terminate(within_s=20) == 0
+
+
+def test_parties_are_listed_with_what_each_needs(cli: Cli, federation: EnrolledFederation) -> None:
+    """Who is there, with which software, catalogue and ledger; to-dos beside the table."""
+    folder, now = federation.folder.path, datetime.now(UTC)
+    with federation.open_database() as database, database.begin() as connection:
+        put_sightings(connection, [Sighting("acme", now, now, "0.0.7")])
+    code, out, err = cli.call("coordinator", "parties", "--folder", folder)
+    assert code == 0
+    header, acme, bolt = out.splitlines()
+    assert header.split()[:3] == ["party", "standing", "here"]
+    assert re.fullmatch(rf"acme +enrolled +- +{STAMP} +{STAMP} +0\.0\.7 +1 +-", acme)
+    assert re.fullmatch(rf"bolt +enrolled +- +- +{STAMP} +- +1 +-", bolt)
+    assert "no coordinator serves here" in err
+    assert "note: acme runs feddmf 0.0.7" in err
+    data = cli.data("coordinator", "parties", "--folder", folder)
+    assert data["serving"] is False
+    assert [(each["party"], each["online"], each["software"]) for each in data["parties"]] == [
+        ("acme", None, "0.0.7"),
+        ("bolt", None, None),
+    ]
+
+
+def test_a_console_that_is_not_installed_is_said(
+    cli: Cli, made_federation: EnrolledFederation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to install."""
+    monkeypatch.setitem(sys.modules, "feddmf_coordinator.console.serving", None)
+    said = cli.fails(4, "coordinator", "console", "--folder", made_federation.folder.path, json=False)
+    assert "pip install 'feddmf[console]'" in said

@@ -140,6 +140,11 @@ def test_a_name_that_the_certificate_lacks(
     assert "feddmf coordinator renew" in found["handshake"]["hint"]
 
 
+def _saved_garbage(home: Path) -> None:
+    (home / "audiences").mkdir()
+    (home / "audiences" / "pens.json").write_text("garbage")
+
+
 Damage = Callable[[Path], object]
 _DIALLED, _LOST = 'federation_address = "localhost', 'federation_address = "hub.nowhere.invalid'
 BROKEN: dict[str, tuple[Damage, str, int, str]] = {
@@ -207,6 +212,7 @@ BROKEN: dict[str, tuple[Damage, str, int, str]] = {
         4,
         "item 'nosuch' is not in acme's catalogue",
     ),
+    "audiences": (_saved_garbage, "audiences", 4, "is no saved audience"),
     "ledger": (lambda home: written("garbage\n")(home / "ledger.jsonl"), "ledger", 4, "line 1"),
 }
 

@@ -71,6 +71,7 @@ def test_status_of_a_party_in_order(cli: Cli, federation: EnrolledFederation) ->
         "ledger_records": 2,
         "runs": ["r-1"],
         "forgotten": 0,
+        "ended": [],
         "learned_from_forgotten": [],
         "problems": [],
     }

@@ -25,7 +25,8 @@ from support.finished import finished_run, hidden_cells, history_run, keep_peer,
 from support.shops import COUNTRIES, Shops
 
 ASKED = [f"--attribute=country-{country}" for country in COUNTRIES]
-AUDIENCE = ["query", "audience", "--attribute", "country-France"]
+AUDIENCE_OF = ["query", "audience", "--attribute"]
+AUDIENCE = [*AUDIENCE_OF, "country-France"]
 
 UNMEASURED = "no hidden items in this protocol or recipe; scores are in order, no calibrated probabilities"
 
@@ -103,20 +104,23 @@ def test_an_audience_is_the_top_of_all_predictions(cli: Cli, acme: Path, tmp_pat
         "owner": "bolt",
     }
     # Its own probabilities are all that speaks for an attribute's audience.
-    mean = sum(row["probability"] for row in best) / 7
+    hits, all_hits = (sum(row["probability"] for row in rows) for rows in (best, every))
     assert data["expected"] == {
-        "precision": {"value": pytest.approx(mean), "lower": None, "upper": None},
-        "hits": pytest.approx(7 * mean),
+        "precision": {"value": pytest.approx(hits / 7), "lower": None, "upper": None},
+        "recall": {"value": pytest.approx(hits / all_hits), "lower": None, "upper": None},
+        "lift": {"value": pytest.approx(hits / 7 * len(every) / all_hits), "lower": None, "upper": None},
+        "hits": pytest.approx(hits),
     }
     assert data["users"] == [
         {"rank": rank, "user": row["user"], "probability": row["probability"]}
         for rank, row in enumerate(best, 1)
     ]
     title, header, *lines = cli.text(*AUDIENCE, "--size", "7", "--folder", acme).splitlines()
-    *lines, expected, evidence = lines
+    *lines, expected, reach, evidence = lines
     assert expected.startswith(
-        f"expected: {7 * mean:.1f} of these 7 have it, precision {mean:.2f}, by the prob"
+        f"expected: {hits:.1f} of these 7 have it, precision {hits / 7:.2f}, by the prob"
     )
+    assert reach.startswith(f"recall {hits / all_hits:.2f} of all who have it, lift ")
     assert evidence.startswith("evidence: country-France of bolt, ROC-AUC ")
     assert evidence.endswith(" measured by the owner on its own users: use")
     assert title == "lives in France (country-France, offered by bolt), run try-out"
@@ -136,7 +140,7 @@ def test_an_audience_larger_than_all_is_all(cli: Cli, acme: Path, top: str) -> N
     """And it is said how many there are."""
     code, out, err = cli.call(*AUDIENCE, "--top", top, "--folder", acme)
     assert (code, err) == (0, "this party has 40 users in all\n")
-    assert len(out.splitlines()) == 44
+    assert len(out.splitlines()) == 45
 
 
 def test_users_are_asked_for_by_name_and_from_a_file(cli: Cli, acme: Path, tmp_path: Path) -> None:
@@ -374,7 +378,7 @@ def test_an_earlier_export_is_written_over(cli: Cli, acme: Path) -> None:
     """In the party's folder too, beside its own files; links in a circle are no file of its."""
     (acme / "party.toml").write_text('[data]\npath = "interactions.csv"\n')
     (acme / "round.csv").symlink_to("round.csv")
-    for name in ("x.csv", "x.csv", "exports/x.csv", "exports/x.csv", "round.csv"):
+    for name in ("x.csv", "x.csv", "sent/x.csv", "sent/x.csv", "round.csv"):
         cli.text("query", "predict", *ASKED[:1], "--folder", acme, "--out", acme / name)
         assert len(read_csv(acme / name)) == 40
 
@@ -457,8 +461,10 @@ def test_an_audience_says_what_to_expect_of_it_and_why(cli: Cli, tmp_path: Path)
     assert (evidence["verdict"], evidence["threshold"], data["attribute"]["threshold"]) == ("use", 0.5, 0.5)
     lines = cli.text("query", "audience", *PEN, tmp_path, "--size", 2).splitlines()
     assert re.fullmatch(
-        r"expected: 1\.\d of these 2 have it, precision 0\.\d\d \(0\.\d\d to 1\.00\)", lines[-2]
+        r"expected: 1\.\d of these 2 have it, precision 0\.\d\d \(0\.\d\d to 1\.00\)", lines[-3]
     )
+    reach = r"recall 0\.\d\d \(0\.\d\d to 1\.00\) of all who have it, lift 1\.\d \(\d\.\d to \d\.\d\) over .*"
+    assert re.fullmatch(reach, lines[-2])
     figure = r"0\.\d{3} \(0\.\d{3} to 0\.\d{3}\)"
     wanted = f"evidence: bolt, ROC-AUC {figure} on 120 hidden items, threshold 0\\.500: use"
     assert re.fullmatch(wanted, lines[-1])
@@ -570,13 +576,64 @@ def test_who_alone_counts_disagrees_with_nobody(cli: Cli, tmp_path: Path) -> Non
         assert [line.split()[-1] for line in lines[:5]] == ["-"] * 5
 
 
-def test_an_audience_is_of_one_attribute(cli: Cli, tmp_path: Path) -> None:
-    """Two are refused by name; one that is named twice is one."""
+def test_attributes_are_combined(cli: Cli, tmp_path: Path) -> None:
+    """Probabilities multiply, as independent given the user; one that is named twice is one."""
     measured_run(tmp_path, GOOD)
-    said = cli.fails(4, "query", "audience", "--attribute=vip=yes", *PEN, tmp_path)
-    assert "an audience is ranked by one attribute, and 2 are named: 'vip=yes', 'pen'" in said
-    assert "feddmf query predict" in said
-    assert cli.data("query", "audience", "--attribute=pen", *PEN, tmp_path)["attribute"]["key"] == "pen"
+    pen, vip = ({row["user"]: row["probability"] for row in cli.data(*one, "--folder", tmp_path)["users"]}
+                for one in ([*AUDIENCE_OF, "pen"], [*AUDIENCE_OF, "vip=yes"]))  # fmt: skip
+    folder = ["--folder", tmp_path]
+    both = cli.data(*AUDIENCE_OF, "vip=yes", "--attribute=pen", *folder)
+    assert {row["user"]: row["probability"] for row in both["users"]} == {
+        user: pytest.approx(pen[user] * vip[user]) for user in pen
+    }
+    assert (both["attribute"], both["criteria"]["all"]) == (None, ["vip=yes", "pen"])
+    assert both["criteria"]["verdict"] == "use with care"
+    assert both["expected"]["precision"]["lower"] is None, "nothing at home speaks for the user attribute"
+    unlike = cli.data(*AUDIENCE_OF, "pen", "--not=vip=yes", *folder)["users"]
+    assert {row["user"]: row["probability"] for row in unlike} == {
+        user: pytest.approx(pen[user] * (1 - vip[user])) for user in pen
+    }
+    either = cli.data("query", "audience", "--any=pen", "--any=vip=yes", *folder)["users"]
+    assert {row["user"]: row["probability"] for row in either} == {
+        user: pytest.approx(1 - (1 - pen[user]) * (1 - vip[user])) for user in pen
+    }
+    assert cli.data(*AUDIENCE_OF, "pen", *PEN, tmp_path)["attribute"]["key"] == "pen"
+    title, header, *_ = cli.text(*AUDIENCE_OF, "pen", "--not=vip=yes", *folder).splitlines()
+    assert title.strip() == "PEN and not VIP=YES (offered by bolt), run r-1"
+    assert header.split() == ["rank", "user", "probability"]
+    cli.text(*AUDIENCE_OF, "pen", "--not=vip=yes", *folder, "--out", tmp_path / "x.csv")
+    _, first, *_ = (tmp_path / "x.csv").read_text().splitlines()
+    assert first.startswith("ann,pen and not vip=yes,bolt,")
+    assert first.endswith(",,use with care")
+
+
+def test_what_cannot_be_combined_is_said(cli: Cli, tmp_path: Path) -> None:
+    """Nothing to have, one thing twice, and a threshold that was chosen for something else."""
+    measured_run(tmp_path, GOOD)
+    folder = ["--folder", tmp_path]
+    assert "needs an attribute" in cli.fails(4, "query", "audience", "--not=pen", *folder)
+    assert "'pen' is named twice" in cli.fails(4, *AUDIENCE_OF, "pen", "--not=pen", *folder)
+    said = cli.fails(4, *AUDIENCE_OF, "pen", "--not=vip=yes", "--threshold", *folder)
+    assert "no threshold was chosen for pen and not vip=yes" in said
+
+
+def test_a_preview_names_nobody(cli: Cli, tmp_path: Path) -> None:
+    """The audience's own figures, those of other sizes, and how the probabilities are spread."""
+    measured_run(tmp_path, GOOD)
+    asked = [*AUDIENCE_OF, "pen", "--size=2", "--folder", tmp_path]
+    found, seen = cli.data(*asked), cli.data(*asked, "--preview")
+    assert (seen["size"], seen["users"], seen["expected"]) == (2, 5, found["expected"])
+    assert seen["above"] == found["users"][-1]["probability"]
+    assert [point["size"] for point in seen["curve"]] == [1, 2, 3, 4, 5]
+    assert seen["curve"][1]["expected"] == seen["expected"]
+    assert sum(bar["users"] for bar in seen["histogram"]) == 5
+    assert not any(name in json.dumps(seen) for name in AFFINITIES)
+    text = cli.text(*asked, "--preview")
+    assert "2 of 5 users, down to 0." in text
+    assert "of as many of the busiest users: precision" in text
+    assert not any(name in text for name in AFFINITIES)
+    said = cli.fails(4, *asked, "--preview", "--out", tmp_path / "x.csv")
+    assert "--preview names nobody" in said
 
 
 def test_nobody_is_said_in_a_sentence(cli: Cli, tmp_path: Path) -> None:

@@ -325,3 +325,26 @@ def test_runs_are_the_operators(cli: Cli, made_federation: EnrolledFederation, r
         for folder in (home, home / "nothing"):
             assert "is not a coordinator's folder" in cli.fails(4, "run", *command, "--folder", folder)
     assert listing(home) == before
+
+
+def test_every_setting_is_explained(cli: Cli) -> None:
+    """With the default that a protocol's recipe gives it, its bounds and its meaning."""
+    data = cli.data("run", "settings", "--protocol", "fcf")
+    assert [each["section"] for each in data["sections"]] == ["", "fcf", "waits"]
+    rank = next(key for each in data["sections"] for key in each["keys"] if key["path"] == "fcf.rank")
+    assert (rank["default"], rank["bounds"], rank["required"]) == (20, "from 1 to 256", False)
+    lines = cli.text("run", "settings", "--recipe", "paper").splitlines()
+    assert lines[0].split() == ["key", "default", "may", "be", "meaning"]
+    assert any(line.split()[:2] == ["training.epochs", "30"] for line in lines)
+    assert "'fed' is not one of" in cli.fails(4, "run", "settings", "--protocol", "fed", json=False)
+
+
+def test_how_a_run_stands_is_told(cli: Cli, federation: EnrolledFederation, run_file: Path) -> None:
+    """What `run show` says of a run that waits, programs are told as well."""
+    folder = federation.folder.path
+    run = str(cli.data("run", "submit", run_file, "--folder", folder)["run"])
+    code, _, err = cli.call("run", "show", run, "--folder", folder)
+    assert (code, err) == (0, "no coordinator serves, so the run stays submitted\n")
+    data = cli.data("run", "show", run, "--folder", folder)
+    assert data["standing"]["hint"] == "start it, and the run goes on: feddmf coordinator start"
+    assert (data["rounds_of"] > 0, data["seconds_left"]) == (True, None)

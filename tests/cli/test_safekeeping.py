@@ -32,7 +32,12 @@ def test_a_coordinators_backup_is_made_verified_and_restored(
     new = tmp_path / "new"
     code, out, err = cli.call("coordinator", "restore", file, "--folder", new)
     assert (code, out.startswith(f"{new} is what it was on ")) == (0, True)
-    for words in ("make sure that the old one is off", "coordinator revoke", "invite those parties again"):
+    for words in (
+        "make sure that the old one is off",
+        "coordinator revoke",
+        "invite those parties again",
+        "numbers 1,000 further on",
+    ):
         assert words in err
     standing = cli.data("coordinator", "status", "--folder", new)
     assert [each["party"] for each in standing["parties"]] == ["acme", "bolt"]

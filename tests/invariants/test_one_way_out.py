@@ -57,6 +57,8 @@ LISTENERS = {
     # Looks whether a port is free before gRPC takes it.
     "feddmf_coordinator.server.ports",
 }
+# Asks a party's query API, from whoever's notebook it is.
+NOTEBOOKS = "feddmf.client"
 # Sends spans to the company's own collector, where its environment names one.
 TRACES = f"{SHOWS}.traces"
 
@@ -130,6 +132,18 @@ def test_api_and_consoles_listen_and_dial_nobody() -> None:
     assert {source.module for source in parts if source.imports_any(*NETWORK)} == {LISTENS}
     for source in parts:
         assert not source.imports_any(*GATE, CLIENT, "feddmf.wire", "feddmf.payload")
+
+
+def test_the_client_for_notebooks_belongs_to_neither_side() -> None:
+    """No part of either side loads it, and it knows nothing of what they keep."""
+    parts = sources(NOTEBOOKS)
+    assert {source.module for source in parts if source.imports_any("httpx")} == {f"{NOTEBOOKS}.line"}
+    using = {source.module for source in EVERYTHING if source.imports_any(NOTEBOOKS)}
+    assert using <= {source.module for source in parts}
+    known = ("feddmf.errors", "feddmf.files", "feddmf.progress", NOTEBOOKS)
+    for source in parts:
+        own = {name for name in source.imports() if f"{name}.".startswith("feddmf")}
+        assert own == source.imports_any(*known)
 
 
 def test_ports_are_opened_in_few_places() -> None:

@@ -48,16 +48,6 @@ def test_the_threshold_is_weighted_like_the_scores() -> None:
     assert backing((USE, 0.2, 0.5), (UNMEASURED, None, 0.5)).threshold is None
 
 
-def test_nobody_is_nothing_to_expect() -> None:
-    """Of users without hidden cells behind them the probabilities alone are told."""
-    pen = backing((USE, 0.5, 1.0))
-    assert pen.expect(np.zeros(0, np.float32), 10) is None
-    expected = pen.expect(np.array([0.5, 0.25], np.float32), 10)
-    assert expected is not None
-    assert (expected.precision.value, expected.hits) == (0.375, 0.75)
-    assert np.isnan([expected.precision.lower, expected.precision.upper]).all()
-
-
 def test_what_is_of_no_use_is_refused_by_name() -> None:
     """The first of them with its reasons, and how many more."""
     bad, good = (REFUSE, 0.5, 1.0), (USE, 0.5, 1.0)

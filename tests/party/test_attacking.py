@@ -19,6 +19,7 @@ from feddmf_party.attacking_releases import alone
 from feddmf_party.attacking_verdict import as_dict, verdict_lines
 from feddmf_party.data.party_table import PartyTable
 from feddmf_party.seat import Place
+from support.heard import Heard
 from support.runs import small_run
 
 MODELS = 8
@@ -68,11 +69,11 @@ def test_fewer_targets_are_asked_about_under_the_same_models() -> None:
     whole = subject(protocol="transfer", transfer={"rank": 4, "min_support": 1})
     table = PartyTable(whole.data, tuple(f"u{n}" for n in range(60)), 720, 720, 0, 0)
     place = Place(whole.items, whole.offered, table, None)
-    some, told = subject_of(place, 10), []
+    some, heard = subject_of(place, 10), Heard()
     assert (len(some.targets), some.data.users) == (10, 60)
-    found = attack(some, models=6, on_model=lambda done, of: told.append((done, of)))
+    found = attack(some, models=6, progress=heard)
     assert found.users == 10
-    assert told == [(number, 6) for number in range(1, 7)]
+    assert heard.told == [(number, 6, "shadow models") for number in range(7)]
 
 
 def test_the_terms_are_those_of_the_release_that_would_leave() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from feddmf.best import best_places
 from feddmf_benchmarks.finished_runs import Size, made_history, made_tower, predictor_of
 from feddmf_party import bulk, prediction
 from feddmf_party.bulk import Ranked, best_attributes, best_users
@@ -53,14 +54,14 @@ MAKERS: dict[str, Callable[[Path], Predictor]] = {
 def test_rankings_have_the_numbers_of_single_questions(
     kind: str, top: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By attribute those of `audience`; by user the same cells' numbers; whatever the pieces."""
+    """By attribute the best of each column; by user the same cells' numbers; whatever the pieces."""
     predictor = MAKERS[kind](tmp_path)
     attributes = predictor.attributes()
-    audiences = [(each.key, predictor.audience(each, top)) for each in attributes]
+    columns = [(each.key, predictor.column(each).scores) for each in attributes]
     expected = [
-        (user, key, float(score))
-        for key, block in audiences
-        for user, score in zip(block.users, block.probabilities[:, 0], strict=True)
+        (predictor.user_ids[code], key, float(scores[code]))
+        for key, scores in columns
+        for code in best_places(scores, top)
     ]
     (block,) = predictor.predict(attributes)
     for name, value in (("_TOGETHER", 2), ("_MOST_PLACES", 64), ("_MOST_USERS", 41)):

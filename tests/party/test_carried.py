@@ -48,11 +48,11 @@ LEDGER: list[dict[str, Any]] = [
 
 def test_the_ledger_tells_what_left() -> None:
     """A release that was sent again is one; of a run in which nothing left there is nothing to tell."""
-    first, second = carried_by(LEDGER, {"r-1", "r-2", "r-3"})
+    first, second = carried_by(LEDGER, {"r-1", "r-2", "r-3"}, "acme")
     assert first == Carried(
         run="r-1",
         purpose="spring",
-        parties=("acme", "bolt"),
+        parties=("bolt",),
         first="2026-11-01T09",
         last="2026-11-02T09",
         releases=2,
@@ -65,8 +65,8 @@ def test_the_ledger_tells_what_left() -> None:
     )
     assert (second.published, second.until, second.withdrawn) == (2, "", "all")
     assert (second.epsilon, second.delta) == (1.0, 1e-6)
-    assert carried_by(LEDGER, {"r-2"}) == (second,)
-    assert carried_by(LEDGER, ()) == ()
+    assert carried_by(LEDGER, {"r-2"}, "acme") == (second,)
+    assert carried_by(LEDGER, (), "acme") == ()
 
 
 def test_a_person_is_told_what_is_left_to_do() -> None:
@@ -80,8 +80,9 @@ def test_a_person_is_told_what_is_left_to_do() -> None:
         trained=frozenset({"r-1", "r-2"}),
         still_in={"sales.csv": 1, "people.csv": None, "old.csv": 0},
         strange=("zoe",),
+        exports={},
     )
-    lines = told_of(erased, carried_by(LEDGER, erased.trained))
+    lines = told_of(erased, carried_by(LEDGER, erased.trained, "acme"))
     text = "\n".join(lines)
     assert "user 'zoe' is in nothing that was looked at" in lines[0]
     assert "sales.csv still has 1 of them" in text

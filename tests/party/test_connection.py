@@ -206,7 +206,9 @@ def test_an_only_address_that_serves_another_federation_is_an_error(
     assert "enrol" in caught.value.hint
 
 
-@pytest.mark.parametrize("address", ["nowhere", ":1", "host:", "host:0", "host:65536", "host:x"])
+@pytest.mark.parametrize(
+    "address", ["nowhere", ":1", "host:", "host:0", "host:65536", "host:x", "http://host:80", "::1:5"]
+)
 def test_addresses_are_host_and_port(tmp_path: Path, address: str) -> None:
     """Anything else is named when the settings are read."""
     data = '[data]\npath = "x.csv"\n[coordinator]\naddresses = '

@@ -11,6 +11,7 @@ from feddmf.config import load_toml
 from feddmf.errors import ConfigError, DataError, InputError, LocalResourceError
 from feddmf.locks import only_one
 from feddmf_party import run_folder
+from feddmf_party.audiences.exports import Export, ExportFiles
 from feddmf_party.checkpoints import Checkpoints
 from feddmf_party.data.forgotten import load_forgotten
 from feddmf_party.data.loader import load_interactions
@@ -18,9 +19,11 @@ from feddmf_party.folder import PartyFolder
 from feddmf_party.forgetting import forget_users
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.prediction import Predictor
+from feddmf_party.questions import Questions
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.settings import PartySettings
 from support.finished import finished_run
+from support.heard import Heard
 
 USERS = {"ann": 1.0, "bob": -2.0, "cat": 2.0, "dan": 0.0}
 PEERS = {"bolt": {"pen": 1.0, "cup": 0.0}}
@@ -54,7 +57,9 @@ def scores(home: PartyFolder, run: str) -> dict[str, list[float]]:
 def test_a_user_is_erased_and_the_others_are_scored_as_before(home: PartyFolder) -> None:
     """From the model, the projections, the ids; kept tables and the state of a run under way are gone."""
     before = scores(home, "r-1")
-    erased = forget_users(home, ["bob", "ann", "bob"])
+    heard = Heard()
+    erased = forget_users(home, ["bob", "ann", "bob"], heard)
+    assert (heard.told[0], heard.told[-1]) == ((0, 1, "MB of sales.csv read"), (1, 1, "MB of sales.csv read"))
     assert (erased.users, erased.new, dict(erased.runs), erased.tables) == (2, 2, {"r-1": 2}, 2)
     assert (erased.given_up, erased.strange, erased.trained) == (("r-3",), (), {"r-1"})
     assert erased.still_in == {str(home.path / "sales.csv"): 2}
@@ -110,6 +115,29 @@ def test_who_dies_on_the_way_runs_it_again(
     assert dict(erased.runs) == {"r-1": 1, "r-2": 1}
     assert scores(home, "r-1") == {user: before[user] for user in ("ann", "bob", "dan")}
     assert list(scores(home, "r-2")) == ["dan"]
+
+
+def test_a_run_without_a_user_is_said_to_be_one(home: PartyFolder) -> None:
+    """Where all of them are forgotten, nothing can be asked of it."""
+    forget_users(home, list(USERS))
+    with pytest.raises(InputError, match="run r-1 has no user left to score") as caught:
+        Questions(RunFolder(home.runs / "r-1"))
+    assert caught.value.hint
+
+
+def test_a_user_leaves_exports_of_audiences_too(home: PartyFolder) -> None:
+    """Whose rows are taken out, and what a killed server left; saved audiences name nobody."""
+    files = ExportFiles(home.exports)
+    export = Export.asked("pens", "r-1", "csv", by="eva")
+    files.keep(export.done(2, 9))
+    files.path(export).write_text("user,score\nann,1\ncat,2\n")
+    (home.exports / f".{export.id}.csv.x.part").write_text("ann")
+    erased = forget_users(home, ["ann"])
+    assert dict(erased.exports) == {"pens": 1}
+    assert files.path(export).read_text() == "user,score\ncat,2\n"
+    assert files.find(export.id).rows == 1
+    assert not [path for path in home.exports.iterdir() if b"ann" in path.read_bytes()]
+    assert dict(forget_users(home, ["ann"]).exports) == {}
 
 
 def test_a_user_of_whom_nothing_is_there_is_named(home: PartyFolder) -> None:

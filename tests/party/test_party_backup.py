@@ -27,7 +27,10 @@ def sides(tmp_path: Path) -> BothSides:
     """A party with something in every place that a backup has."""
     made = both_sides(tmp_path / "made", 2)
     home = made.folder()
-    for name in ("offer.toml", "catalogue/1.json", "tokens.json", "forgotten.json", "matchings/bolt-1.json"):
+    for name in (
+        *("offer.toml", "catalogue/1.json", "tokens.json", "forgotten.json", "matchings/bolt-1.json"),
+        "audiences/pens.json",
+    ):
         path = home.path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(name)
@@ -35,7 +38,13 @@ def sides(tmp_path: Path) -> BothSides:
         path = home.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    for name in ("queries.jsonl", "countersignatures.jsonl.torn", "ledger.jsonl.torn", "ledger.key"):
+    for name in (
+        "queries.jsonl",
+        "ended.jsonl",
+        "countersignatures.jsonl.torn",
+        "ledger.jsonl.torn",
+        "ledger.key",
+    ):
         (home.path / name).write_text(f"{name}\n")
     return made
 
@@ -49,7 +58,8 @@ def test_a_party_comes_back_as_it_was(sides: BothSides, tmp_path: Path) -> None:
     """Every file; the ledger has one record more, which says from when the party goes on."""
     home = sides.folder()
     (home.path / "node.lock").touch()
-    (home.path / "tables").mkdir()
+    for name in ("tables", "exports"):
+        (home.path / name).mkdir()
     (home.path / "sales.csv").touch()
     made = backup.back_up(home, tmp_path / "b.tar")
     assert made.left_out == ("sales.csv",)

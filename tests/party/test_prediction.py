@@ -10,10 +10,12 @@ import pytest
 from feddmf.errors import CatalogueError, DataError, InputError
 from feddmf.payload import Payload
 from feddmf_party import prediction
+from feddmf_party.criteria import Criteria
 from feddmf_party.folder import PartyFolder
 from feddmf_party.newcomers import load_newcomers
 from feddmf_party.offered import CrossValidated
 from feddmf_party.prediction import Predictor, read_users
+from feddmf_party.questions import Questions
 from feddmf_party.run_folder import RunFolder
 from support.finished import finished_run, hidden_cells, history_run, logit_model
 
@@ -77,8 +79,8 @@ def test_blocks_hold_every_user_once(folder: RunFolder, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(("size", "users"), [(1, ["cat"]), (4, ["cat", "ann", "bob", "dan"]), (99, None)])
 def test_an_audience_is_best_first(folder: RunFolder, size: int, users: list[str] | None) -> None:
     """The most likely users come first, ties by user id, and never more than there are."""
-    predictor = Predictor(folder)
-    block = predictor.audience(predictor.attribute("pen", owner="bolt"), size)
+    questions = Questions(folder)
+    block = questions.audience(questions.wanted(Criteria.of("pen"), "bolt"), size).block
     assert block.users.tolist() == (users or ["cat", "ann", "bob", "dan"])
     assert block.probabilities.shape == (len(block.users), 1)
     assert block.probabilities[0, 0] == pytest.approx(sigmoid(3)[0])
@@ -87,8 +89,8 @@ def test_an_audience_is_best_first(folder: RunFolder, size: int, users: list[str
 def test_ties_are_broken_by_user_id(tmp_path: Path) -> None:
     """Among many users with three scores the order is by score, then by id."""
     users = {f"u{number:03}": float(number % 3) for number in range(300)}
-    predictor = Predictor(finished_run(tmp_path / "r-1", users, {"bolt": {"pen": 0.0}}))
-    block = predictor.audience(predictor.attribute("pen"), 300)
+    questions = Questions(finished_run(tmp_path / "r-1", users, {"bolt": {"pen": 0.0}}))
+    block = questions.audience(questions.wanted(Criteria.of("pen")), 300).block
     assert block.users.tolist() == sorted(users, key=lambda user: (-users[user], user))
 
 
@@ -270,7 +272,7 @@ def test_attributes_of_several_owners_are_scored_in_one_call(tmp_path: Path) -> 
     (block,) = predictor.predict(chosen)
     assert block.probabilities.tolist() == [[0.5, 0.25, 0.5], [0.5, 0.5, 0.25]]
     assert predictor.score_kind == "linear score"
-    assert predictor.audience(chosen[1], 1).users.tolist() == ["bob"]
+    assert predictor.column(chosen[1]).scores.tolist() == [0.25, 0.5]
 
 
 def test_what_a_peer_offers_without_a_shared_item_cannot_be_asked_for(tmp_path: Path) -> None:

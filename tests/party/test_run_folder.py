@@ -224,3 +224,15 @@ def test_a_party_without_a_run_is_told_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="this party has finished no run yet") as caught:
         latest_run(tmp_path / "runs")
     assert "feddmf party start" in caught.value.hint
+
+
+def test_rounds_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Without a line that was cut, or one that says nothing of a round; none where nothing was written."""
+    folder = RunFolder(tmp_path / "r")
+    assert folder.rounds() == ()
+    told = [{"phase": "align", "number": number, "figures": {"loss": 0.5}} for number in (1, 2)]
+    for each in told:
+        folder.add_round(each)
+    with (folder.path / "rounds.jsonl").open("a") as file:
+        file.write('[]\n{"phase": "align"}\n{"phase": "al')
+    assert folder.rounds() == tuple(told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from feddmf.identity import (
     encode_certificate,
 )
 from feddmf.ledger import MAX_LINE_BYTES, Head
+from feddmf.progress import Progress, Tally
 
-__all__ = ["COUNTERSIGNATURES", "LEDGER", "Papers", "file_lines", "read_export", "write_export"]
+__all__ = ["COUNTERSIGNATURES", "LEDGER", "Papers", "file_lines", "read_export", "watched", "write_export"]
 
 LEDGER, COUNTERSIGNATURES = "ledger", "countersignatures"
 _VERSION = 1
@@ -84,6 +85,22 @@ def file_lines(path: Path) -> Lines:
             raise InputError(f"cannot read {path}: {error.strerror}", hint=_RESTORE) from error
 
     return lines
+
+
+def watched(papers: Papers, progress: Progress) -> Papers:
+    """Return the same papers; `progress` hears how many lines have been read of the chain that is read."""
+    whose = papers.owner.party or "the coordinator"
+
+    def telling(name: str, lines: Lines) -> Lines:
+        def told() -> Iterator[bytes]:
+            tally = Tally(progress, sum(1 for _ in lines()), f"lines of {whose}'s {name} checked")
+            for line in lines():
+                yield line
+                tally.add(1)
+
+        return told
+
+    return replace(papers, lines={name: telling(name, lines) for name, lines in papers.lines.items()})
 
 
 def write_export(path: Path, papers: Papers) -> dict[str, int]:

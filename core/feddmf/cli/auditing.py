@@ -13,10 +13,11 @@ import typer
 from feddmf.audit.chains import ChainAudit
 from feddmf.audit.comparing import Comparison, compare
 from feddmf.audit.coordinator_book import CoordinatorBook, audit_coordinator
-from feddmf.audit.papers import Papers, read_export, write_export
+from feddmf.audit.papers import Papers, read_export, watched, write_export
 from feddmf.audit.party_book import PartyBook, audit_party
 from feddmf.cli.counted import counted
 from feddmf.cli.output import OutputFormat, describe, say, show, table
+from feddmf.cli.progress import LiveProgress
 from feddmf.cli.tables import utc
 from feddmf.errors import FedDMFError, InputError
 from feddmf.identity import certificate_fingerprint, key_fingerprint, same_fingerprint
@@ -73,11 +74,13 @@ def show_verified(papers: Papers, fingerprint: str | None, output: OutputFormat)
             hint="it is of another federation, or somebody made it up",
         )
     if papers.owner.party is not None:
-        party = audit_party(papers)
+        with LiveProgress() as progress:
+            party = audit_party(watched(papers, progress))
         data, rows = _party_data(party), _party_rows(party)
         problems, notices = party.problems, party.notices
     else:
-        account = audit_coordinator(papers)
+        with LiveProgress() as progress:
+            account = audit_coordinator(watched(papers, progress))
         data, rows = _coordinator_data(account), _coordinator_rows(account)
         problems, notices = account.problems, account.notices
     data |= {
@@ -102,7 +105,8 @@ def show_export(papers: Papers, out: Path, output: OutputFormat) -> None:
 
 def show_comparison(ours: Papers, theirs: Papers, output: OutputFormat) -> None:
     """Hold two sides against each other, and leave with an error's exit code where they differ."""
-    found = compare(ours, theirs)
+    with LiveProgress() as progress:
+        found = compare(watched(ours, progress), watched(theirs, progress))
     data = {
         "party": found.party,
         "agrees": found.agrees,

@@ -29,6 +29,7 @@ COMMANDS = {
     "attributes": "What a party offers to its peers, and what peers offer.",
     "audit": "What left and what came, and the proof of it.",
     "query": "Predict attributes of your own users.",
+    "audiences": "Audiences saved under a name, and files of their users.",
     "quality": "How far to trust predictions, and why.",
     "privacy": "What a run would tell of single users; what private runs have cost.",
     "api": "Serve a company's predictions to its own programs; who asked for what.",

@@ -33,10 +33,22 @@ class Run(BaseModel):
     finished_at: str | None
 
 
+class EndedRun(BaseModel):
+    """A run that came to nothing here."""
+
+    run: str
+    at: str
+    what: str = Field(description="declined, or failed.")
+    why: str
+    to_do: str
+    kind: str = Field(description="The kind of error, as the command line names it.")
+
+
 class RunList(BaseModel):
-    """Finished runs, the last first."""
+    """Finished runs, and the last that came to nothing, the last first."""
 
     runs: list[Run]
+    ended: list[EndedRun]
 
 
 class Health(BaseModel):

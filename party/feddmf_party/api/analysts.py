@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -20,15 +20,16 @@ from feddmf_party.api.desk import Desk, Note, SharedDesk
 from feddmf_party.api.roles import Caller
 from feddmf_party.offered import Attribute, Unavailable
 from feddmf_party.prediction import Block
-from feddmf_party.prediction_table import encoded_predictions, score_column
+from feddmf_party.prediction_table import Scored, encoded_predictions, score_column
 from feddmf_party.questions import Questions
+from feddmf_party.wanted import Wanted
 
-__all__ = ["RunQuery", "router"]
+__all__ = ["MEDIA_TYPES", "RunQuery", "router"]
 
 router = APIRouter(prefix="/v1", tags=["analyst"])
 
 _MOST_JSON = 10_000
-_MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {}, "application/vnd.apache.parquet": {}}}
 }
@@ -92,7 +93,7 @@ async def predictions(desk: SharedDesk, caller: Caller, asked: bodies.Prediction
             first = list(itertools.islice(blocks, 1))
             blocks = itertools.chain(first, blocks)
             if asked.format != "json":
-                return _pieces(asked.format, blocks, backings, questions)
+                return _pieces(asked.format, blocks, backings, backings, questions)
             rows = answered(blocks, backings, questions.score_kind)
             told = {
                 **_about(questions),
@@ -106,23 +107,23 @@ async def predictions(desk: SharedDesk, caller: Caller, asked: bodies.Prediction
 
 @router.post("/audience", response_model=models.AudienceAnswer, responses=_FILES)
 async def audience(desk: SharedDesk, caller: Caller, asked: bodies.AudienceQuestion) -> Response:
-    """Rank the users most likely to have an attribute, and say how many of them to expect to have it."""
+    """Rank the users most likely to have what is wanted, and say how many of them to expect to have it."""
 
     def answer() -> Response | Iterator[bytes]:
         with desk.noting(caller, "audience") as note:
             questions = _open(desk, note, asked.run)
-            (backing,) = questions.named([asked.attribute], asked.owner, anyway=asked.anyway)
-            _take_down(note, [backing], questions.users)
+            wanted = questions.wanted(asked.wanted(), asked.owner, anyway=asked.anyway)
+            _take_down(note, wanted.backings, questions.users)
             if asked.size is not None:
                 _check_rows(desk, note, min(asked.size, questions.users), asked.format)
-            found = questions.audience(backing, asked.size, above=asked.above, threshold=asked.threshold)
+            found = questions.audience(wanted, asked.size, above=asked.above, threshold=asked.threshold)
             _check_rows(desk, note, len(found.block.users), asked.format)
             if asked.format != "json":
-                return _pieces(asked.format, iter([found.block]), [backing], questions)
-            rows = ranked(found.block, backing, questions.score_kind)
+                return _pieces(asked.format, iter([found.block]), [wanted], wanted.backings, questions)
+            rows = ranked(found, questions.score_kind)
             told = {
                 **_about(questions),
-                "attribute": backing.as_dict(),
+                **_sought(wanted),
                 "above": found.above,
                 "expected": None if found.expected is None else found.expected.as_dict(),
                 "users": [_plain_score(row, questions) for row in rows],
@@ -130,6 +131,22 @@ async def audience(desk: SharedDesk, caller: Caller, asked: bodies.AudienceQuest
             return _json(models.AudienceAnswer.model_validate(told))
 
     return await _respond(desk, answer, asked.format)
+
+
+@router.post("/audience/preview")
+async def preview(desk: SharedDesk, caller: Caller, asked: bodies.WantedQuestion) -> models.PreviewAnswer:
+    """Say what to expect of an audience, of other sizes, and of the busiest users; nobody is named."""
+
+    def answer() -> models.PreviewAnswer:
+        with desk.noting(caller, "preview") as note:
+            questions = _open(desk, note, asked.run)
+            wanted = questions.wanted(asked.wanted(), asked.owner, anyway=asked.anyway)
+            _take_down(note, wanted.backings, questions.users)
+            found = questions.preview(wanted, asked.size, above=asked.above, threshold=asked.threshold)
+            told = {**_about(questions), **_sought(wanted), **found.as_dict()}
+            return models.PreviewAnswer.model_validate(told)
+
+    return await desk.work(answer)
 
 
 @router.post("/top-attributes")
@@ -180,7 +197,16 @@ def _open(desk: Desk, note: Note, run: str | None) -> Questions:
     return questions
 
 
-def _take_down(note: Note, backings: list[Backing], users: int) -> None:
+def _sought(wanted: Wanted) -> dict[str, Any]:
+    """Return what was wanted, for programs."""
+    return {
+        "criteria": wanted.as_dict(),
+        "attribute": None if wanted.only is None else wanted.only.as_dict(),
+        "attributes": [backing.as_dict() for backing in wanted.backings],
+    }
+
+
+def _take_down(note: Note, backings: Sequence[Backing], users: int) -> None:
     note.attributes = [backing.attribute.key for backing in backings]
     note.users = users
 
@@ -226,14 +252,18 @@ def _best(
 
 
 def _pieces(
-    form: str, blocks: Iterator[Block], backings: list[Backing], questions: Questions
+    form: str,
+    blocks: Iterator[Block],
+    columns: Sequence[Scored],
+    backings: Sequence[Backing],
+    questions: Questions,
 ) -> Iterator[bytes]:
     metadata = {
         "feddmf.run": questions.run,
         "feddmf.score_kind": questions.score_kind,
         "feddmf.attributes": json.dumps([backing.as_dict() for backing in backings]),
     }
-    return encoded_predictions(form, blocks, backings, metadata=metadata)
+    return encoded_predictions(form, blocks, columns, metadata=metadata)
 
 
 def _json(answer: models.PredictionAnswer | models.AudienceAnswer) -> Response:
@@ -251,4 +281,4 @@ async def _respond(desk: Desk, answer: Callable[[], Response | Iterator[bytes]],
             yield piece
 
     name = f'attachment; filename="predictions.{form}"'
-    return StreamingResponse(streamed(), media_type=_MEDIA[form], headers={"Content-Disposition": name})
+    return StreamingResponse(streamed(), media_type=MEDIA_TYPES[form], headers={"Content-Disposition": name})

@@ -15,7 +15,7 @@ from feddmf.web.failing import answer_errors
 from feddmf.web.gate import Gate
 from feddmf.web.listening import LOOPBACK_NAMES
 from feddmf.web.problems import ProblemBody
-from feddmf_party.api import analysts, changes, explanations, overseers
+from feddmf_party.api import analysts, changes, explanations, exports, one_run, overseers, saved
 from feddmf_party.api.accounts import Route, RouteList
 from feddmf_party.api.desk import Desk
 from feddmf_party.api.door import ApiDoor, DeskKeys
@@ -34,7 +34,10 @@ _ABOUT = (
     "header Authorization: Bearer TOKEN. User ids are sent in bodies alone."
 )
 _API = ("/v1", "/openapi.json")
-_ROUTERS = (analysts.router, explanations.router, changes.router, overseers.router)
+_ROUTERS = (
+    *(analysts.router, explanations.router, changes.router, saved.router, exports.router),
+    *(overseers.router, one_run.router),
+)
 
 
 def make_app(desk: Desk) -> FastAPI:
@@ -78,7 +81,7 @@ def make_app(desk: Desk) -> FastAPI:
         if caller is not None:
             desk.note_refused(caller, question_of(route) if route else "nothing known", error)
 
-    answer_errors(app, note, invalid="see what it takes: /openapi.json", unknown="see what there is: /v1")
+    answer_errors(app, note)
     return app
 
 

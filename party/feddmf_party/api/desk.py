@@ -16,13 +16,17 @@ from fastapi import Depends, Request
 from feddmf.errors import FedDMFError, InputError, LocalResourceError, TimedOut
 from feddmf.web.limits import RateLimit
 from feddmf.web.problems import Problem
+from feddmf_party.audiences.exporting import Exporter
+from feddmf_party.audiences.exports import ExportFiles
+from feddmf_party.audiences.saved import AudienceStore
 from feddmf_party.folder import PartyFolder
-from feddmf_party.identity import IdentityFiles
+from feddmf_party.identity import name_of
 from feddmf_party.policy import Policy
 from feddmf_party.quality_report import PeerQuality, quality_of
 from feddmf_party.query_log import Asked, QueryLog
 from feddmf_party.questions import Questions
 from feddmf_party.run_folder import RunFolder, latest_run
+from feddmf_party.score_filling import ScoreFiller
 from feddmf_party.tokens import Holder, TokenFile
 
 __all__ = ["Desk", "LoadedRun", "Note", "SharedDesk"]
@@ -35,6 +39,7 @@ _RUNS_HELD = 2
 _THREADS = 4
 _MOST_WAITING = 32
 _ANSWER_S = 60.0
+_STOP_S = 5.0
 # By one token: whoever is refused all the time fills no disk.
 _REFUSALS_PER_MINUTE = 60
 
@@ -42,8 +47,8 @@ _REFUSALS_PER_MINUTE = 60
 class LoadedRun:
     """A finished run in memory; what it says of its peers is measured once."""
 
-    def __init__(self, kept: RunFolder) -> None:
-        self.questions = Questions(kept)
+    def __init__(self, kept: RunFolder, most_score_bytes: int = 0) -> None:
+        self.questions = Questions(kept, most_score_bytes=most_score_bytes)
         self._kept = kept
         self._quality: tuple[PeerQuality, ...] | None = None
         self._measuring = threading.Lock()
@@ -77,6 +82,13 @@ class Desk:
     def __init__(self, folder: PartyFolder, *, answer_s: float = _ANSWER_S) -> None:
         self.folder = folder
         self.tokens = TokenFile(folder.tokens)
+        self.audiences = AudienceStore(folder.audiences)
+        self.exporter = Exporter(
+            ExportFiles(folder.exports),
+            self._questions,
+            self._check_rows,
+            lambda: self.policy().queries.export_days,
+        )
         self._log = QueryLog(folder.query_log)
         self._answer_s = answer_s
         self._runs: OrderedDict[tuple[str, int], LoadedRun] = OrderedDict()
@@ -84,13 +96,18 @@ class Desk:
         self._refusals, self._refusing = RateLimit(), threading.Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
         self._places = threading.Semaphore(_THREADS + _MOST_WAITING)
+        self._answering, self._counting = 0, threading.Lock()
+        self._filler = ScoreFiller(lambda: self._questions(None), lambda: self._answering > 0)
+
+    def fill_scores(self) -> None:
+        """Begin to compute scores beforehand, if the party's settings say so."""
+        scores = self.folder.settings().scores
+        if scores.fill and scores.most_bytes:
+            self._filler.start()
 
     def name(self) -> str:
         """Return whose desk it is: the party's id, the folder's name before it has enrolled."""
-        try:
-            return IdentityFiles(self.folder.path).load_federation().party
-        except FedDMFError:
-            return self.folder.path.resolve().name
+        return name_of(self.folder.path)
 
     def policy(self) -> Policy:
         """Return the policy as it stands in the folder now."""
@@ -112,9 +129,20 @@ class Desk:
             if found is None:
                 while len(self._runs) >= _RUNS_HELD:
                     self._runs.popitem(last=False)
-                found = _load(kept)
+                found = _load(kept, self.folder.settings().scores.most_bytes)
             self._runs[key] = found
             return found
+
+    def _check_rows(self, rows: int) -> None:
+        """Raise PolicyError where so many are more than the policy allows just now."""
+        self.policy().queries.check_rows(rows)
+
+    def _questions(self, run: str | None) -> Questions:
+        """Return the questions to a run, as `loaded`; InputError where it is not there, or damaged."""
+        try:
+            return self.loaded(run).questions
+        except Problem as problem:
+            raise problem.error from problem
 
     @contextmanager
     def noting(self, holder: Holder, question: str) -> Iterator[Note]:
@@ -144,7 +172,7 @@ class Desk:
         if not begun and not self._places.acquire(blocking=False):
             busy = LocalResourceError("too many questions wait for an answer", hint="ask again in a while")
             raise Problem(503, busy, {"Retry-After": "5"})
-        future = self._pool.submit(compute)
+        future = self._pool.submit(self._answered, compute)
         if not begun:
             future.add_done_callback(lambda _: self._places.release())
         try:
@@ -155,14 +183,25 @@ class Desk:
                 f"no answer within {self._answer_s:g} s", hint="ask for fewer users or attributes at once"
             ) from error
 
+    def _answered(self, compute: Callable[[], Found]) -> Found:
+        with self._counting:
+            self._answering += 1
+        try:
+            return compute()
+        finally:
+            with self._counting:
+                self._answering -= 1
+
     def close(self) -> None:
-        """Take no more work; what runs is not waited for."""
+        """Take no more work; scores and exports that are written are waited for, a few seconds."""
+        self._filler.stop(within_s=_STOP_S)
+        self.exporter.close(within_s=_STOP_S)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _load(kept: RunFolder) -> LoadedRun:
+def _load(kept: RunFolder, most_score_bytes: int) -> LoadedRun:
     try:
-        return LoadedRun(kept)
+        return LoadedRun(kept, most_score_bytes)
     except InputError as error:
         raise Problem(500, error) from error
 

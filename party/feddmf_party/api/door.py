@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from starlette.datastructures import Headers
@@ -11,14 +10,13 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from feddmf.errors import FedDMFError, Refused
+from feddmf.web.keys import find_holder
 from feddmf.web.limits import RateLimit, check_pace
 from feddmf.web.problems import Problem, problem_response
 from feddmf_party.api.desk import Desk
 from feddmf_party.tokens import Holder
 
 __all__ = ["MAX_BODY", "ApiDoor", "DeskKeys"]
-
-log = logging.getLogger(__name__)
 
 MAX_BODY = 4 << 20
 """Most bytes of a request's body."""
@@ -41,14 +39,8 @@ class DeskKeys:
         self._requests = RateLimit()
 
     def holder(self, token: str) -> Holder | None:
-        """Return who holds a token; a problem with status 500 where tokens cannot be read."""
-        try:
-            return self._desk.tokens.holder(token)
-        except FedDMFError as error:
-            # Whoever asks is not known yet, and learns nothing of this folder.
-            log.error("%s; to do: %s", error.message, error.hint)  # noqa: TRY400  (says all there is to say)
-            unknown = FedDMFError("tokens cannot be checked", hint="see the log of this server")
-            raise Problem(500, unknown) from error
+        """Return who holds a token; FedDMFError where tokens cannot be read."""
+        return self._desk.tokens.holder(token)
 
     def let_in(self, holder: Holder) -> None:
         """Raise where the policy does not let the holder in, or not so often."""
@@ -64,17 +56,20 @@ class DeskKeys:
 class ApiDoor:
     """Lets in who shows a token."""
 
+    invalid = "see what it takes: /openapi.json"
+    unknown = "see what there is: /v1"
+
     def __init__(self, keys: DeskKeys, *, body_s: float = _BODY_S) -> None:
         self._keys = keys
         self.max_body = MAX_BODY
         self.body_s = body_s
 
-    def known(self, scope: Scope, headers: Headers) -> Holder:
+    async def known(self, scope: Scope, headers: Headers) -> Holder:
         """Return whose token the request shows; a problem with status 401 where it shows none, or two."""
         del scope
         shown = headers.getlist("authorization")
         scheme, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
-        holder = self._keys.holder(token.strip())
+        holder: Holder | None = await find_holder(self._keys, token.strip())
         if holder is None or scheme.lower() != "bearer":
             error = Refused("no valid token", hint="send one: Authorization: Bearer TOKEN")
             raise Problem(401, error, {"WWW-Authenticate": "Bearer"})
@@ -93,6 +88,10 @@ class ApiDoor:
         """Return the error as JSON."""
         del scope
         return problem_response(problem.status, problem.error, problem.headers)
+
+    def place(self, where: Sequence[int | str]) -> str:
+        """Return the path of a field, in the body or the address."""
+        return ".".join(map(str, where))
 
     def headers(self, scope: Scope) -> Mapping[str, str]:
         """Return what every answer leaves with: nobody keeps it, and no page shows it."""

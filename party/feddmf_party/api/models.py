@@ -15,6 +15,7 @@ __all__ = [
     "Expected",
     "Figure",
     "PredictionAnswer",
+    "PreviewAnswer",
     "QualityAnswer",
     "TopAnswer",
 ]
@@ -45,6 +46,7 @@ class Evidence(BaseModel):
     source: str = Field(description="What ROC-AUC was found on.")
     roc_auc: Interval | None
     hidden_items: int
+    users: int = Field(description="How many of this party's users that was; 0 where it was the owner's.")
     threshold: Figure
 
 
@@ -59,6 +61,7 @@ class Attribute(BaseModel):
     calibrated: bool = Field(description="Whether probabilities were held against what came true.")
     verdict: str
     reasons: list[str]
+    best: str = Field(description="Owner whose verdict and reasons these are: the one trusted most.")
     evidence: list[Evidence]
 
 
@@ -115,7 +118,20 @@ class Expected(BaseModel):
     """What to expect of an audience."""
 
     precision: Interval
-    hits: Figure = Field(description="How many of its users have the attribute.")
+    recall: Interval = Field(description="Share of all users who have what is wanted that is in it.")
+    lift: Interval = Field(description="Precision over the share of all users who have it.")
+    hits: Figure = Field(description="How many of its users have it.")
+
+
+class Criteria(BaseModel):
+    """What is wanted of users."""
+
+    all: list[str]
+    any: list[str]
+    none: list[str]
+    described: str = Field(description="The same as a person would say it.")
+    verdict: str = Field(description="That of the attribute that is trusted least.")
+    calibrated: bool
 
 
 class Ranked(BaseModel):
@@ -130,10 +146,47 @@ class Ranked(BaseModel):
 class AudienceAnswer(_Answer):
     """The most likely users, best first; ties by user id."""
 
-    attribute: Attribute
+    attribute: Attribute | None = Field(description="Null where several attributes were combined.")
+    attributes: list[Attribute] = Field(description="In the order all, any, none.")
+    criteria: Criteria
     above: Figure
     expected: Expected | None
     users: list[Ranked]
+
+
+class Point(BaseModel):
+    """A size that an audience could have."""
+
+    size: int
+    probability: float = Field(description="Of the last user in it.")
+    expected: Expected | None
+    popularity: Figure = Field(description="Precision of as many of the busiest users.")
+
+
+class Bar(BaseModel):
+    """How many users have a probability from one number to another."""
+
+    lower: float
+    upper: float
+    users: int
+
+
+class PreviewAnswer(_Answer):
+    """An audience before anybody is named."""
+
+    attribute: Attribute | None = Field(description="Null where several attributes were combined.")
+    attributes: list[Attribute] = Field(description="In the order all, any, none.")
+    criteria: Criteria
+    users: int = Field(description="Users of the run.")
+    size: int = Field(description="How many of them the audience has.")
+    above: Figure = Field(description="The probability that was asked for, or that of its last user.")
+    expected: Expected | None
+    popularity: Expected | None = Field(description="What as many of the busiest users would bring instead.")
+    base_rate: Figure = Field(
+        description="Share of all users who have what is wanted; null where scores are not calibrated."
+    )
+    curve: list[Point]
+    histogram: list[Bar]
 
 
 class TopAttribute(BaseModel):

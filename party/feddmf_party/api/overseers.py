@@ -15,6 +15,7 @@ from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.policy import Policy
 from feddmf_party.privacy_report import privacy_report
 from feddmf_party.query_log import read_queries
+from feddmf_party.run_ends import run_ends
 from feddmf_party.run_folder import RunFolder
 from feddmf_party.status import party_status
 
@@ -28,12 +29,13 @@ Limit = Annotated[int, Query(ge=1, le=10_000, description="How many records to s
 
 @router.get("/runs", tags=["all"])
 async def runs(desk: SharedDesk, _caller: Caller) -> accounts.RunList:
-    """List finished runs, the last first."""
+    """List finished runs, and those that were declined or failed, the last first."""
 
     def listed() -> accounts.RunList:
         folders = (RunFolder(path.parent) for path in desk.folder.runs.glob("*/run.json"))
         found = sorted(map(_run, folders), key=lambda run: (run.finished_at or "", run.run), reverse=True)
-        return accounts.RunList(runs=found)
+        ended = [each.as_dict() for each in run_ends(desk.folder.ended)]
+        return accounts.RunList.model_validate({"runs": found, "ended": ended})
 
     return await desk.work(listed)
 

@@ -24,6 +24,8 @@ async def serve(folder: PartyFolder, where: Listening, *, ready: Callable[[], No
     with only_one(folder.api_lock, doing="serving the query API of"):
         desk = Desk(folder)
         desk.tokens.all()
+        desk.exporter.open()
+        desk.fill_scores()
         try:
             await serve_app(make_api(desk, where.hosts), where, ready=ready)
         finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 from feddmf_party.answering import Backing
 from feddmf_party.prediction_table import score_column
+from feddmf_party.wanted import Wanted
 
 __all__ = ["ranking_columns", "shown"]
 
@@ -24,13 +25,13 @@ def shown(
     return list(names.values()), [tuple(answer[name] for name in names) for answer in answers]
 
 
-def ranking_columns(backing: Backing, score_kind: str) -> tuple[str, ...]:
+def ranking_columns(wanted: Wanted, score_kind: str) -> tuple[str, ...]:
     """Return the columns of an audience for people, those of its rows in order."""
-    owned = len(backing.attribute.owners) > 1
-    return ("rank", "user", _header([backing], score_kind), *(["disagreement"] if owned else []))
+    owned = wanted.only is not None and len(wanted.only.attribute.owners) > 1
+    return ("rank", "user", _header([wanted], score_kind), *(["disagreement"] if owned else []))
 
 
-def _header(backings: Sequence[Backing], score_kind: str) -> str:
+def _header(backings: Sequence[Backing | Wanted], score_kind: str) -> str:
     """Return what scores are, for people; none is called a probability before it was held against truth."""
     calibrated = score_kind != "probability" or any(backing.calibrated for backing in backings)
     return score_kind if calibrated else f"uncalibrated {score_kind}"

@@ -8,6 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from feddmf.cli.listening import (
+    CertificateOption,
+    HostOption,
+    KeyOption,
+    ListenOption,
+    PortOption,
+    VerboseOption,
+)
 from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
@@ -24,21 +32,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 def serve(
     *,
     folder: FolderOption = Path(),
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8480,
-    listen: Annotated[
-        str, typer.Option(help="Address to listen on; any but loopback needs --tls-cert and --tls-key.")
-    ] = "127.0.0.1",
-    host: Annotated[
-        list[str] | None,
-        typer.Option(help="Name that callers know this server by, besides localhost; repeatable."),
-    ] = None,
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", help="Certificate, with those above it; PEM.")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option("--tls-key", help="Its key, without a passphrase; PEM.")
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+    port: PortOption = 8480,
+    listen: ListenOption = "127.0.0.1",
+    host: HostOption = None,
+    tls_cert: CertificateOption = None,
+    tls_key: KeyOption = None,
+    verbose: VerboseOption = False,
 ) -> None:
     """Serve the console for people and the API for programs, to holders of tokens (feddmf token add)."""
     PartyFolder(folder).require()

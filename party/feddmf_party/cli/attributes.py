@@ -14,6 +14,7 @@ from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
 from feddmf.errors import InputError
 from feddmf.files import read_text
 from feddmf_party.catalogue import AcceptedViews
+from feddmf_party.cli.changes import changes
 from feddmf_party.cli.options import FolderOption, RunOption, call_coordinator, party_name
 from feddmf_party.folder import PartyFolder
 from feddmf_party.ledger_file import LedgerFile
@@ -26,6 +27,7 @@ from feddmf_party.withdrawals import check_published, take_back
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+app.command("changes")(changes)
 
 # Keys that are told on one line.
 _SHOWN = 5

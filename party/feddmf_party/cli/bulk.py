@@ -5,24 +5,23 @@ from __future__ import annotations
 import enum
 import json
 import os
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show
+from feddmf.cli.progress import LiveProgress
 from feddmf.errors import InputError
+from feddmf.progress import NOBODY, Tally
 from feddmf.ranks import Ranks, gathered
 from feddmf_party.answering import Backing, warnings
 from feddmf_party.bulk import Advance, Ranked, best_attributes, best_users
 from feddmf_party.bulk_shared import shared_best_attributes, shared_best_users
 from feddmf_party.bulk_table import write_ranked
-from feddmf_party.cli.options import FolderOption, RunOption
+from feddmf_party.cli.options import AnywayOption, FolderOption, OwnerOption, RunOption
 from feddmf_party.cli.written import check_place
 from feddmf_party.offered import Attribute
 from feddmf_party.prediction import Predictor, read_keys
@@ -31,8 +30,6 @@ from feddmf_party.questions import Questions, finished_run
 __all__ = ["bulk"]
 
 _ALL = "all"
-# Lines that are told where nobody looks on.
-_PLAIN_LINES = 10
 
 
 class _By(enum.StrEnum):
@@ -53,12 +50,8 @@ def bulk(
         _By, typer.Option(help="Keep each attribute's best users, or each user's best attributes.")
     ] = _By.ATTRIBUTE,
     run: RunOption = None,
-    owner: Annotated[
-        str | None, typer.Option(help="Peer that published the attributes; all who did answer together.")
-    ] = None,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Answer also where the evidence says that it is of no use.")
-    ] = False,
+    owner: OwnerOption = None,
+    anyway: AnywayOption = False,
     folder: FolderOption = Path(),
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
@@ -75,8 +68,10 @@ def bulk(
         "feddmf.attributes": json.dumps(told),
         "feddmf.top": f"{top} by {by}",
     }
-    with gathered() as ranks, _CellProgress(predictor.users * len(asked)) as progress:
-        ranked = _ranked(by, predictor, asked, top, progress.advance, ranks)
+    with gathered() as ranks, LiveProgress() as progress:
+        told_to = progress if ranks is None or ranks.is_first else NOBODY
+        tally = Tally(told_to, predictor.users * len(asked), "cells scored")
+        ranked = _ranked(by, predictor, asked, top, tally.add, ranks)
         if ranks is not None and not ranks.is_first:
             # The first process takes what this one finds, and writes it.
             deque(ranked, maxlen=0)
@@ -134,35 +129,3 @@ def _asked(
     if attributes == _ALL:
         return questions.useful(owner, anyway=anyway)
     return questions.named(read_keys(Path(attributes)), owner, anyway=anyway), []
-
-
-class _CellProgress:
-    """Cells scored of `total`: a line that moves on a terminal, a few plain lines elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done, self._told = total, 0, 0
-        self._live = sys.stderr.isatty()
-        self._bar = Progress(
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not self._live,
-        )
-        self._task = self._bar.add_task("cells", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def advance(self, cells: int) -> None:
-        """Show that so many more cells are scored."""
-        self._done += cells
-        self._bar.update(self._task, completed=self._done)
-        tenth = self._done * _PLAIN_LINES // self._total
-        if not self._live and tenth > self._told:
-            self._told = tenth
-            say(f"{self._done:,} of {self._total:,} cells scored")

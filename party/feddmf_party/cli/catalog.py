@@ -11,7 +11,7 @@ import typer
 from feddmf.catalogue.listing import ListedItem, parse_items, parse_keys, render_listing
 from feddmf.cli.options import VersionOption, seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
-from feddmf.cli.progress import CountProgress
+from feddmf.cli.progress import LiveProgress
 from feddmf.errors import CatalogueError, InputError
 from feddmf.files import read_text, write_text
 from feddmf.identity import check_party
@@ -130,8 +130,8 @@ def match(
     out = out or where.path / f"common-{peer}.csv"
     check_place(out, folder)
     listed = {item.key: item for item in _listed(items, column)}
-    with only_one(where.lock, doing="using"), CountProgress("points blinded") as progress:
-        matcher = Matcher(where, identity.federation, party, peer, tuple(listed), progress.show)
+    with only_one(where.lock, doing="using"), LiveProgress() as progress:
+        matcher = Matcher(where, identity.federation, party, peer, tuple(listed), progress)
         matcher.check()
 
         async def call(client: FederationClient) -> Found:

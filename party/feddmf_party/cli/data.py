@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from feddmf.cli.output import FormatOption, OutputFormat, show, table
+from feddmf.cli.progress import LiveProgress
 from feddmf_party.datasets.location import find_folder, obtain_folder
 from feddmf_party.datasets.registry import DATASETS, source_of
 
@@ -42,5 +43,6 @@ def fetch(
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Find a data set, or download it from its publisher and check it."""
-    folder = obtain_folder(source_of(name), data_dir)
+    with LiveProgress() as progress:
+        folder = obtain_folder(source_of(name), data_dir, progress=progress)
     show({"name": name, "folder": str(folder)}, output, lambda: str(folder))

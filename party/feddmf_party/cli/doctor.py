@@ -9,6 +9,7 @@ import typer
 
 from feddmf.cli.checking import show_checkup
 from feddmf.cli.output import FormatOption, OutputFormat
+from feddmf.cli.progress import LiveProgress
 from feddmf_party.cli.options import FolderOption
 from feddmf_party.folder import PartyFolder
 
@@ -35,4 +36,6 @@ def doctor(
     # Only a command that connects needs gRPC.
     from feddmf_party.doctor import examine
 
-    show_checkup(examine(PartyFolder(folder), invitation=invite), "party", folder, output)
+    with LiveProgress() as progress:
+        checkup = examine(PartyFolder(folder), invitation=invite, progress=progress)
+    show_checkup(checkup, "party", folder, output)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import enum
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from feddmf.cli.output import FormatOption, OutputFormat, say, show
+from feddmf.cli.progress import LiveProgress
 from feddmf.errors import InputError
 from feddmf.files import write_text
+from feddmf.progress import Progress, Tally
 
 if TYPE_CHECKING:
     from feddmf_party.datasets.dataset import Dataset
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-_BAR = 10
 _SHOWN = 5
 _EVEN = "as much as any other's"
 
@@ -141,38 +139,26 @@ def evaluate(
         raise InputError("--bins is for --user-attributes", hint="leave --bins out, or name the table")
     _check_out(out, inputs=(interactions, user_attributes))
     columns = (user_column, item_column, value_column)
-    data = _load(dataset, interactions, data_dir, columns, min_value)
+    with LiveProgress() as progress:
+        data = _load(dataset, interactions, data_dir, columns, min_value, progress=progress)
     known = read_attributes(user_attributes, user_column, edges) if user_attributes else None
     evaluation = Evaluation(data, names, seeds, split, overrides, known, attribute_owner)
-    with _Progress(len(names) * seeds) as progress:
-        found = run_evaluation(evaluation, progress.step)
+    with LiveProgress() as progress:
+        found = run_evaluation(evaluation, _Steps(progress, len(names) * seeds).step)
     _report(found, names, out, output)
 
 
-class _Progress:
-    """Contenders done of all, and what the current one has just done; nothing where nobody looks on."""
+class _Steps:
+    """Contenders done of all, and what the current one has just done."""
 
-    def __init__(self, total: int) -> None:
-        self._bar = Progress(
-            BarColumn(bar_width=_BAR),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}"),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self._bar.add_task("contenders", total=total, text="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    def __init__(self, progress: LiveProgress, total: int) -> None:
+        self._progress, self._tally = progress, Tally(progress, total, "contenders")
 
     def step(self, name: str, seed: int, text: str) -> None:
         """Show what a contender has just done; nothing more once it has ended."""
-        self._bar.update(self._task, advance=0 if text else 1, text=f"{name}, seed {seed}  {text}")
+        self._progress.detail(f"{name}, seed {seed}  {text}")
+        if not text:
+            self._tally.add(1)
 
 
 def _choices(
@@ -195,6 +181,8 @@ def _load(
     data_dir: Path | None,
     columns: tuple[str, str | None, str | None],
     min_value: float | None,
+    *,
+    progress: Progress,
 ) -> Dataset:
     """Read the data set or the table that was named."""
     from feddmf_party.datasets import load_dataset
@@ -219,7 +207,7 @@ def _load(
         if value is not None:
             raise InputError(f"{option} is for --interactions", hint=f"leave {option} out with --dataset")
     assert dataset is not None  # noqa: S101  (exactly one of the two is named)
-    return load_dataset(dataset, data_dir)
+    return load_dataset(dataset, data_dir, progress=progress)
 
 
 def _check_out(out: Path | None, inputs: tuple[Path | None, ...]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from feddmf.cli.notices import say_notices
 from feddmf.cli.output import describe, say
-from feddmf.cli.progress import RoundProgress
+from feddmf.cli.progress import LiveProgress, RoundProgress
 from feddmf.errors import FedDMFError
 from feddmf.plan import PartyItems, StageRows
 from feddmf.ranks import Ranks
@@ -32,11 +32,12 @@ class _Reporter:
     def __init__(self, *, once: bool) -> None:
         # What ends the one run ends the command too, which says it last.
         self._says_failures = not once
-        self._progress: RoundProgress | None = None
+        self._progress: LiveProgress | RoundProgress | None = None
 
     def events(self) -> NodeEvents:
         return NodeEvents(
             connected=lambda federation, address: say(f"connected to federation {federation} at {address}"),
+            loading=self._loading,
             joined=self._joined,
             resumed=lambda run: say(f"goes on with run {run}, which an earlier process of this node was in"),
             declined=self._declined,
@@ -45,7 +46,14 @@ class _Reporter:
             failed=self._failed,
         )
 
+    def _loading(self, done: int, total: int | None, what: str) -> None:
+        if not isinstance(self._progress, LiveProgress):
+            self.close()
+            self._progress = LiveProgress()
+        self._progress.show(done, total, what)
+
     def _joined(self, part: Participation) -> None:
+        self.close()
         table = part.table
         say(
             f"joins run {part.plan.run}: {table.interactions.users} users, {table.interactions.pairs} pairs, "
@@ -58,7 +66,7 @@ class _Reporter:
         self._progress.__enter__()
 
     def _round_done(self, round_: RoundFigures) -> None:
-        if self._progress is not None:
+        if isinstance(self._progress, RoundProgress):
             self._progress.add(round_.figures, round_.bytes_sent, done=round_.number)
 
     def _finished(self, kept: RunFolder) -> None:

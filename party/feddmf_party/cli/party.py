@@ -17,6 +17,7 @@ from feddmf.cli.counted import counted
 from feddmf.cli.logs import log_to_stderr
 from feddmf.cli.options import seconds_option
 from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.cli.progress import LiveProgress
 from feddmf.cli.tables import utc
 from feddmf.errors import InputError, TimedOut
 from feddmf.ranks import gathered
@@ -26,6 +27,7 @@ from feddmf_party.cli.policy import app as policy
 from feddmf_party.cli.safekeeping import backup, restore
 from feddmf_party.folder import PartyFolder
 from feddmf_party.forgetting import Erased, forget_users
+from feddmf_party.identity import name_of
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.prediction import read_users
 from feddmf_party.saved_files import erase_from
@@ -140,14 +142,16 @@ def forget(
     """Erase users from all that this folder keeps, leave them out of every later load, say what has left.
 
     Ends with an error where nothing is found of one of them, who is listed all the same. May be run again.
+    End node and `feddmf api serve` of this folder before: both hold what they have loaded.
     """
     where = PartyFolder(folder)
     named = [*(users or ()), *(() if file is None else read_users(file))]
     if not named:
         raise InputError("nobody is named", hint="give ids of users, or a file of them with --users")
-    erased = forget_users(where, named)
+    with LiveProgress() as progress:
+        erased = forget_users(where, named, progress)
     rows = {str(path): erase_from(path, named) for path in saved or ()}
-    carried = carried_by(LedgerFile(where.ledger).records(), erased.trained)
+    carried = carried_by(LedgerFile(where.ledger).records(), erased.trained, name_of(where.path))
     data = {
         **asdict(erased),
         "trained": sorted(erased.trained),
@@ -168,6 +172,10 @@ def _forgotten_text(erased: Erased, saved: Mapping[str, int]) -> str:
     lines += [
         f"run {run} was under way and is given up: who is in its state cannot be told, nor be taken out"
         for run in erased.given_up
+    ]
+    lines += [
+        f"exports of audience {name}: {counted(count, 'row')} erased"
+        for name, count in erased.exports.items()
     ]
     lines += [f"{path}: {counted(count, 'row')} erased" for path, count in saved.items()]
     return "\n".join(lines)
@@ -194,6 +202,9 @@ def _status_table(data: dict[str, Any]) -> Table:
         ("ledger records", data["ledger_records"]),
         ("finished runs", ", ".join(data["runs"]) or "none"),
     ]
+    if data["ended"]:
+        ended = [f"{each['run']} ({each['what']}: {each['why']})" for each in data["ended"][:3]]
+        rows.append(("came to nothing", "; ".join(ended)))
     if data["forgotten"]:
         rows += [
             ("forgotten users", data["forgotten"]),

@@ -39,16 +39,16 @@ def attack(
     Trains models on random halves of the party's users, at home and alone. Nothing is sent, nothing charged.
     """
     # Only this verb needs torch.
-    from feddmf.cli.progress import CountProgress
+    from feddmf.cli.progress import LiveProgress
     from feddmf_party.attacking import attack as attacked
     from feddmf_party.attacking import place_at, subject_of
     from feddmf_party.attacking_verdict import as_dict, verdict_lines
 
     where = PartyFolder(folder)
-    place = place_at(where, party_name(where), file)
-    subject = subject_of(place, users, seed)
-    with CountProgress("shadow models") as progress:
-        found = attacked(subject, models=models, seed=seed, jobs=jobs, on_model=progress.show)
+    with LiveProgress() as progress:
+        place = place_at(where, party_name(where), file, progress)
+        subject = subject_of(place, users, seed)
+        found = attacked(subject, models=models, seed=seed, jobs=jobs, progress=progress)
     data = {"run": place.items.plan.run, "protocol": place.items.plan.settings.protocol, **as_dict(found)}
     head = (
         f"{found.models} models of {found.trained_on} users each, {found.items} items released, "

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from feddmf.cli.output import FormatOption, OutputFormat, say, show
+from feddmf.cli.output import FormatOption, OutputFormat, say, show, shows_live
+from feddmf.cli.progress import LiveProgress
 from feddmf.files import write_text
 
 __all__ = ["reproduce"]
@@ -49,7 +50,7 @@ def reproduce(
 ) -> None:
     """Run a published experiment again; write its rows, its plot and what held of the claim."""
     # Only this command needs torch and the plots.
-    from feddmf_party.reproduce.experiment import Options
+    from feddmf_party.reproduce.experiment import Options, Told
     from feddmf_party.reproduce.files import document, perform
     from feddmf_party.reproduce.registry import EXPERIMENTS, chosen
 
@@ -59,7 +60,10 @@ def reproduce(
     # What is wrong with the place, or with rows that lie there, is found before the work.
     write_text(out / "RESULTS.md", document(EXPERIMENTS, out))
     for experiment in experiments:
-        sections[experiment.name] = perform(experiment, options, out, say)
+        with LiveProgress() as progress:
+            # What is said of each trial is progress enough where no line moves.
+            told = Told(say, progress) if shows_live() else Told(say)
+            sections[experiment.name] = perform(experiment, options, out, told)
         # After each, so that what has been done survives a later one that fails.
         write_text(out / "RESULTS.md", document(EXPERIMENTS, out))
     data = {

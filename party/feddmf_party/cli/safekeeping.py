@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from feddmf.backup.archive import Manifest
-from feddmf.cli.output import FormatOption, OutputFormat, say, show, table
+from feddmf.backup.outcome import Restored
+from feddmf.cli.backups import (
+    FileArgument,
+    NewFolderOption,
+    VerifyOption,
+    show_made,
+    show_restored,
+    show_whole,
+)
+from feddmf.cli.output import FormatOption, OutputFormat, say
 from feddmf.cli.tables import utc
 from feddmf_party import backup as keeping
 from feddmf_party.cli.options import FolderOption
@@ -16,68 +24,36 @@ from feddmf_party.folder import PartyFolder
 
 __all__ = ["backup", "restore"]
 
-FileArgument = Annotated[Path, typer.Argument(help="File of the backup.")]
+_ADVICE = "keep it as you keep the party's key, which is in it, with the models of its finished runs"
 
 
 def backup(
     file: FileArgument,
     *,
     folder: FolderOption = Path(),
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Only read the file, and tell whether it is whole.")
-    ] = False,
+    verify: VerifyOption = False,
     output: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write this party into one file: identity, ledger, runs, settings; no table. Its node may go on."""
     if verify:
-        data = _told(file, keeping.verified(file))
-        show(data, output, lambda: _line(data, "is whole"))
+        show_whole(file, keeping.verified, _own, output)
         return
-    made = keeping.back_up(PartyFolder(folder), file)
-    data = {**_told(file, made.manifest), "left_out": list(made.left_out)}
-    show(data, output, lambda: _line(data, "is made"))
-    say("keep it as you keep the party's key, which is in it, with the models of its finished runs")
-    if made.left_out:
-        say(f"not in it: {', '.join(made.left_out)}")
+    make = partial(keeping.back_up, PartyFolder(folder), file)
+    show_made(file, make, _own, output, advice=_ADVICE)
 
 
-def restore(
-    file: FileArgument,
-    *,
-    folder: Annotated[Path, typer.Option("--folder", help="New or empty folder to put it into.")],
-    output: FormatOption = OutputFormat.TEXT,
-) -> None:
+def restore(file: FileArgument, *, folder: NewFolderOption, output: FormatOption = OutputFormat.TEXT) -> None:
     """Put a backup into a new folder, and say what has been lost since it was made."""
     home = PartyFolder(folder)
-    made = keeping.restore(file, home)
-    data = {
-        **_told(file, made.manifest),
-        "folder": str(folder),
-        "settings": str(home.settings_file),
-        "runs_under_way": list(made.under_way),
-    }
-    show(data, output, lambda: f"{folder} is what it was on {utc(made.manifest.made_at)}")
+    made = show_restored(file, folder, home.settings_file, partial(keeping.restore, file, home), output)
     say(_lost(made))
 
 
-def _told(file: Path, manifest: Manifest) -> dict[str, Any]:
-    return {
-        "file": str(file),
-        "of": manifest.of,
-        "made_at": manifest.made_at.isoformat(),
-        "files": len(manifest.files),
-        "bytes": manifest.bytes,
-        **manifest.about,
-    }
+def _own(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"of": data["party"] or "nobody yet", "made at": data["made_at"], "files": data["files"]}
 
 
-def _line(data: dict[str, Any], what: str) -> Any:
-    columns = ("backup", "of", "made at", "files", "bytes")
-    values = (data["file"], data["party"] or "nobody yet", data["made_at"], data["files"], data["bytes"])
-    return table(columns, [values], title=f"the backup {what}")
-
-
-def _lost(made: keeping.Restored) -> str:
+def _lost(made: Restored) -> str:
     since = utc(made.manifest.made_at)
     party = made.manifest.about.get("party") or "PARTY"
     under_way = (

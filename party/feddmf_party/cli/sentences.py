@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from feddmf.quality import Interval
 from feddmf_party.answering import Backing
-from feddmf_party.trust import UNMEASURED, Expected, Trust
+from feddmf_party.audience_figures import Expected
+from feddmf_party.trust import UNMEASURED, Trust
 
-__all__ = ["between", "evidence_lines", "expected_lines"]
+__all__ = ["between", "evidence_lines", "expected_lines", "popularity_lines"]
 
 
 def between(interval: Interval, digits: int = 3) -> str:
@@ -28,7 +29,19 @@ def expected_lines(expected: Expected | None, users: int) -> list[str]:
         return []
     found = between(expected.precision, 2)
     alone = ", by the probabilities alone" if math.isnan(expected.precision.lower) else ""
-    return [f"expected: {expected.hits:.1f} of these {users} have it, precision {found}{alone}"]
+    recall, lift = between(expected.recall, 2), between(expected.lift, 1)
+    return [
+        f"expected: {expected.hits:.1f} of these {users} have it, precision {found}{alone}",
+        f"recall {recall} of all who have it, lift {lift} over users at random",
+    ]
+
+
+def popularity_lines(popularity: Expected | None) -> list[str]:
+    """Return what as many of the busiest users would bring in the place of an audience."""
+    if popularity is None:
+        return []
+    precision, lift = between(popularity.precision, 2), between(popularity.lift, 1)
+    return [f"of as many of the busiest users: precision {precision}, lift {lift}"]
 
 
 def evidence_lines(backings: Sequence[Backing]) -> list[str]:

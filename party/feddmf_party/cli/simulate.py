@@ -11,7 +11,7 @@ import typer
 from feddmf.catalogue.table import Catalogue, parse_catalogue
 from feddmf.cli.notices import say_notices
 from feddmf.cli.output import FormatOption, OutputFormat, say, show
-from feddmf.cli.progress import RoundProgress, run_figures
+from feddmf.cli.progress import LiveProgress, RoundProgress, run_figures
 from feddmf.errors import InputError
 from feddmf.files import read_text
 from feddmf.plan import matched_rows
@@ -54,15 +54,18 @@ def simulate(
     found: list[str] = []
     sent = 0
     last: list[RoundRecord] = []
-    with RoundProgress(exchanges(plan)) as progress:
+    with LiveProgress() as loading, RoundProgress(exchanges(plan), waits=False) as progress:
 
         def on_round(record: RoundRecord) -> None:
             nonlocal sent
+            loading.close()
             sent += record.bytes_up
             last[:] = [record]
             progress.add(run_figures(record.diagnostics), sent)
 
-        kept = simulate_folders(settings, catalogue, folders, out, on_round=on_round, on_notice=found.append)
+        kept = simulate_folders(
+            settings, catalogue, folders, out, on_round=on_round, on_notice=found.append, progress=loading
+        )
     for notice in found:
         say(f"note: {notice}")
     data = {

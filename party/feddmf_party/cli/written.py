@@ -43,6 +43,7 @@ def _own_paths(home: PartyFolder) -> Iterator[Path]:
     """Yield the files and folders of a party that nothing may be written to."""
     yield from (home.settings_file, home.policy_file, home.offer_file, home.ledger, home.countersignatures)
     yield from (home.ledger_key, home.tokens, home.query_log, home.forgotten)
+    yield from (home.audiences, home.exports)
     yield from (home.runs, home.tables, home.catalogue, home.matchings, IdentityFiles(home.path).key.parent)
     # A folder that a simulation left has runs alone.
     if home.settings_file.is_file():

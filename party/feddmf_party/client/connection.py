@@ -216,9 +216,12 @@ class Connection:
             log.warning("trying the coordinator at %s, for at %s: %s", self.address, line.address, away)
 
     def _unreachable(self, away: Away, waited: float) -> ConnectError:
+        several = len(self._addresses) > 1
+        told = "addresses in identity/federation.toml and in [coordinator] of party.toml are"
         return ConnectError(
             f"the coordinator at {' and '.join(self._addresses)} cannot be reached ({away}), "
             f"tried for {waited:.0f} s",
-            hint="check that it runs, that the address in identity/federation.toml is right, "
+            hint="check that it runs, that the "
+            f"{told if several else 'address in identity/federation.toml is'} right, "
             "and that this certificate is of its federation",
         )

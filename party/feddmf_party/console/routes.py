@@ -10,19 +10,24 @@ from feddmf.web.pages import Pages, Section
 from feddmf.web.sign_in import sign_in_router
 from feddmf_party.api.desk import Desk
 from feddmf_party.api.door import DeskKeys
-from feddmf_party.console import overview
+from feddmf_party.console import attributes, builder, customer, left, overview, saved, status
 from feddmf_party.tokens import Role
 
 __all__ = ["Console"]
 
-_ANALYST = frozenset({Role.ANALYST.value})
+_ANALYST, _AUDITOR, _ENGINEER = (
+    frozenset({role.value}) for role in (Role.ANALYST, Role.AUDITOR, Role.ENGINEER)
+)
 _SECTIONS = (
     Section("Overview", "/"),
     Section("Attributes", "/attributes", _ANALYST),
     Section("Audiences", "/audiences", _ANALYST),
     Section("Customer", "/customer", _ANALYST),
-    Section("What left", "/left", frozenset({Role.AUDITOR.value, Role.ENGINEER.value})),
+    Section("What left", "/left", _AUDITOR),
+    Section("Questions asked", "/asked", _AUDITOR),
+    Section("Status", "/status", _ENGINEER),
 )
+_PAGES = (overview, attributes, builder, saved, customer, left, status)
 _TOKEN = "feddmf token add NAME --role analyst"  # noqa: S105  (a command)
 
 
@@ -40,4 +45,5 @@ class Console:
         app.state.pages = self.pages
         app.include_router(assets.router)
         app.include_router(sign_in_router(self.door, self.pages, token=_TOKEN))
-        app.include_router(overview.router)
+        for page in _PAGES:
+            app.include_router(page.router)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feddmf.errors import DataError
+from feddmf.progress import NOBODY, Progress
 from feddmf.settings_file import literal
 from feddmf.user_attributes import UserAttributes, column_of
 from feddmf_party.data.arrow import pa, pc
@@ -54,12 +55,16 @@ class Cells:
 
 
 def read_cells(
-    settings: AttributeTableSettings, items: LocalItems, users: IdCodes, block_bytes: int
+    settings: AttributeTableSettings,
+    items: LocalItems,
+    users: IdCodes,
+    block_bytes: int,
+    progress: Progress = NOBODY,
 ) -> Cells:
     """Read the table; each row's user is added to `users`. DataError names file, row and column."""
     result = Cells(filled={column: [] for column in settings.columns})
     columns = (settings.user_column, *settings.columns)
-    for batch in read_source(settings, columns, block_bytes=block_bytes):
+    for batch in read_source(settings, columns, block_bytes=block_bytes, progress=progress):
         users.add(encoded_ids(batch, settings.user_column))
         for column in settings.columns:
             try:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from feddmf.errors import DataError
 from feddmf.interactions import Interactions
 from feddmf.merging import Chunk
+from feddmf.progress import NOBODY, Progress
 from feddmf_party.data.arrow import pa
 from feddmf_party.data.attributes import Cells, read_cells, refuse_duplicates, user_attributes
 from feddmf_party.data.codes import IdCodes
@@ -41,14 +42,16 @@ def load_interactions(
     block_bytes: int = BLOCK_BYTES,
     keep_in: Path | None = None,
     forgotten: Forgotten | None = None,
+    progress: Progress = NOBODY,
 ) -> PartyTable:
     """Read the table(s); items are coded by their place in `item_ids` (local ids), users by sorted id.
 
     Users are those with a row that is kept, and all of the attribute table. The result does not depend on
     the order of the rows or on `block_bytes`, the amount read at a time. An attribute cell counts with
     value 1. keep_in: a folder where what was read is kept, so that the same tables, read again with the same
-    settings and items, are not read at all (see `Origin`). forgotten: users who are left out. Raises
-    DataError naming file and row; ValueError where `item_ids` holds an id twice.
+    settings and items, are not read at all (see `Origin`). forgotten: users who are left out; progress: hears
+    how much has been read. Raises DataError naming file and row; ValueError where `item_ids` holds an id
+    twice.
     """
     if len(set(item_ids)) != len(item_ids):
         raise ValueError("item_ids holds an id twice")
@@ -56,7 +59,7 @@ def load_interactions(
     left_out = forgotten or Forgotten()
 
     def read() -> PartyTable:
-        return without_forgotten(_read(settings, item_ids, attributes, block_bytes), left_out)
+        return without_forgotten(_read(settings, item_ids, attributes, block_bytes, progress), left_out)
 
     if keep_in is None or origin is None:
         return read()
@@ -75,11 +78,12 @@ def _read(
     item_ids: Sequence[str],
     attributes: AttributeTableSettings | None,
     block_bytes: int,
+    progress: Progress,
 ) -> PartyTable:
     items = LocalItems(pa.array(item_ids, pa.large_string()))
     users = IdCodes()
-    kept = _read_interactions(settings, items, users, block_bytes)
-    cells = Cells() if attributes is None else read_cells(attributes, items, users, block_bytes)
+    kept = _read_interactions(settings, items, users, block_bytes, progress)
+    cells = Cells() if attributes is None else read_cells(attributes, items, users, block_bytes, progress)
     pa.default_memory_pool().release_unused()
     user_ids, codes = users.sorted()
     if kept.kept + cells.kept == 0:
@@ -135,10 +139,10 @@ class _Rows:
 
 
 def _read_interactions(
-    settings: InteractionsSettings, items: LocalItems, users: IdCodes, block_bytes: int
+    settings: InteractionsSettings, items: LocalItems, users: IdCodes, block_bytes: int, progress: Progress
 ) -> _Rows:
     result = _Rows()
-    for batch in read_source(settings, settings.columns, block_bytes=block_bytes):
+    for batch in read_source(settings, settings.columns, block_bytes=block_bytes, progress=progress):
         batch_users = encoded_ids(batch, settings.user_column)
         values = None if settings.value_column is None else numbers(batch, settings.value_column)
         wanted = _wanted(settings, batch, values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +32,27 @@ def parsed_records(
     *,
     names: Sequence[str] = (),
     rest: Rest = _WHOLE,
+    at: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Any]:
-    """Yield the rows of a CSV, or the `rest` of one with header `names`, as pyarrow parses them."""
+    """Yield the rows of a CSV, or the `rest` of one with header `names`, as pyarrow parses them.
+
+    at: hears how many bytes of the file have been read.
+    """
+    pieces = partial(_pieces, path, columns, names=names, rest=rest, at=at)
     yield from _joined(
-        _fitting_pieces(path, columns, min(block_bytes, _PIECE_BYTES), names, rest), block_bytes
+        _fitting_pieces(path, pieces, min(block_bytes, _PIECE_BYTES), names, rest), block_bytes
     )
 
 
 def _fitting_pieces(
-    path: Path, columns: tuple[str, ...], size: int, names: Sequence[str], rest: Rest
+    path: Path, pieces: Callable[[int], Iterator[Any]], size: int, names: Sequence[str], rest: Rest
 ) -> Iterator[Any]:
     """Yield the rows in pieces of `size` bytes, from a row that is too long for them on in the longest."""
     done = 0
     while True:
         skipped = done
         try:
-            for piece in _pieces(path, columns, size, names, rest):
+            for piece in pieces(size):
                 new = piece.slice(min(skipped, piece.num_rows))
                 skipped -= piece.num_rows - new.num_rows
                 if new.num_rows:
@@ -77,7 +83,13 @@ def _fitting_pieces(
 
 
 def _pieces(
-    path: Path, columns: tuple[str, ...], size: int, names: Sequence[str], rest: Rest
+    path: Path,
+    columns: tuple[str, ...],
+    size: int,
+    *,
+    names: Sequence[str],
+    rest: Rest,
+    at: Callable[[int], object],
 ) -> Iterator[Any]:
     # One thread, since only then does pyarrow know the number of a row that it refuses.
     read = csv.ReadOptions(block_size=size, use_threads=False, column_names=list(names) or None)
@@ -98,7 +110,10 @@ def _pieces(
             with csv.open_csv(
                 file, read_options=read, parse_options=parse, convert_options=convert
             ) as reader:
-                yield from reader
+                # What the file was read up to is ahead of the pieces, each of which is of `size` bytes.
+                for number, piece in enumerate(reader, 1):
+                    yield piece
+                    at(min(rest.offset + number * size, file.size()))
 
 
 def _joined(pieces: Iterable[Any], block_bytes: int) -> Iterator[Any]:

@@ -6,7 +6,7 @@ that are read.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,17 @@ class PlainRows:
 
 
 def plain_rows(
-    path: Path, names: Sequence[str], columns: Sequence[str], block_bytes: int
+    path: Path,
+    names: Sequence[str],
+    columns: Sequence[str],
+    block_bytes: int,
+    at: Callable[[int], object] = lambda _: None,
 ) -> Generator[PlainRows, None, Rest | None]:
     """Yield the `columns` of a CSV with header `names` block by block; return what is left to others.
 
     A column is int64 where all its cells in a block are whole numbers written as numbers are, so that their
-    digits are the cells again, else text. Raises OSError, and DataError for text that is not UTF-8.
+    digits are the cells again, else text. at: hears how many bytes have been read. Raises OSError, and
+    DataError for text that is not UTF-8.
     """
     slots = np.array([columns.index(name) if name in columns else -1 for name in names], dtype=np.int64)
     block = np.empty(block_bytes + BEYOND, dtype=np.uint8)
@@ -79,6 +84,7 @@ def plain_rows(
                     yield _rows(dict(zip(columns, cells, strict=True)), path, rows, has_more=has_more)
                 rows += count
             offset += used
+            at(offset)
             held = size - used
             if odd or (not used and (held == block_bytes or not got)):
                 return Rest(offset, rows)

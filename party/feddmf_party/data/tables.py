@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from feddmf.errors import DataError
+from feddmf.progress import MEGA, NOBODY, Progress, Tally
 from feddmf_party.data.arrow import ArrowError, csv, pa, parquet
 from feddmf_party.data.parsed_csv import parsed_records
 from feddmf_party.data.reading import check_columns, reading
@@ -62,12 +63,13 @@ def read_batches(
     table_format: TableFormat = "auto",
     block_bytes: int = BLOCK_BYTES,
     plain_from: float = math.inf,
+    progress: Progress = NOBODY,
 ) -> Iterator[Batch]:
     """Yield the `columns` of the file in batches of about `block_bytes`; cells of a CSV are text or null.
 
-    plain_from: size in bytes of a CSV from which on cells that are plain whole numbers may be int64.
-    Raises DataError where the file is missing, is not what `table_format` says, has no rows, or lacks a
-    column or has it twice.
+    plain_from: size in bytes of a CSV from which on cells that are plain whole numbers may be int64;
+    progress: hears how much of the file has been read. Raises DataError where the file is missing, is not
+    what `table_format` says, has no rows, or lacks a column or has it twice.
     """
     with reading(path, "a file"):
         problem = "no such file" if not path.exists() else "not a file" if not path.is_file() else ""
@@ -75,10 +77,13 @@ def read_batches(
         raise DataError(f"{path}: {problem}", hint="name one existing CSV or Parquet file")
     kind = _format(path, table_format)
     read = _parquet_batches if kind == "parquet" else parsed_records
-    if kind == "csv" and path.stat().st_size >= plain_from:
+    size = path.stat().st_size
+    if kind == "csv" and size >= plain_from:
         read = _large_csv_batches
-    batches = read(path, tuple(columns), block_bytes)
+    tally = Tally(progress, size, f"MB of {path.name} read", unit=MEGA)
+    batches = read(path, tuple(columns), block_bytes, at=tally.reach)
     yield from numbered(path, batches, columns, hint="name a file with at least one row under its header")
+    tally.reach(size)
 
 
 def numbered(
@@ -111,7 +116,9 @@ def _format(path: Path, table_format: TableFormat) -> TableFormat:
     return _SUFFIXES[path.suffix.lower()]
 
 
-def _large_csv_batches(path: Path, columns: tuple[str, ...], block_bytes: int) -> Iterator[Any]:
+def _large_csv_batches(
+    path: Path, columns: tuple[str, ...], block_bytes: int, *, at: Callable[[int], object]
+) -> Iterator[Any]:
     # The compiled kernels take longer to load than a small file to read.
     from feddmf_party.data.plain_csv import plain_rows
 
@@ -123,18 +130,24 @@ def _large_csv_batches(path: Path, columns: tuple[str, ...], block_bytes: int) -
             names = header.schema.names
     except (ArrowError, OSError, UnicodeDecodeError):
         # Who reads all of it says what is wrong.
-        yield from parsed_records(path, columns, block_bytes)
+        yield from parsed_records(path, columns, block_bytes, at=at)
         return
     with reading(path, "CSV"):
         check_columns(path, names, columns)
-        rest = yield from plain_rows(path, names, columns, block_bytes)
+        rest = yield from plain_rows(path, names, columns, block_bytes, at)
     if rest is not None:
-        yield from parsed_records(path, columns, block_bytes, names=names if rest.offset else (), rest=rest)
+        names = names if rest.offset else ()
+        yield from parsed_records(path, columns, block_bytes, names=names, rest=rest, at=at)
 
 
-def _parquet_batches(path: Path, columns: tuple[str, ...], block_bytes: int) -> Iterator[Any]:
+def _parquet_batches(
+    path: Path, columns: tuple[str, ...], block_bytes: int, *, at: Callable[[int], object]
+) -> Iterator[Any]:
     with reading(path, "Parquet"), parquet.ParquetFile(path) as file:
         check_columns(path, file.schema_arrow.names, columns)
+        size, rows, done = path.stat().st_size, file.metadata.num_rows, 0
         for record in file.iter_batches(max(1, block_bytes // ROW_BYTES), columns=list(columns)):
             record.validate(full=True)  # some writers call bytes text that are not UTF-8
             yield record
+            done += record.num_rows
+            at(size * done // rows)

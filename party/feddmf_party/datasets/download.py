@@ -14,6 +14,7 @@ from pathlib import Path
 
 from feddmf.errors import ConnectError, DataError
 from feddmf.files import write_bytes
+from feddmf.progress import MEGA, NOBODY, Progress, Tally
 from feddmf_party.datasets.source import PinnedFile, Source
 
 __all__ = ["MAX_BYTES", "TIMEOUT", "download", "fetch"]
@@ -27,7 +28,14 @@ TIMEOUT = 60.0
 _PIECE = 1 << 16
 
 
-def download(source: Source, folder: Path, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> None:
+def download(
+    source: Source,
+    folder: Path,
+    *,
+    timeout: float = TIMEOUT,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress = NOBODY,
+) -> None:
     """Fetch `source.url` and write its pinned files into `folder`, all checked before any is written.
 
     Raises ConnectError where the publisher cannot be reached, DataError where what came is not what was
@@ -35,21 +43,26 @@ def download(source: Source, folder: Path, *, timeout: float = TIMEOUT, max_byte
     """
     if source.url is None:
         raise ValueError(f"{source.name} has no url")
-    archive = fetch(source.url, timeout=timeout, max_bytes=max_bytes)
+    archive = fetch(source.url, timeout=timeout, max_bytes=max_bytes, progress=progress)
     contents = {file.name: _member(source.url, archive, file, max_bytes) for file in source.files}
     for name, content in contents.items():
         write_bytes(folder / name, content)
 
 
-def fetch(url: str, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> bytes:
+def fetch(
+    url: str, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES, progress: Progress = NOBODY
+) -> bytes:
     """Return what `url` holds, at most `max_bytes`, within `timeout` seconds; else ConnectError."""
     deadline = time.monotonic() + timeout
     received = io.BytesIO()
     try:
         # The address is a constant of this package, and the content is held against a pinned digest.
         with urllib.request.urlopen(url, timeout=timeout) as response:  # noqa: S310
+            size = response.headers.get("Content-Length", "")
+            tally = Tally(progress, int(size) if size.isdecimal() else None, "MB fetched", unit=MEGA)
             while piece := response.read1(_PIECE):
                 received.write(piece)
+                tally.add(len(piece))
                 if received.tell() > max_bytes:
                     raise ConnectError(f"{url}: more than {max_bytes} bytes", hint="get the file by hand")
                 if time.monotonic() > deadline:

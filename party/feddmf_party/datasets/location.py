@@ -10,6 +10,7 @@ from pathlib import Path
 
 from feddmf.errors import ConnectError, DataError, InputError
 from feddmf.files import read_bytes
+from feddmf.progress import NOBODY, Progress
 from feddmf_party.datasets.download import download
 from feddmf_party.datasets.source import Source
 
@@ -47,7 +48,11 @@ def find_folder(
 
 
 def obtain_folder(
-    source: Source, data_dir: Path | None = None, *, environ: Mapping[str, str] = os.environ
+    source: Source,
+    data_dir: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    progress: Progress = NOBODY,
 ) -> Path:
     """Return the folder with the checked files of `source`, downloaded to the cache where absent.
 
@@ -64,7 +69,7 @@ def obtain_folder(
         raise InputError(f"{source.title} is in none of the places looked at", hint=by_hand)
     folder = cache_folder(environ=environ) / source.name
     try:
-        download(source, folder)
+        download(source, folder, progress=progress)
     except ConnectError as error:
         raise ConnectError(error.message, hint=by_hand) from error
     except DataError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from feddmf.errors import InputError
+from feddmf.progress import NOBODY, Progress
 from feddmf_party.datasets import ml_1m, ml_100k, movielens, online_retail
 from feddmf_party.datasets.dataset import Dataset
 from feddmf_party.datasets.film_ratings import FilmRatings
@@ -29,7 +30,11 @@ def source_of(name: str) -> Source:
 
 
 def load_dataset(
-    name: str, data_dir: Path | None = None, *, environ: Mapping[str, str] = os.environ
+    name: str,
+    data_dir: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    progress: Progress = NOBODY,
 ) -> Dataset:
     """Find or download the data set `name`, check it and read it.
 
@@ -37,7 +42,7 @@ def load_dataset(
     unknown name, and what `obtain_folder` and the data set's own `read` raise.
     """
     source = source_of(name)
-    return source.read(obtain_folder(source, data_dir, environ=environ))
+    return source.read(obtain_folder(source, data_dir, environ=environ, progress=progress))
 
 
 def load_films(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from feddmf.cli.output import say
+from feddmf.cli.progress import LiveProgress
 from feddmf.errors import InputError
 from feddmf.files import write_text
 from feddmf.locks import only_one
@@ -43,7 +44,8 @@ def run_demo(name: str, folder: Path, *, data_dir: Path | None, seed: int) -> De
     `folder` is made anew each time; InputError where it is not empty and not a demo's.
     """
     began = time.monotonic()
-    dataset = load_dataset(name, data_dir)
+    with LiveProgress() as progress:
+        dataset = load_dataset(name, data_dir, progress=progress)
     _clear(folder)
     with only_one(folder / _MARK, doing="running a demo in"), supervised(folder / "logs") as processes:
         split = split_dataset(dataset.users, dataset.items, dataset.pairs, seed=seed)

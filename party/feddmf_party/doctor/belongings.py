@@ -1,4 +1,4 @@
-"""What a party brings to runs: catalogue, tables, offer and ledger."""
+"""What a party brings to runs, and keeps of them: catalogue, tables, offer, ledger, saved audiences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from feddmf_party.offer import check_offer as check_offered
 from feddmf_party.offer import read_offer
 from feddmf_party.settings import PartySettings
 
-__all__ = ["check_catalogue", "check_data", "check_ledger", "check_offer"]
+__all__ = ["check_audiences", "check_catalogue", "check_data", "check_ledger", "check_offer"]
 
 # A file up to this size is read whole, as a run would; of larger ones and of databases the first rows.
 _WHOLE_BYTES = 1 << 26
@@ -94,7 +94,9 @@ def _check_whole(
     from feddmf_party.data.loader import load_interactions
 
     forgotten = load_forgotten(where.forgotten)
-    table = load_interactions(settings.data, ids, attributes=settings.attributes, forgotten=forgotten)
+    table = load_interactions(
+        settings.data, ids, attributes=settings.attributes, forgotten=forgotten, progress=checkup.progress
+    )
     if not table.rows_kept:
         raise _unknown(f"{settings.data.source}: none of its {table.rows_read} rows")
     users, pairs, source = table.interactions.users, table.interactions.pairs, settings.data.source
@@ -160,3 +162,13 @@ def check_ledger(checkup: Checkup, where: PartyFolder) -> None:
         checkup.note(
             "node", "no node works in this folder now", hint="start one to take part: feddmf party start"
         )
+
+
+def check_audiences(checkup: Checkup, where: PartyFolder) -> None:
+    """Read the saved audiences, where there are any."""
+    if where.audiences.is_dir():
+        # Only who looks at answers needs what they are made with.
+        from feddmf_party.audiences.saved import AudienceStore
+
+        store = AudienceStore(where.audiences)
+        checkup.look("audiences", store.all, lambda found: f"{len(found)} saved")

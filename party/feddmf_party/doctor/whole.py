@@ -7,7 +7,14 @@ from pathlib import Path
 from feddmf.checkup import Checkup
 from feddmf.cli.checking import check_disk, check_software
 from feddmf.errors import ConfigError
-from feddmf_party.doctor.belongings import check_catalogue, check_data, check_ledger, check_offer
+from feddmf.progress import NOBODY, Progress
+from feddmf_party.doctor.belongings import (
+    check_audiences,
+    check_catalogue,
+    check_data,
+    check_ledger,
+    check_offer,
+)
 from feddmf_party.doctor.enrolled import check_address, check_identity, check_invitation
 from feddmf_party.doctor.permissions import check_policy
 from feddmf_party.doctor.way import check_way
@@ -16,12 +23,13 @@ from feddmf_party.folder import PartyFolder
 __all__ = ["examine"]
 
 
-def examine(where: PartyFolder, *, invitation: Path | None = None) -> Checkup:
+def examine(where: PartyFolder, *, invitation: Path | None = None, progress: Progress = NOBODY) -> Checkup:
     """Look at a party's folder, its machine, and the way to its coordinator.
 
-    invitation: an invitation file that has not been used yet; without it, those in the folder.
+    invitation: an invitation file that has not been used yet; without it, those in the folder. progress:
+    hears how much has been looked at.
     """
-    checkup = Checkup()
+    checkup = Checkup(progress)
     check_software(checkup)
     if not where.settings_file.is_file():
         checkup.problem("folder", _nobodys(where.path))
@@ -44,6 +52,7 @@ def examine(where: PartyFolder, *, invitation: Path | None = None) -> Checkup:
         check_data(checkup, where, settings, view, least=0 if policy is None else policy.min_users)
     check_offer(checkup, where, view)
     check_ledger(checkup, where)
+    check_audiences(checkup, where)
     return checkup
 
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from feddmf.progress import Tally
 from feddmf_party.datasets.film_ratings import FilmRatings
 from feddmf_party.ratings.contest import error_rows, fit_all, rank_rows
 from feddmf_party.ratings.splits import some_users
 from feddmf_party.ratings.studies import ablation_rows, cold_rows, next_rows, top_rows
 from feddmf_party.ratings.table import Ratings
 from feddmf_party.ratings.trial import Plan, Trial
-from feddmf_party.reproduce.experiment import Row
+from feddmf_party.reproduce.experiment import Row, Told
 
 __all__ = ["ratings_rows"]
 
 
-def ratings_rows(
-    films: FilmRatings, plan: Plan, seeds: Sequence[int], say: Callable[[str], None]
-) -> Iterator[Row]:
+def ratings_rows(films: FilmRatings, plan: Plan, seeds: Sequence[int], told: Told) -> Iterator[Row]:
     """Yield every row; sizes and settings once, the top-5 of the first seed."""
+    tally = Tally(told.progress, len(seeds), "seeds")
     for seed in seeds:
         source = some_users(films, plan.users, seed=seed) if plan.users else films
-        trial = Trial.of(Ratings.of(source), plan, seed, say)
+        trial = Trial.of(Ratings.of(source), plan, seed, told.say)
         if seed == seeds[0]:
             yield from _head(trial)
         fits = fit_all(trial)
@@ -34,6 +34,7 @@ def ratings_rows(
         yield from next_rows(trial)
         if seed == seeds[0]:
             yield from top_rows(trial, fits.central)
+        tally.add(1)
 
 
 def _head(trial: Trial) -> Iterator[Row]:

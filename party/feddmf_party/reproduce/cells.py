@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from feddmf_party.datasets.split import split
 from feddmf_party.evaluating.contenders import run_contender
 from feddmf_party.evaluating.federation import Federation
 from feddmf_party.evaluating.overrides import PROTOCOLS
-from feddmf_party.reproduce.experiment import Options, Row
+from feddmf_party.reproduce.experiment import Options, Row, Told
 from feddmf_party.reproduce.work import work_off
 
 __all__ = ["MEASURED", "Cell", "Labels", "work_through"]
@@ -70,13 +70,13 @@ class Cell:
         )
 
 
-def work_through(cells: Sequence[Cell], options: Options, say: Callable[[str], None]) -> Iterator[Row]:
+def work_through(cells: Sequence[Cell], options: Options, told: Told) -> Iterator[Row]:
     """Measure all `cells`, in `options.jobs` processes; yield four rows a cell in order: party by side.
 
     A row has the cell's labels, `party` (1, 2), `side` (train: cells of own items that it trained on; test:
     cells of the other's) and MEASURED.
     """
-    return work_off(partial(_measure, options=options), cells, options.jobs, say)
+    return work_off(partial(_measure, options=options), cells, options.jobs, told)
 
 
 def _measure(cell: Cell, options: Options) -> Sequence[Row]:

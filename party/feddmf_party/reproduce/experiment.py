@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Experiment", "Options", "Row", "Rows"]
+from feddmf.progress import NOBODY, Progress
+
+__all__ = ["Experiment", "Options", "Row", "Rows", "Told"]
 
 # A row as it is written; floats are rounded to six decimals in the file.
 Row = Mapping[str, str | int | float]
@@ -30,18 +32,26 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Told:
+    """Whom an experiment tells what it does: in words, and how far it is."""
+
+    say: Callable[[str], None]
+    progress: Progress = NOBODY
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One published experiment.
 
-    run: yields rows with exactly `columns`, and calls its second argument with a line of text before each
-    piece of work; plot: draws rows into a PNG; section: returns the Markdown below the heading `title`,
-    with a verdict that says where the published claim held and where not. plot and section depend on the
-    rows alone, so that the document can be checked against the committed CSV.
+    run: yields rows with exactly `columns`, and tells its second argument of each piece of work; plot: draws
+    rows into a PNG; section: returns the Markdown below the heading `title`, with a verdict that says where
+    the published claim held and where not. plot and section depend on the rows alone, so that the document
+    can be checked against the committed CSV.
     """
 
     name: str
     title: str
     columns: tuple[str, ...]
-    run: Callable[[Options, Callable[[str], None]], Iterator[Row]]
+    run: Callable[[Options, Told], Iterator[Row]]
     plot: Callable[[Rows, Path], None]
     section: Callable[[Rows], str]

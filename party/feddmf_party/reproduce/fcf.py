@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from feddmf.starts import keyed_normal
 from feddmf_party.datasets import load_dataset
 from feddmf_party.datasets.dataset import codes
 from feddmf_party.datasets.generated import LIKE_ML_100K, generate
-from feddmf_party.reproduce.experiment import Experiment, Options, Row
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Told
 from feddmf_party.reproduce.fcf_report import METHODS, PARTS, plot, section
 from feddmf_party.reproduce.lone_client import recover_items
 from feddmf_party.reproduce.trial import Fit, Trial, central, federated, item_keys, objective, quality
@@ -85,8 +85,8 @@ def _tasks(options: Options) -> Iterator[_Task]:
         yield _Task("lone", _GENERATED, seed, 1, "adam")
 
 
-def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
-    return work_off(partial(_work, options=options), tuple(_tasks(options)), options.jobs, say)
+def _run(options: Options, told: Told) -> Iterator[Row]:
+    return work_off(partial(_work, options=options), tuple(_tasks(options)), options.jobs, told)
 
 
 def _work(task: _Task, options: Options) -> Sequence[Row]:

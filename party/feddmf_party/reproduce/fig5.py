@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from feddmf_party.reproduce.cells import MEASURED, Cell, Labels, work_through
-from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows, Told
 from feddmf_party.reproduce.plots import bars
 from feddmf_party.reproduce.tables import Spread, markdown, spread, where
 
@@ -121,8 +121,8 @@ def _labels(
     }
 
 
-def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
-    return work_through(tuple(_cells(options)), options, say)
+def _run(options: Options, told: Told) -> Iterator[Row]:
+    return work_through(tuple(_cells(options)), options, told)
 
 
 def _plot(rows: Rows, path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from feddmf.errors import InputError
 from feddmf.files import read_text, write_text
-from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows, Told
 
 __all__ = ["document", "perform", "read_rows"]
 
@@ -31,11 +31,11 @@ of users and items. F1 at .5 depends on the negatives drawn for each observed pa
 """
 
 
-def perform(experiment: Experiment, options: Options, folder: Path, say: Callable[[str], None]) -> str:
+def perform(experiment: Experiment, options: Options, folder: Path, told: Told) -> str:
     """Run `experiment`, write its rows and its plot under `folder`/results; return the section."""
     path = _rows_file(experiment, folder)
     marks = {"version": _QUICK if options.quick else _FULL, "data_set": options.dataset}
-    write_text(path, _encode((*marks, *experiment.columns), experiment.run(options, say), marks))
+    write_text(path, _encode((*marks, *experiment.columns), experiment.run(options, told), marks))
     rows = read_rows(experiment, path)
     experiment.plot(rows, path.with_suffix(".png"))
     return _section(experiment, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from feddmf_party.attacking import Ceiling, Subject, attack
 from feddmf_party.attacking_releases import alone
 from feddmf_party.datasets.dataset import Dataset, codes
 from feddmf_party.reproduce.cells import load
-from feddmf_party.reproduce.experiment import Experiment, Options, Row
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Told
 from feddmf_party.reproduce.privacy_report import draw, section
 from feddmf_party.reproduce.work import work_off
 
@@ -96,9 +96,9 @@ def subject_for(case: Case, data: Dataset, *, seed: int = 0, quick: bool = False
     return Subject(items, table, items.askable, np.arange(table.users))
 
 
-def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
+def _run(options: Options, told: Told) -> Iterator[Row]:
     tasks = [_Task(case, seed) for case in CASES for seed in options.seeds]
-    return work_off(partial(_measure, options=options), tasks, options.jobs, say)
+    return work_off(partial(_measure, options=options), tasks, options.jobs, told)
 
 
 def _measure(task: _Task, options: Options) -> Sequence[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from feddmf_party.evaluating.main import SplitOptions, federate, party_names
 from feddmf_party.evaluating.measuring import measure
 from feddmf_party.evaluating.overrides import parse_overrides, settings_for
 from feddmf_party.reproduce.cells import load
-from feddmf_party.reproduce.experiment import Experiment, Options, Row
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Told
 from feddmf_party.reproduce.quality_report import draw, section
 from feddmf_party.reproduce.work import work_off
 
@@ -84,7 +84,7 @@ class _Task:
         return f"{self.data}  {self.variant.name}  seed {self.seed}"
 
 
-def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
+def _run(options: Options, told: Told) -> Iterator[Row]:
     data = (options.dataset,) if options.quick else _DATA
     variants = [each for each in VARIANTS if not options.quick or each.name in _QUICK]
     tasks = [
@@ -94,7 +94,7 @@ def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
         if options.quick or name in each.data
         for seed in options.seeds
     ]
-    return work_off(partial(_measure, options=options), tasks, options.jobs, say)
+    return work_off(partial(_measure, options=options), tasks, options.jobs, told)
 
 
 def _measure(task: _Task, options: Options) -> Sequence[Row]:

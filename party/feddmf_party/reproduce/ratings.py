@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows, Told
 
 __all__ = ["RATINGS"]
 
@@ -13,14 +13,14 @@ __all__ = ["RATINGS"]
 _COLUMNS = ("part", "dataset", "seed", "model", "scope", "metric", "value", "note")
 
 
-def _run(options: Options, say: Callable[[str], None]) -> Iterator[Row]:
+def _run(options: Options, told: Told) -> Iterator[Row]:
     from feddmf_party.datasets import load_films
     from feddmf_party.ratings.rows import ratings_rows
     from feddmf_party.ratings.trial import FULL, QUICK
 
     plan = QUICK if options.quick else FULL
     films = load_films(options.dataset, options.data_dir)
-    yield from ratings_rows(films, plan, options.seeds, say)
+    yield from ratings_rows(films, plan, options.seeds, told)
 
 
 def _plot(rows: Rows, path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feddmf_party.reproduce.cells import MEASURED, Cell, work_through
-from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows
+from feddmf_party.reproduce.experiment import Experiment, Options, Row, Rows, Told
 from feddmf_party.reproduce.plots import Curve, Panel, curves
 from feddmf_party.reproduce.tables import Spread, markdown, spread, where
 
@@ -41,7 +41,7 @@ class _Sweep:
     note: str
     claims: Callable[[Rows], list[str]]
 
-    def run(self, options: Options, say: Callable[[str], None]) -> Iterator[Row]:
+    def run(self, options: Options, told: Told) -> Iterator[Row]:
         """Yield the rows of all shares, seeds and contenders."""
         training = {"negatives": _NEGATIVES} | ({"epochs": 6, "batch_size": 256} if options.quick else {})
         cells = [
@@ -56,7 +56,7 @@ class _Sweep:
             for share in (_QUICK_SHARES if options.quick else self.shares)
             for name in _CONTENDERS
         ]
-        return work_through(cells, options, say)
+        return work_through(cells, options, told)
 
     def plot(self, rows: Rows, path: Path) -> None:
         """Draw F1 by share, a curve a party; training cells left, test cells right."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
-from feddmf_party.reproduce.experiment import Row
+from feddmf.progress import Tally
+from feddmf_party.reproduce.experiment import Row, Told
 
 __all__ = ["answers", "work_off"]
 
@@ -16,14 +17,16 @@ Answer = TypeVar("Answer")
 
 
 def work_off(
-    function: Callable[[Task], Sequence[Row]], tasks: Sequence[Task], jobs: int, say: Callable[[str], None]
+    function: Callable[[Task], Sequence[Row]], tasks: Sequence[Task], jobs: int, told: Told
 ) -> Iterator[Row]:
-    """Yield the rows of function(task) for each of `tasks`, in order, and say which is done.
+    """Yield the rows of function(task) for each of `tasks`, in order, and tell which is done.
 
     Both must be importable where `jobs` is over 1; what is said of a task is its text.
     """
+    tally = Tally(told.progress, len(tasks), "trials")
     for number, (task, rows) in enumerate(zip(tasks, answers(function, tasks, jobs), strict=True), 1):
-        say(f"{number}/{len(tasks)}  {task}")
+        told.say(f"{number}/{len(tasks)}  {task}")
+        tally.add(1)
         yield from rows
 
 

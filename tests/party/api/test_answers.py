@@ -106,6 +106,61 @@ def test_an_audience_is_that_of_the_command_line(
         assert found[name] == told[name]
 
 
+COMBINED = {"all": ["pen"], "any": ["cup", "ink/blue"], "none": ["gold=yes"]}
+SAME = ["--attribute=pen", "--any=cup", "--any=ink/blue", "--not=gold=yes", "--anyway"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "options"),
+    [({"attribute": "pen"}, ["--attribute=pen"]), ({"criteria": COMBINED, "anyway": True}, SAME)],
+)
+def test_audiences_and_previews_are_those_of_the_command_line(
+    api: Api, cli: Cli, wanted: dict[str, Any], options: list[str]
+) -> None:
+    """Of one attribute and of several; the preview's own size has the figures of the audience."""
+    command = ["query", "audience", *options, "--size=2", "--folder", api.home.path]
+    found = api.post("/v1/audience", {**wanted, "size": 2})
+    told = cli.data(*command)
+    assert [row["user"] for row in found["users"]] == [row["user"] for row in told["users"]]
+    for name in ("attribute", "attributes", "criteria", "above", "expected"):
+        assert found[name] == told[name]
+    seen = api.post("/v1/audience/preview", {**wanted, "size": 2})
+    assert seen == cli.data(*command, "--preview")
+    assert (seen["users"], seen["size"], seen["expected"]) == (4, 2, found["expected"])
+    assert not any(name in str(seen) for name in ("ann", "bob", "cat", "dan"))
+
+
+def test_an_audience_of_several_attributes_is_a_file_too(api: Api, cli: Cli, tmp_path: Path) -> None:
+    """With the criteria in the place of a key, as the command line writes it."""
+    found = api.file("/v1/audience", {"criteria": COMBINED, "anyway": True, "format": "csv"})
+    cli.text("query", "audience", *SAME, "--folder", api.home.path, "--out", tmp_path / "x.csv")
+    assert found == (tmp_path / "x.csv").read_bytes()
+    assert b",pen and (cup or ink/blue) and not gold=yes," in found
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted", "text"),
+    [
+        (422, {}, "give an attribute, or criteria"),
+        (422, {"attribute": "pen", "criteria": COMBINED}, "give an attribute, or criteria"),
+        (400, {"criteria": {"none": ["pen"]}}, "needs an attribute"),
+        (400, {"criteria": {"all": ["pen", "pen"]}}, "named twice"),
+        (422, {"criteria": {"all": [f"k{n}" for n in range(21)]}}, "body.criteria.all"),
+        (
+            400,
+            {"criteria": COMBINED, "anyway": True, "threshold": True},
+            "no threshold was chosen for pen and",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/audience", "/v1/audience/preview"])
+def test_what_is_wanted_is_said_once_and_whole(
+    api: Api, path: str, status: int, wanted: dict[str, Any], text: str
+) -> None:
+    """Mistakes of either route, with what they are."""
+    assert text in api.fails(status, "POST", path, json=wanted)["error"]
+
+
 def test_best_attributes_are_those_of_a_bulk_ranking(api: Api, tmp_path: Path) -> None:
     """Of named users, in the order asked, as `query bulk --by user` finds them."""
     out = tmp_path / "all.parquet"

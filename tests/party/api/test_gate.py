@@ -222,7 +222,7 @@ def test_the_log_tells_nothing_that_callers_wrote(api: Api, caplog: pytest.LogCa
     lines = [record.getMessage() for record in caplog.records if record.name == gate.__name__]
     assert [line.rpartition(" in ")[0] for line in lines] == [
         "analyst asks for predictions: 200",
-        "analyst asks for nothing known: 404",
+        "analyst asks for run: 404",
         "somebody asks for nothing known: 401",
     ]
     every = "\n".join(record.getMessage() for record in caplog.records if "httpx" not in record.name)

@@ -29,6 +29,7 @@ from feddmf.web import listening
 from feddmf.web.listening import Listening
 from feddmf_party.api.desk import Desk
 from feddmf_party.api.serving import serve
+from feddmf_party.audiences.exports import Export, ExportFiles, State
 from feddmf_party.folder import PartyFolder
 from feddmf_party.tokens import Role, TokenFile
 from support.ports import free_ports
@@ -163,6 +164,7 @@ def test_an_end_waits_for_nobody_for_long(
         go_on.wait(30)
 
     monkeypatch.setattr(Desk, "loaded", loaded)
+    monkeypatch.setattr(Desk, "fill_scores", lambda _desk: None)
     token, _ = TokenFile(home.tokens).add("ann", Role.ANALYST, days=1)
     (port,) = free_ports(1)
     answers: list[httpx.Response] = []
@@ -211,6 +213,17 @@ def test_a_key_that_does_not_fit_is_said(home: PartyFolder, tmp_path: Path) -> N
         key.write_bytes(content)
         with pytest.raises(InputError, match=r"cannot use .*cert\.pem"):
             asyncio.run(serve(home, Listening(port=1, certificate=certificate, key=key)))
+
+
+def test_exports_of_an_earlier_server_are_mended_by_the_next(home: PartyFolder) -> None:
+    """By whoever serves the folder, and by nobody who only has a desk."""
+    files = ExportFiles(home.exports)
+    files.keep(Export.asked("pens", "r-1", "csv", by="ann").running())
+    Desk(home).close()
+    assert [each.state for each in files.all()] == [State.RUNNING]
+    (port,) = free_ports(1)
+    asyncio.run(while_serving(home, Listening(port=port), lambda: None))
+    assert [each.state for each in files.all()] == [State.FAILED]
 
 
 def test_a_log_that_was_changed_stops_the_server(home: PartyFolder) -> None:

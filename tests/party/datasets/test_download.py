@@ -15,6 +15,7 @@ import pytest
 from feddmf.errors import ConnectError, DataError
 from feddmf_party.datasets.download import download, fetch
 from feddmf_party.datasets.source import Source
+from support.heard import Heard
 
 
 class Publisher(BaseHTTPRequestHandler):
@@ -67,6 +68,17 @@ def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_fetch_returns_what_is_served(publisher: str) -> None:
     """The body comes whole, up to exactly the bound."""
     assert fetch(f"{publisher}/ten", max_bytes=10) == b"0123456789"
+
+
+def test_fetch_tells_how_much_has_come(publisher: str, tmp_path: Path) -> None:
+    """Of how much, where the publisher says that; the last part of a MB counts as one."""
+    heard = Heard()
+    fetch(f"{publisher}/ten", progress=heard)
+    assert heard.told[0] == (0, None, "MB fetched")
+    assert heard.told[-1] == (1, None, "MB fetched")
+    (tmp_path / "large").write_bytes(bytes(2_500_000))
+    fetch((tmp_path / "large").as_uri(), progress=heard)
+    assert heard.told[-1] == (3, 3, "MB fetched")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from feddmf.errors import InputError
 from feddmf_party.datasets.ml_100k import GENRES
-from feddmf_party.reproduce.experiment import Options, Rows
+from feddmf_party.reproduce.experiment import Options, Rows, Told
 from feddmf_party.reproduce.ratings import RATINGS
 
 USERS, FILMS, EACH = 14, 40, 16
@@ -46,7 +46,7 @@ def perform(folder: Path, seeds: tuple[int, ...]) -> tuple[str, list[str]]:
     writer = csv.DictWriter(text, RATINGS.columns)
     writer.writeheader()
     options = Options(data_dir=folder, dataset="ml-100k", seeds=seeds, quick=True)
-    for row in RATINGS.run(options, said.append):
+    for row in RATINGS.run(options, Told(said.append)):
         assert tuple(row) == RATINGS.columns
         writer.writerow(row)
     return text.getvalue(), said
@@ -145,4 +145,4 @@ def test_the_picture_is_drawn_from_the_rows(rows: Rows, tmp_path: Path) -> None:
 def test_a_data_set_without_ratings_is_refused() -> None:
     """The error lists those that have ratings."""
     with pytest.raises(InputError, match="online-retail has no ratings"):
-        next(RATINGS.run(Options(dataset="online-retail"), print))
+        next(RATINGS.run(Options(dataset="online-retail"), Told(print)))

@@ -1,0 +1,1 @@
+"""Audiences that were saved under a name, and files of their users, written in the background."""
