@@ -1,4 +1,4 @@
-"""Write reference.md from the code, the other pages from the rows in results/: none can drift.
+"""Write reference.md and metrics.md from the code, tables and pictures from results/: none can drift.
 
 `python docs/generate.py` writes them; `python docs/generate.py --check` fails where one would change.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from measured import picture, table_lines
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from typer import Typer
 
 from feddmf import errors
 from feddmf.cli.main import COMMANDS
@@ -23,6 +26,9 @@ from feddmf_benchmarks.cli import SUITES
 from feddmf_benchmarks.page import document as performance
 from feddmf_coordinator.settings import CoordinatorSettings
 from feddmf_coordinator.telemetry.metrics import METRICS as COORDINATOR_METRICS
+from feddmf_party.api.app import make_app
+from feddmf_party.api.desk import Desk
+from feddmf_party.folder import PartyFolder
 from feddmf_party.offer import Offer
 from feddmf_party.policy import Policy
 from feddmf_party.reproduce.files import document
@@ -32,6 +38,7 @@ from feddmf_party.settings import PartySettings
 from feddmf_party.telemetry.metrics import METRICS as PARTY_METRICS
 
 DOCS = Path(__file__).parent
+BEGIN, END = "<!-- Made by make docs from results/quality.csv -->", "<!-- end -->"
 EXIT_MEANING = {
     0: "ok",
     1: "the run failed",
@@ -52,12 +59,21 @@ def main() -> None:
         DOCS / "RESULTS.md": document(EXPERIMENTS, DOCS),
         DOCS / "PERFORMANCE.md": performance((DOCS / "performance_notes.md").read_text("utf-8"), measured),
         DOCS / "QUALITY.md": document([QUALITY], DOCS, intro=(DOCS / "quality_notes.md").read_text("utf-8")),
+        DOCS / "protocols.md": with_measured((DOCS / "protocols.md").read_text("utf-8")),
+        DOCS / "pictures" / "protocols.svg": picture(DOCS / "results"),
     }
     for page, text in pages.items():
         if "--check" not in sys.argv:
             page.write_text(text, encoding="utf-8")
-        elif page.read_text(encoding="utf-8") != text:
-            sys.exit(f"docs/{page.name} differs from what it is made of; run: make docs")
+        elif not page.is_file() or page.read_text(encoding="utf-8") != text:
+            sys.exit(f"docs/{page.relative_to(DOCS)} differs from what it is made of; run: make docs")
+
+
+def with_measured(page: str) -> str:
+    """Return a page with the table of what was measured between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n" + "\n".join(table_lines(DOCS / "results")) + f"\n{end}{after}"
 
 
 def lines() -> Iterator[str]:
@@ -66,6 +82,9 @@ def lines() -> Iterator[str]:
     yield "\nWritten by `make docs` from the code; do not edit.\n"
     yield "## Commands\n"
     yield from table(("command", "what"), [(f"`feddmf {name}`", text) for name, text in COMMANDS.items()])
+    yield "\n## Verbs\n"
+    yield "Each says more with `--help`. *Side* is whose folder the command works on.\n"
+    yield from table(("command", "side", "what"), sorted(verb_rows()))
     yield "\n## Exit codes\n"
     codes = {getattr(errors, name).exit_code for name in errors.__all__} | {0}
     yield from table(("code", "meaning"), [(str(code), EXIT_MEANING[code]) for code in sorted(codes)])
@@ -87,9 +106,46 @@ def lines() -> Iterator[str]:
     ):
         yield f"\n## {title}\n"
         yield from model_table(model)
+    yield "\n## Query API\n"
+    yield "What `feddmf api serve` answers, by role of the token; `/openapi.json` has bodies and answers.\n"
+    yield from table(("request", "roles", "what"), list(api_rows()))
     yield "\n## Release kinds\n"
     yield "Everything that leaves a party is of one of these kinds; `policy.toml` allows them by name.\n"
     yield from table(("kind",), [(f"`{kind.value}`",) for kind in ReleaseKind])
+
+
+def verb_rows() -> Iterator[tuple[str, str, str]]:
+    """Yield (command, side, what) of every verb of every noun."""
+    for point in entry_points(group="feddmf.commands"):
+        side, _, noun = point.name.partition(".")
+        loaded = point.load()
+        if isinstance(loaded, Typer):
+            yield from ((name, side, what) for name, what in verbs(loaded, f"feddmf {noun}"))
+        else:
+            yield f"`feddmf {noun}`", side, first_line(loaded.__doc__)
+
+
+def verbs(app: Typer, path: str) -> Iterator[tuple[str, str]]:
+    """Yield (command, what) of the verbs of a noun, and of those one level below."""
+    for command in app.registered_commands:
+        yield f"`{path} {command.name}`", first_line(command.callback.__doc__ if command.callback else None)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            yield from verbs(group.typer_instance, f"{path} {group.name}")
+
+
+def api_rows() -> Iterator[tuple[str, str, str]]:
+    """Yield (request, roles, what) of every route of the query API."""
+    app = make_app(Desk(PartyFolder(DOCS)))
+    for path, methods in app.openapi()["paths"].items():
+        for method, told in methods.items():
+            roles = ", ".join(told["tags"])
+            yield f"`{method.upper()} {path}`", roles, first_line(told["description"])
+
+
+def first_line(text: str | None) -> str:
+    """Return the first line of a docstring."""
+    return (text or "").strip().partition("\n")[0]
 
 
 def metric_lines() -> Iterator[str]:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from feddmf_coordinator.telemetry.metrics import METRICS as COORDINATOR
 from feddmf_party.policy import Policy
 from feddmf_party.settings import PartySettings
 from feddmf_party.telemetry.metrics import METRICS as PARTY
+from numbering import coming, image_tags
 from support.pages import ROOT, shell_blocks
 
 DEPLOY = ROOT / "examples" / "deploy"
@@ -140,7 +140,6 @@ def test_containers_have_no_rights(container: dict[str, Any]) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert container["resources"]["limits"]["memory"]
-    assert container["image"].endswith(f":{version('feddmf')}")
 
 
 def test_pods_run_as_the_user_of_the_image() -> None:
@@ -206,7 +205,13 @@ def test_the_image_is_made_of_what_is_there() -> None:
     assert text.index("requirements/torch.txt") < text.index("requirements/image-party.txt")
     installs = re.findall(r"pip install (--\S+)", text)
     assert installs == ["--require-hashes", "--no-deps", "--no-deps", "--require-hashes", "--no-deps"]
-    assert f":{version('feddmf')}" in text
+
+
+def test_images_bear_the_number_of_the_release() -> None:
+    """Wherever one is named, and what runs in it says the same; between releases it is the coming one's."""
+    assert image_tags() == {coming()}
+    pretended = "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_FEDDMF=${VERSION}"
+    assert (DEPLOY / "Dockerfile").read_text().count(pretended) == 1
 
 
 def test_mounted_files_exist() -> None:
