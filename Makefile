@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test results bench bench-full fuzz faults soak install check format types lint protos protos-check docs docs-check lock test-coordinator test-postgres clean
+.PHONY: help demo test results bench bench-full fuzz faults soak install check format types lint protos protos-check docs docs-check site vendor release lock test-coordinator test-postgres clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -72,6 +72,7 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+	$(BIN)/mypy --strict release/*.py
 
 format: install ## Format the code.
 	$(BIN)/ruff check --fix .
@@ -95,6 +96,15 @@ docs: install ## Write docs/reference.md from the code, docs/RESULTS.md from doc
 docs-check: install
 	$(BIN)/python docs/generate.py --check
 
+site: install ## The documentation as a site, in out/site.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir out/site
+
+vendor: install ## Fetch anew what the pages load of other projects, as vendor.toml names it (npm).
+	$(BIN)/python release/vendored.py
+
+release: install ## Wheel, sdist, bill of materials and checksums in out/dist, proven in an environment of their own.
+	$(BIN)/python release/releasing.py
+
 # Every published experiment in full, some hours on one core; JOBS processes share the work.
 JOBS ?= $(WORKERS)
 results: install ## Run all published experiments in full: docs/RESULTS.md.
@@ -103,7 +113,7 @@ results: install ## Run all published experiments in full: docs/RESULTS.md.
 # Speed against baselines; at SCALE=full some hours, and the rows are those of docs/PERFORMANCE.md.
 SCALE ?= usual
 BENCH_OUT ?= out/bench
-SUITES := train growth ranks align wire load score parties end-to-end
+SUITES := train growth ranks align wire load score console parties end-to-end
 bench: install ## Every benchmark: SCALE=small, usual or full.
 	mkdir -p $(BENCH_OUT)
 	for suite in $(SUITES); do $(BIN)/feddmf bench $$suite --scale $(SCALE) --out $(BENCH_OUT)/bench-$$suite.json || exit 1; done
@@ -141,6 +151,9 @@ lock: install ## Pin the requirement files anew.
 	  --custom-compile-command "make lock" -c requirements/all.txt --override requirements/overrides.txt \
 	  --extra party --extra api --extra sql --extra otel \
 	  pyproject.toml requirements/build.in requirements/torch-needs.in -o requirements/image-party.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" -c requirements/all.txt --override requirements/overrides.txt --extra all \
+	  pyproject.toml requirements/torch-needs.in -o requirements/release.txt
 
 clean: ## Remove what was made here.
 	rm -rf $(VENV) out
