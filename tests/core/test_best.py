@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feddmf.best import Best, best_places
+from feddmf.best import Best, best_places, ranking
 
 # Few values, so that most are tied.
 SCORES = st.lists(st.integers(0, 4), max_size=40)
@@ -41,3 +41,10 @@ def test_rising_and_falling_scores() -> None:
     places, scores = best.ranked()
     assert places.tolist() == [[999, 998, 997], [0, 1, 2]]
     assert scores.tolist() == [[999, 998, 997], [0, -1, -2]]
+
+
+@given(st.lists(st.floats(-2, 2, width=32), max_size=60), st.integers(1, 3))
+def test_a_ranking_of_all_is_that_of_the_best(scores: list[float], repeats: int) -> None:
+    """Highest first, equals in their order, zeros of either sign equal."""
+    values = np.array([*scores * repeats, 0.0, -0.0], dtype=np.float32)
+    assert ranking(values).tolist() == best_places(values, len(values)).tolist()

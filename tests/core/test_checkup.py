@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from feddmf.checkup import Checkup, Standing
 from feddmf.errors import ConnectError, InputError
+from support.heard import Heard
 
 
 def fail(error: Exception) -> NoReturn:
@@ -15,7 +16,8 @@ def fail(error: Exception) -> NoReturn:
 
 def test_nothing_is_broken() -> None:
     """What is worth a look stops nothing."""
-    checkup = Checkup()
+    heard = Heard()
+    checkup = Checkup(heard)
     assert checkup.look("sum", lambda: 3, lambda found: f"it is {found}") == 3
     assert checkup.look("quiet", lambda: 4) == 4
     checkup.note("disk", "little is left", hint="free some")
@@ -24,6 +26,7 @@ def test_nothing_is_broken() -> None:
         ("disk", Standing.NOTE, "little is left"),
     ]
     assert (checkup.problems, checkup.exit_code) == ([], 0)
+    assert [each[0] for each in heard.told] == [0, 1, 2]
 
 
 def test_the_first_problem_gives_the_exit_code() -> None:

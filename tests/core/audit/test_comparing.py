@@ -10,12 +10,13 @@ import pytest
 
 from feddmf.audit.comparing import Comparison, compare
 from feddmf.audit.coordinator_book import audit_coordinator
-from feddmf.audit.papers import read_export, write_export
+from feddmf.audit.papers import read_export, watched, write_export
 from feddmf.audit.party_book import audit_party
 from feddmf.errors import InputError
 from feddmf_coordinator.papers import coordinator_papers
 from feddmf_party.ledger_file import LedgerFile
 from feddmf_party.papers import party_papers
+from support.heard import Heard
 from support.ledgers import BothSides, both_sides
 
 
@@ -39,6 +40,19 @@ def test_two_sides_that_tell_the_same_agree(tmp_path: Path) -> None:
     write_export(ours, party_papers(sides.folder().path))
     write_export(theirs, coordinator_papers(sides.enrolled.folder.path, about="acme"))
     assert compare(read_export(theirs), read_export(ours)).agrees
+
+
+def test_whoever_looks_on_hears_line_by_line(tmp_path: Path) -> None:
+    """Of each chain in its turn; what is found is the same."""
+    sides, heard = both_sides(tmp_path), Heard()
+    papers = party_papers(sides.folder().path)
+    book = audit_party(watched(papers, heard))
+    assert book.ledger.head == audit_party(papers).ledger.head
+    count = book.ledger.head.length
+    assert heard.told[: count + 1] == [
+        (done, count, "lines of acme's ledger checked") for done in range(count + 1)
+    ]
+    assert heard.told[-1][2] == "lines of acme's countersignatures checked"
 
 
 def test_an_export_for_one_party_shows_nothing_of_another(tmp_path: Path) -> None:
