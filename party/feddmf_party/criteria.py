@@ -43,6 +43,13 @@ class Criteria:
         """Return the criteria of an audience for one attribute."""
         return cls(all=(key,))
 
+    @classmethod
+    def naming(
+        cls, all_: Sequence[str] | None, any_: Sequence[str] | None, none: Sequence[str] | None
+    ) -> Criteria:
+        """Return criteria from lists in which a key may stand twice, and which need not be there."""
+        return cls(*(tuple(dict.fromkeys(keys or ())) for keys in (all_, any_, none)))
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Every attribute that is named, in the order all, any, none: the order of `combine`'s columns."""

@@ -69,7 +69,7 @@ class ScoreTable:
         """Keep the scores for an attribute; tell whether there was room, and the run is what it was.
 
         in_place_of_others: whether the longest kept scores of this run make room, where there is none; those
-        those of other runs and states do in any case. A disk that refuses is no room.
+        of other runs and states do in any case. A disk that refuses is no room.
         """
         parts = {"-apart": column.disagreement, "": column.scores}
         written = {name: array for name, array in parts.items() if array is not None}

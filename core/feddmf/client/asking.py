@@ -10,8 +10,9 @@ from typing import Any, Self
 import pandas as pd
 
 from feddmf.client import columns
+from feddmf.client.bodies import about, cut, wanted
 from feddmf.client.frames import frame
-from feddmf.client.keeping import Audiences, about, cut, wanted
+from feddmf.client.keeping import Audiences
 from feddmf.client.line import Line
 from feddmf.client.rows import change_row, listed_row, point_row, quality_rows
 

@@ -12,12 +12,13 @@ from urllib.parse import quote
 import pandas as pd
 
 from feddmf.client import columns
+from feddmf.client.bodies import about, cut, wanted
 from feddmf.client.frames import frame, interval_columns
 from feddmf.client.line import Line
 from feddmf.errors import FedDMFError, InputError, LocalResourceError, TimedOut
 from feddmf.progress import NOBODY, Progress
 
-__all__ = ["Audiences", "about", "cut", "wanted"]
+__all__ = ["Audiences"]
 
 Json = dict[str, Any]
 
@@ -126,25 +127,6 @@ class Audiences:
         if export["state"] != "done":
             why = export["error"] or f"somebody ended it: it is {export['state']}"
             raise LocalResourceError(f"the export came to nothing: {why}", hint=export["hint"] or "try again")
-
-
-def wanted(attribute: str | None, all_: Sequence[str], any_: Sequence[str], none: Sequence[str]) -> Json:
-    """Return who is wanted, as the query API takes it."""
-    if attribute is not None and not (all_ or any_ or none):
-        return {"attribute": attribute}
-    first = [] if attribute is None else [attribute]
-    return {"criteria": {"all": [*first, *all_], "any": list(any_), "none": list(none)}}
-
-
-def cut(size: int | None, above: float | None, *, threshold: bool) -> Json:
-    """Return where a ranking is cut, as the query API takes it."""
-    said: Json = {"size": size, "above": above, "threshold": threshold or None}
-    return {name: each for name, each in said.items() if each is not None}
-
-
-def about(run: str | None, owner: str | None, *, anyway: bool) -> Json:
-    """Return what every question says."""
-    return {"run": run, "owner": owner, "anyway": anyway}
 
 
 def _saved(audience: Json) -> Json:

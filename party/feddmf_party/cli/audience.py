@@ -73,7 +73,7 @@ def audience(
         raise InputError("--preview names nobody who could be written", hint="leave out --preview or --out")
     if not (attribute or either or without):
         raise InputError("Missing option '--attribute'", hint="see feddmf query audience --help")
-    criteria = Criteria(*(tuple(dict.fromkeys(keys or ())) for keys in (attribute, either, without)))
+    criteria = Criteria.naming(attribute, either, without)
     questions = Questions(finished_run(folder, run))
     wanted = questions.wanted(criteria, owner, anyway=anyway)
     if preview:

@@ -65,7 +65,7 @@ def save_(
 ) -> None:
     """Save an audience under a name; its users are found again whenever they are wanted."""
     questions = Questions(finished_run(folder, run))
-    criteria = Criteria(*(tuple(dict.fromkeys(keys or ())) for keys in (attribute, either, without)))
+    criteria = Criteria.naming(attribute, either, without)
     cut = Cut(size=size, above=above, threshold=threshold)
     store = _store(folder)
     made = save(store, questions, name, criteria, cut, by=_BY, owner=owner, anyway=anyway)
